@@ -1,0 +1,84 @@
+//! The closed registry of diagnostic codes.
+//!
+//! A code is `domain.subject-problem`. Codes are stable: programs match on them,
+//! messages may be reworded.
+
+use super::diag::{Diagnostic, Path};
+use super::json::{Print, Value, Writer};
+use super::record::{Scan, invalid};
+
+/// The stable name of a kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Code(&'static str);
+
+impl Code {
+    /// Returns the code's text.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+macro_rules! codes {
+    ($( $(#[$meta:meta])* $name:ident = $text:literal; )*) => {
+        impl Code {
+            $( $(#[$meta])* pub const $name: Code = Code($text); )*
+
+            /// Every code, sorted by text.
+            pub const ALL: &'static [Code] = &[$(Code($text)),*];
+        }
+    };
+}
+
+codes! {
+    /// The text is not JSON, repeats a key or is nested too deeply.
+    DOCUMENT_MALFORMED = "document.malformed";
+    /// The document is larger than the limit.
+    DOCUMENT_TOO_LARGE = "document.too-large";
+    /// A file could not be read.
+    DOCUMENT_UNREADABLE = "document.unreadable";
+    /// A path leaves the directory that it is meant for.
+    EFFECT_PATH_ESCAPES = "effect.path-escapes";
+    /// Two actions would write one path.
+    EFFECT_PATH_TAKEN = "effect.path-taken";
+    /// A journal holds a record that cannot follow those before it.
+    JOURNAL_RECORD_ILLEGAL = "journal.record-illegal";
+    /// A value would be read as an option or leave its place in the argument list.
+    PERSONA_ARGUMENT_UNSAFE = "persona.argument-unsafe";
+    /// A field of a persona is missing or wrong.
+    PERSONA_FIELD_INVALID = "persona.field-invalid";
+    /// The harness is not known.
+    PERSONA_HARNESS_UNKNOWN = "persona.harness-unknown";
+    /// An input has no value.
+    PERSONA_INPUT_MISSING = "persona.input-missing";
+    /// Two spellings of one thing were given at once.
+    PERSONA_OPTION_INVALID = "persona.option-invalid";
+    /// A path leaves the directory that it is meant for.
+    PERSONA_PATH_UNSAFE = "persona.path-unsafe";
+    /// An environment reference has no value.
+    PERSONA_REFERENCE_MISSING = "persona.reference-missing";
+    /// A persona could not be found or put together.
+    PERSONA_RESOLUTION_FAILED = "persona.resolution-failed";
+    /// The harness has no way to honour a setting.
+    PERSONA_SETTING_UNSUPPORTED = "persona.setting-unsupported";
+    /// A setting works, with a consequence that the author should know.
+    PERSONA_SETTING_WARNING = "persona.setting-warning";
+    /// A skill source is of no known form or gives an unsafe name.
+    PERSONA_SKILL_INVALID = "persona.skill-invalid";
+    /// A plan's digest or version does not fit its content.
+    PLAN_CORRUPT = "plan.corrupt";
+    /// A field of a wire record is missing or wrong.
+    RECORD_INVALID = "record.invalid";
+}
+
+impl Print for Code {
+    fn print(&self, out: &mut Writer) {
+        out.string(self.0);
+    }
+}
+
+impl Scan<'_> for Code {
+    fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
+        let known = Code::ALL.iter().find(|code| value.as_str() == Some(code.0));
+        known.copied().ok_or_else(|| invalid(at, "is not a known code"))
+    }
+}

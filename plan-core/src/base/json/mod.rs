@@ -1,0 +1,17 @@
+//! JSON with the answers that JavaScript gives: one reader, one value, one
+//! writer for the whole workspace.
+//!
+//! Documents cross every boundary as JSON text, so the text decides: object keys
+//! that look like array indexes come first and ascending, numbers are doubles
+//! printed as `String(number)` prints them, and strings are escaped as
+//! `JSON.stringify` escapes them. Strings without escapes borrow from the input.
+
+mod locate;
+mod read;
+mod value;
+mod write;
+
+pub use locate::{Position, locate, position};
+pub use read::{MAX_DEPTH, ReadError, read};
+pub use value::{Object, Text, Value};
+pub use write::{Print, Writer, pretty, print};

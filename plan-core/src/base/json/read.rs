@@ -1,0 +1,332 @@
+//! The reader: strict JSON (RFC 8259) into a borrowed value tree.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::value::{Object, Text, Value};
+use super::write::next_escape;
+
+/// The deepest nesting of arrays and objects that is read.
+pub const MAX_DEPTH: usize = 128;
+
+/// Objects up to this size are checked for duplicate keys pair by pair.
+const SMALL_OBJECT: usize = 16;
+
+/// Why a text is not JSON, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ReadError {
+    /// What is wrong, in one line.
+    pub message: String,
+    /// Where, in bytes from the start of the text.
+    pub offset: usize,
+}
+
+/// Reads one JSON document.
+///
+/// # Errors
+/// Text that is not JSON, a duplicate object key, a lone surrogate escape, or
+/// nesting deeper than [`MAX_DEPTH`].
+pub fn read(text: &str) -> Result<Value<'_>, ReadError> {
+    let mut reader = Reader::new(text);
+    let value = reader.value(0)?;
+    reader.space();
+    if reader.at < text.len() {
+        return Err(reader.unexpected("the end of the document"));
+    }
+    Ok(value)
+}
+
+/// A position in a text that is being read; also used to find a value again.
+pub(super) struct Reader<'a> {
+    text: &'a str,
+    pub(super) at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    pub(super) fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Steps over `byte` if it is next.
+    pub(super) fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn error(&self, offset: usize, message: impl Into<String>) -> ReadError {
+        ReadError { message: message.into(), offset: offset.min(self.text.len()) }
+    }
+
+    fn unexpected(&self, expected: &str) -> ReadError {
+        let found = self.text.get(self.at..).and_then(|rest| rest.chars().next());
+        let message = match found {
+            None => format!("the text ends where {expected} was expected"),
+            Some(found) if found.is_control() => {
+                format!("expected {expected}, found the character U+{:04X}", u32::from(found))
+            }
+            Some(found) => format!("expected {expected}, found `{found}`"),
+        };
+        self.error(self.at, message)
+    }
+
+    pub(super) fn value(&mut self, depth: usize) -> Result<Value<'a>, ReadError> {
+        self.space();
+        match self.peek() {
+            Some(b'"') => self.string().map(Value::String),
+            Some(b'{') => self.nested(depth, Self::object),
+            Some(b'[') => self.nested(depth, Self::array),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.literal("true", Value::Bool(true)),
+            Some(b'f') => self.literal("false", Value::Bool(false)),
+            Some(b'n') => self.literal("null", Value::Null),
+            _ => Err(self.unexpected("a JSON value")),
+        }
+    }
+
+    fn nested(
+        &mut self,
+        depth: usize,
+        container: fn(&mut Self, usize) -> Result<Value<'a>, ReadError>,
+    ) -> Result<Value<'a>, ReadError> {
+        if depth >= MAX_DEPTH {
+            let message = format!("nesting is deeper than {MAX_DEPTH} levels");
+            return Err(self.error(self.at, message));
+        }
+        self.at += 1;
+        container(self, depth + 1)
+    }
+
+    fn literal(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, ReadError> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(self.unexpected("a JSON value"));
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value<'a>, ReadError> {
+        let mut items = Vec::new();
+        self.space();
+        if self.take(b']') {
+            return Ok(Value::Array(items));
+        }
+        loop {
+            items.push(self.value(depth)?);
+            self.space();
+            if self.take(b']') {
+                return Ok(Value::Array(items));
+            }
+            if !self.take(b',') {
+                return Err(self.unexpected("`,` or `]`"));
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Value<'a>, ReadError> {
+        let start = self.at;
+        let mut entries: Vec<(Text<'a>, Value<'a>)> = Vec::new();
+        self.space();
+        if self.take(b'}') {
+            return Ok(Value::Object(Object::new()));
+        }
+        loop {
+            let key_at = self.key_offset()?;
+            let key = self.string()?;
+            if entries.len() < SMALL_OBJECT && entries.iter().any(|(name, _)| *name == key) {
+                return Err(self.duplicate(&key, key_at));
+            }
+            self.colon()?;
+            let value = self.value(depth)?;
+            entries.push((key, value));
+            self.space();
+            if self.take(b'}') {
+                break;
+            }
+            if !self.take(b',') {
+                return Err(self.unexpected("`,` or `}`"));
+            }
+        }
+        if entries.len() > SMALL_OBJECT {
+            self.check_many_keys(&entries, start)?;
+        }
+        Ok(Value::Object(Object::from_entries(entries)))
+    }
+
+    /// Steps to the quote of an object key.
+    pub(super) fn key_offset(&mut self) -> Result<usize, ReadError> {
+        self.space();
+        if self.peek() == Some(b'"') { Ok(self.at) } else { Err(self.unexpected("a quoted key")) }
+    }
+
+    pub(super) fn colon(&mut self) -> Result<(), ReadError> {
+        self.space();
+        if self.take(b':') { Ok(()) } else { Err(self.unexpected("`:`")) }
+    }
+
+    fn duplicate(&self, key: &str, offset: usize) -> ReadError {
+        self.error(offset, format!("duplicate key `{key}`"))
+    }
+
+    fn check_many_keys(
+        &self,
+        entries: &[(Text<'a>, Value<'a>)],
+        start: usize,
+    ) -> Result<(), ReadError> {
+        let mut names: Vec<&str> = entries.iter().map(|(key, _)| &**key).collect();
+        names.sort_unstable();
+        let pair = names.windows(2).find_map(|pair| match pair {
+            [first, second] if first == second => Some(*first),
+            _ => None,
+        });
+        let Some(name) = pair else { return Ok(()) };
+        Err(self.duplicate(name, self.second_key(name, start).unwrap_or(start)))
+    }
+
+    /// Finds the second occurrence of a key in the object whose body begins at
+    /// `start`; only the error path pays for it.
+    fn second_key(&self, name: &str, start: usize) -> Option<usize> {
+        let mut again = Reader { text: self.text, at: start };
+        let mut seen = false;
+        loop {
+            let key_at = again.key_offset().ok()?;
+            if again.string().ok()? == name {
+                if seen {
+                    return Some(key_at);
+                }
+                seen = true;
+            }
+            again.colon().ok()?;
+            again.value(0).ok()?;
+            again.space();
+            if !again.take(b',') {
+                return None;
+            }
+        }
+    }
+
+    fn number(&mut self) -> Result<Value<'a>, ReadError> {
+        let start = self.at;
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            if !self.take(b'+') {
+                self.take(b'-');
+            }
+            self.digits()?;
+        }
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        // Every JSON number is a Rust float literal, so this cannot fail.
+        text.parse().map(Value::Number).map_err(|_| self.error(start, "a number is malformed"))
+    }
+
+    fn digits(&mut self) -> Result<(), ReadError> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == start { Err(self.unexpected("a digit")) } else { Ok(()) }
+    }
+
+    /// Reads a string; the position is at its opening quote.
+    pub(super) fn string(&mut self) -> Result<Text<'a>, ReadError> {
+        let start = self.at + 1;
+        self.at = start;
+        let stop = self.stop()?;
+        if self.take(b'"') {
+            return Ok(Cow::Borrowed(self.text.get(start..stop).unwrap_or_default()));
+        }
+        let mut text = String::with_capacity((stop - start) * 2 + 16);
+        let mut plain = start;
+        loop {
+            let stop = self.stop()?;
+            text.push_str(self.text.get(plain..stop).unwrap_or_default());
+            if self.take(b'"') {
+                return Ok(Cow::Owned(text));
+            }
+            self.at += 1;
+            text.push(self.escape()?);
+            plain = self.at;
+        }
+    }
+
+    /// Moves to the next quote or backslash; control characters are an error.
+    fn stop(&mut self) -> Result<usize, ReadError> {
+        let bytes = self.text.as_bytes();
+        self.at = next_escape(bytes, self.at).unwrap_or(bytes.len());
+        match self.peek() {
+            Some(b'"' | b'\\') => Ok(self.at),
+            Some(_) => Err(self.error(self.at, "a control character in a string must be escaped")),
+            None => Err(self.error(self.at, "a string is not closed")),
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, ReadError> {
+        let byte = self.peek();
+        self.at += 1;
+        Ok(match byte {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode(),
+            _ => return Err(self.error(self.at - 1, "a string has an unknown escape")),
+        })
+    }
+
+    fn unicode(&mut self) -> Result<char, ReadError> {
+        let start = self.at - 2;
+        let lone = "a string has half of a surrogate pair, which is no character";
+        let first = self.hex()?;
+        let code = if (0xd800..0xdc00).contains(&first) {
+            if !(self.take(b'\\') && self.take(b'u')) {
+                return Err(self.error(start, lone));
+            }
+            let second = self.hex()?;
+            if !(0xdc00..0xe000).contains(&second) {
+                return Err(self.error(start, lone));
+            }
+            0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+        } else {
+            first
+        };
+        char::from_u32(code).ok_or_else(|| self.error(start, lone))
+    }
+
+    fn hex(&mut self) -> Result<u32, ReadError> {
+        let digits = self.text.as_bytes().get(self.at..self.at + 4).unwrap_or_default();
+        let mut code = 0;
+        for digit in digits {
+            let Some(value) = char::from(*digit).to_digit(16) else { break };
+            code = code * 16 + value;
+            self.at += 1;
+        }
+        if digits.len() < 4 || digits.iter().any(|digit| !digit.is_ascii_hexdigit()) {
+            return Err(self.error(self.at, "a \\u escape needs four hexadecimal digits"));
+        }
+        Ok(code)
+    }
+}

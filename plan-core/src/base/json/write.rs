@@ -1,0 +1,349 @@
+//! The writer: compact text as `JSON.stringify(value)` prints it, or with two
+//! spaces as `JSON.stringify(value, null, 2)` does.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::value::{Object, Value};
+
+/// A value that prints itself as JSON.
+pub trait Print {
+    /// Appends the JSON text of `self`.
+    fn print(&self, out: &mut Writer);
+
+    /// Tells whether a record leaves the field out instead of printing it.
+    fn is_absent(&self) -> bool {
+        false
+    }
+}
+
+/// Prints a value compactly.
+pub fn print(value: &(impl Print + ?Sized)) -> String {
+    let mut writer = Writer::compact();
+    value.print(&mut writer);
+    writer.finish()
+}
+
+/// Prints a value with an indentation of two spaces.
+pub fn pretty(value: &(impl Print + ?Sized)) -> String {
+    let mut writer = Writer::indented();
+    value.print(&mut writer);
+    writer.finish()
+}
+
+/// Builds JSON text. Callers pair `begin_*` with `end_*`; commas, colons and
+/// indentation are the writer's business.
+#[derive(Debug)]
+pub struct Writer {
+    out: String,
+    indented: bool,
+    depth: usize,
+    /// Whether the innermost container has no element yet.
+    fresh: bool,
+    /// Whether a key was written and its value is due.
+    after_key: bool,
+}
+
+impl Writer {
+    /// Creates a writer for compact text.
+    pub fn compact() -> Self {
+        Self::with_capacity(1024)
+    }
+
+    /// Creates a writer for compact text with room for `capacity` bytes.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            out: String::with_capacity(capacity),
+            indented: false,
+            depth: 0,
+            fresh: true,
+            after_key: false,
+        }
+    }
+
+    /// Creates a writer that indents by two spaces.
+    pub fn indented() -> Self {
+        Self { indented: true, ..Self::compact() }
+    }
+
+    /// Returns the text.
+    pub fn finish(self) -> String {
+        self.out
+    }
+
+    /// Opens an object.
+    pub fn begin_object(&mut self) {
+        self.begin('{');
+    }
+
+    /// Closes an object.
+    pub fn end_object(&mut self) {
+        self.end('}');
+    }
+
+    /// Opens an array.
+    pub fn begin_array(&mut self) {
+        self.begin('[');
+    }
+
+    /// Closes an array.
+    pub fn end_array(&mut self) {
+        self.end(']');
+    }
+
+    /// Writes the key of the next value.
+    pub fn key(&mut self, key: &str) {
+        self.separate();
+        self.quoted(key);
+        self.out.push(':');
+        if self.indented {
+            self.out.push(' ');
+        }
+        self.after_key = true;
+    }
+
+    /// Writes a key and its value, unless the value is absent.
+    pub fn field(&mut self, key: &str, value: &(impl Print + ?Sized)) {
+        if !value.is_absent() {
+            self.key(key);
+            value.print(self);
+        }
+    }
+
+    /// Writes a string.
+    pub fn string(&mut self, text: &str) {
+        self.element();
+        self.quoted(text);
+    }
+
+    /// Writes a number as `String(number)` prints it; what is not finite becomes
+    /// `null`, as `JSON.stringify` does.
+    pub fn number(&mut self, number: f64) {
+        self.element();
+        if number.is_finite() {
+            self.out.push_str(ryu_js::Buffer::new().format(number));
+        } else {
+            self.out.push_str("null");
+        }
+    }
+
+    /// Writes a literal or any other text that is JSON already.
+    pub fn raw(&mut self, json: &str) {
+        self.element();
+        self.out.push_str(json);
+    }
+
+    fn begin(&mut self, bracket: char) {
+        self.element();
+        self.out.push(bracket);
+        self.depth += 1;
+        self.fresh = true;
+    }
+
+    fn end(&mut self, bracket: char) {
+        self.depth = self.depth.saturating_sub(1);
+        if !self.fresh {
+            self.line();
+        }
+        self.out.push(bracket);
+        self.fresh = false;
+    }
+
+    fn element(&mut self) {
+        if self.after_key {
+            self.after_key = false;
+        } else if self.depth > 0 {
+            self.separate();
+        }
+    }
+
+    fn separate(&mut self) {
+        if !self.fresh {
+            self.out.push(',');
+        }
+        self.fresh = false;
+        self.line();
+    }
+
+    fn line(&mut self) {
+        if self.indented {
+            self.out.push('\n');
+            for _ in 0..self.depth {
+                self.out.push_str("  ");
+            }
+        }
+    }
+
+    fn quoted(&mut self, text: &str) {
+        self.out.push('"');
+        let bytes = text.as_bytes();
+        let mut done = 0;
+        while let Some(stop) = next_escape(bytes, done) {
+            if let (Some(plain), Some(byte)) = (text.get(done..stop), bytes.get(stop)) {
+                self.out.push_str(plain);
+                self.escape(*byte);
+            }
+            done = stop + 1;
+        }
+        self.out.push_str(text.get(done..).unwrap_or_default());
+        self.out.push('"');
+    }
+
+    fn escape(&mut self, byte: u8) {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let short = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            0x08 => "\\b",
+            b'\t' => "\\t",
+            b'\n' => "\\n",
+            0x0c => "\\f",
+            b'\r' => "\\r",
+            _ => {
+                self.out.push_str("\\u00");
+                for digit in [byte >> 4, byte & 15] {
+                    self.out.push(HEX.get(usize::from(digit)).map_or('0', |hex| char::from(*hex)));
+                }
+                return;
+            }
+        };
+        self.out.push_str(short);
+    }
+}
+
+/// Finds the next byte at or after `from` that a JSON string must escape.
+/// Eight bytes at a time: prompts are long and rarely need an escape.
+pub(super) fn next_escape(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    let mut chunks = rest.chunks_exact(8);
+    let mut offset = from;
+    for chunk in chunks.by_ref() {
+        let mut word = [0; 8];
+        word.copy_from_slice(chunk);
+        let found = escape_mask(u64::from_le_bytes(word));
+        if found != 0 {
+            return Some(offset + (found.trailing_zeros() / 8) as usize);
+        }
+        offset += 8;
+    }
+    chunks.remainder().iter().position(|byte| needs_escape(*byte)).map(|place| offset + place)
+}
+
+const fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Marks (0x80) the bytes of a word that need an escape; the lowest mark is exact.
+const fn escape_mask(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let quote = word ^ (ONES * 0x22);
+    let backslash = word ^ (ONES * 0x5c);
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quotes = quote.wrapping_sub(ONES) & !quote;
+    let backslashes = backslash.wrapping_sub(ONES) & !backslash;
+    (control | quotes | backslashes) & HIGH
+}
+
+impl Print for Value<'_> {
+    fn print(&self, out: &mut Writer) {
+        match self {
+            Value::Null => out.raw("null"),
+            Value::Bool(truth) => truth.print(out),
+            Value::Number(number) => out.number(*number),
+            Value::String(text) => out.string(text),
+            Value::Array(items) => items.print(out),
+            Value::Object(object) => object.print(out),
+        }
+    }
+}
+
+impl Print for Object<'_> {
+    fn print(&self, out: &mut Writer) {
+        out.begin_object();
+        for (key, value) in self.iter() {
+            out.field(key, value);
+        }
+        out.end_object();
+    }
+}
+
+impl Print for bool {
+    fn print(&self, out: &mut Writer) {
+        out.raw(if *self { "true" } else { "false" });
+    }
+}
+
+impl Print for f64 {
+    fn print(&self, out: &mut Writer) {
+        out.number(*self);
+    }
+}
+
+impl Print for str {
+    fn print(&self, out: &mut Writer) {
+        out.string(self);
+    }
+}
+
+impl Print for String {
+    fn print(&self, out: &mut Writer) {
+        out.string(self);
+    }
+}
+
+impl Print for Cow<'_, str> {
+    fn print(&self, out: &mut Writer) {
+        out.string(self);
+    }
+}
+
+impl<T: Print> Print for Vec<T> {
+    fn print(&self, out: &mut Writer) {
+        self.as_slice().print(out);
+    }
+}
+
+impl<T: Print> Print for [T] {
+    fn print(&self, out: &mut Writer) {
+        out.begin_array();
+        for item in self {
+            item.print(out);
+        }
+        out.end_array();
+    }
+}
+
+impl<T: Print> Print for Option<T> {
+    fn print(&self, out: &mut Writer) {
+        match self {
+            Some(value) => value.print(out),
+            None => out.raw("null"),
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T: Print + ?Sized> Print for &T {
+    fn print(&self, out: &mut Writer) {
+        (**self).print(out);
+    }
+
+    fn is_absent(&self) -> bool {
+        (**self).is_absent()
+    }
+}
+
+impl<T: Print + ?Sized> Print for alloc::boxed::Box<T> {
+    fn print(&self, out: &mut Writer) {
+        (**self).print(out);
+    }
+
+    fn is_absent(&self) -> bool {
+        (**self).is_absent()
+    }
+}

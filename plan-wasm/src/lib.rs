@@ -1,0 +1,1 @@
+//! The WebAssembly shell over plan-core.
