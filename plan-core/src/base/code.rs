@@ -79,6 +79,8 @@ impl Print for Code {
 impl Scan<'_> for Code {
     fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
         let known = Code::ALL.iter().find(|code| value.as_str() == Some(code.0));
-        known.copied().ok_or_else(|| invalid(at, "is not a known code"))
+        known
+            .copied()
+            .ok_or_else(|| invalid(at, "is not a known code"))
     }
 }

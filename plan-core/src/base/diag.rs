@@ -39,7 +39,11 @@ impl super::record::Scan<'_> for Severity {
         match value.as_str() {
             Some("warning") => Ok(Severity::Warning),
             Some("error") => Ok(Severity::Error),
-            _ => Err(Diagnostic::at(Code::RECORD_INVALID, at, "must be \"warning\" or \"error\"")),
+            _ => Err(Diagnostic::at(
+                Code::RECORD_INVALID,
+                at,
+                "must be \"warning\" or \"error\"",
+            )),
         }
     }
 }
@@ -64,12 +68,21 @@ impl Diagnostic {
     /// Creates an error without a place.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { code, severity: Severity::Error, message, help: None, pointer: None }
+        Self {
+            code,
+            severity: Severity::Error,
+            message,
+            help: None,
+            pointer: None,
+        }
     }
 
     /// Creates a warning without a place.
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, message) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, message)
+        }
     }
 
     /// Creates an error about the value at `path`; the message is the path
@@ -119,17 +132,26 @@ enum Segment<'p> {
 impl<'p> Path<'p> {
     /// Starts a path; `name` is how messages call the document.
     pub const fn root(name: &'p str) -> Self {
-        Self { parent: None, segment: Segment::Root(name) }
+        Self {
+            parent: None,
+            segment: Segment::Root(name),
+        }
     }
 
     /// Goes to a member.
     pub const fn field(&'p self, name: &'p str) -> Self {
-        Self { parent: Some(self), segment: Segment::Field(name) }
+        Self {
+            parent: Some(self),
+            segment: Segment::Field(name),
+        }
     }
 
     /// Goes to an element.
     pub const fn index(&'p self, index: usize) -> Self {
-        Self { parent: Some(self), segment: Segment::Index(index) }
+        Self {
+            parent: Some(self),
+            segment: Segment::Index(index),
+        }
     }
 
     /// Returns the JSON pointer (RFC 6901) of the value.
@@ -146,7 +168,10 @@ impl<'p> Path<'p> {
             }
             at = path.parent;
         }
-        tokens.iter().rev().fold(String::new(), |pointer, token| pointer + "/" + token)
+        tokens
+            .iter()
+            .rev()
+            .fold(String::new(), |pointer, token| pointer + "/" + token)
     }
 }
 

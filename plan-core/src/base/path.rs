@@ -119,7 +119,10 @@ mod tests {
         ] {
             assert_eq!(RelPath::new(path), Err(problem), "{path:?}");
         }
-        assert_eq!(RelPath::new("..foo/a.b").map(|path| path.0), Ok("..foo/a.b".into()));
+        assert_eq!(
+            RelPath::new("..foo/a.b").map(|path| path.0),
+            Ok("..foo/a.b".into())
+        );
     }
 
     #[test]

@@ -42,8 +42,13 @@ pub fn refuse_unknown(
     known: &[&str],
     at: &Path<'_>,
 ) -> Result<(), Diagnostic> {
-    let unknown = object.iter().map(|(key, _)| key).find(|key| !known.contains(key));
-    unknown.map_or(Ok(()), |key| Err(invalid(&at.field(key), "is not a known field")))
+    let unknown = object
+        .iter()
+        .map(|(key, _)| key)
+        .find(|key| !known.contains(key));
+    unknown.map_or(Ok(()), |key| {
+        Err(invalid(&at.field(key), "is not a known field"))
+    })
 }
 
 /// Declares a record: `pub field: Type => "wireName"` in wire order. `Option`
@@ -155,12 +160,16 @@ pub fn member<'a, T: Scan<'a>>(
     at: &Path<'_>,
 ) -> Result<T, Diagnostic> {
     let at = at.field(key);
-    object.get(key).map_or_else(|| T::absent(&at), |value| T::scan(value, &at))
+    object
+        .get(key)
+        .map_or_else(|| T::absent(&at), |value| T::scan(value, &at))
 }
 
 impl Scan<'_> for bool {
     fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        value.as_bool().ok_or_else(|| invalid(at, "must be true or false"))
+        value
+            .as_bool()
+            .ok_or_else(|| invalid(at, "must be true or false"))
     }
 }
 
@@ -175,7 +184,9 @@ impl Scan<'_> for u64 {
             clippy::cast_sign_loss,
             reason = "whole and in range, as checked above"
         )]
-        number.map(|number| number as u64).ok_or_else(|| invalid(at, "must be a whole number"))
+        number
+            .map(|number| number as u64)
+            .ok_or_else(|| invalid(at, "must be a whole number"))
     }
 }
 
@@ -188,7 +199,10 @@ impl Print for u64 {
 
 impl Scan<'_> for String {
     fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        value.as_str().map(String::from).ok_or_else(|| invalid(at, "must be a string"))
+        value
+            .as_str()
+            .map(String::from)
+            .ok_or_else(|| invalid(at, "must be a string"))
     }
 }
 
@@ -209,7 +223,10 @@ impl<'a> Scan<'a> for Value<'a> {
 
 impl<'a> Scan<'a> for Object<'a> {
     fn scan(value: &Value<'a>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        value.as_object().cloned().ok_or_else(|| invalid(at, "must be an object"))
+        value
+            .as_object()
+            .cloned()
+            .ok_or_else(|| invalid(at, "must be an object"))
     }
 }
 
@@ -231,16 +248,26 @@ impl<'a, T: Scan<'a>> Scan<'a> for Box<T> {
 
 impl<'a, T: Scan<'a>> Scan<'a> for Vec<T> {
     fn scan(value: &Value<'a>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        let items = value.as_array().ok_or_else(|| invalid(at, "must be an array"))?;
-        items.iter().enumerate().map(|(place, item)| T::scan(item, &at.index(place))).collect()
+        let items = value
+            .as_array()
+            .ok_or_else(|| invalid(at, "must be an array"))?;
+        items
+            .iter()
+            .enumerate()
+            .map(|(place, item)| T::scan(item, &at.index(place)))
+            .collect()
     }
 }
 
 impl<'a, T: Scan<'a>> Scan<'a> for BTreeMap<String, T> {
     fn scan(value: &Value<'a>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        let object = value.as_object().ok_or_else(|| invalid(at, "must be an object"))?;
+        let object = value
+            .as_object()
+            .ok_or_else(|| invalid(at, "must be an object"))?;
         let entries = object.iter();
-        entries.map(|(key, item)| Ok((String::from(key), T::scan(item, &at.field(key))?))).collect()
+        entries
+            .map(|(key, item)| Ok((String::from(key), T::scan(item, &at.field(key))?)))
+            .collect()
     }
 }
 
@@ -281,7 +308,9 @@ impl<'a> TextMap<'a> {
 
     /// Walks names and texts in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(name, value)| Some((name, value.as_str()?)))
+        self.0
+            .iter()
+            .filter_map(|(name, value)| Some((name, value.as_str()?)))
     }
 
     /// Tells whether there is no entry.
@@ -304,7 +333,9 @@ impl Print for TextMap<'_> {
 
 impl<'a> Scan<'a> for TextMap<'a> {
     fn scan(value: &Value<'a>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        let object = value.as_object().ok_or_else(|| invalid(at, "must be an object"))?;
+        let object = value
+            .as_object()
+            .ok_or_else(|| invalid(at, "must be an object"))?;
         let wrong = object.iter().find(|(_, item)| item.as_str().is_none());
         match wrong {
             Some((key, _)) => Err(invalid(&at.field(key), "must be a string")),

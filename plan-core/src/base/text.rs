@@ -44,7 +44,10 @@ pub fn utf16_cmp(left: &str, right: &str) -> Ordering {
 pub fn collate(left: &str, right: &str) -> Ordering {
     let weights = left.chars().map(weight).cmp(right.chars().map(weight));
     weights.then_with(|| {
-        let mut cases = left.chars().zip(right.chars()).filter(|(one, other)| one != other);
+        let mut cases = left
+            .chars()
+            .zip(right.chars())
+            .filter(|(one, other)| one != other);
         match cases.next() {
             Some((one, _)) if one.is_ascii_lowercase() => Ordering::Less,
             Some(_) => Ordering::Greater,
@@ -57,7 +60,9 @@ fn weight(character: char) -> u32 {
     const ORDER: &str = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz";
     let lower = character.to_ascii_lowercase();
     let place = ORDER.chars().position(|known| known == lower);
-    place.and_then(|place| u32::try_from(place).ok()).unwrap_or(0x100 + u32::from(lower))
+    place
+        .and_then(|place| u32::try_from(place).ok())
+        .unwrap_or(0x100 + u32::from(lower))
 }
 
 /// Quotes one word for a POSIX shell: words made of safe characters stay bare.
@@ -78,9 +83,13 @@ pub fn shell_join<T: AsRef<str>>(argv: &[T]) -> String {
 /// Finds the candidate that a mistyped word probably meant.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let limit = (word.chars().count() / 3).max(1) + 1;
-    let distances =
-        candidates.into_iter().map(|candidate| (edit_distance(word, candidate), candidate));
-    distances.filter(|(distance, _)| *distance <= limit).min().map(|(_, candidate)| candidate)
+    let distances = candidates
+        .into_iter()
+        .map(|candidate| (edit_distance(word, candidate), candidate));
+    distances
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
 }
 
 /// Levenshtein distance, ignoring ASCII case.

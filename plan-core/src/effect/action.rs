@@ -122,7 +122,9 @@ pub struct ActionList {
 impl ActionList {
     /// Creates a list without actions.
     pub const fn new() -> Self {
-        Self { actions: Vec::new() }
+        Self {
+            actions: Vec::new(),
+        }
     }
 
     /// Appends an action; its number is its place.

@@ -72,7 +72,11 @@ impl From<MissingReference> for Diagnostic {
 impl<'a> Document<'a> {
     /// Wraps plain text.
     pub fn text(text: impl Into<Text<'a>>) -> Self {
-        Self { format: Format::Text, value: Value::String(text.into()), references: None }
+        Self {
+            format: Format::Text,
+            value: Value::String(text.into()),
+            references: None,
+        }
     }
 
     /// Walks the references.

@@ -24,9 +24,21 @@ impl Phase {
     /// files before sidecars; the order that its own documents promise is the other.
     pub const fn order(edition: Edition) -> [Phase; 5] {
         if edition.switches().config_before_sidecars {
-            [Phase::Mount, Phase::Stage, Phase::Skills, Phase::ConfigFiles, Phase::Sidecars]
+            [
+                Phase::Mount,
+                Phase::Stage,
+                Phase::Skills,
+                Phase::ConfigFiles,
+                Phase::Sidecars,
+            ]
         } else {
-            [Phase::Mount, Phase::Stage, Phase::Skills, Phase::Sidecars, Phase::ConfigFiles]
+            [
+                Phase::Mount,
+                Phase::Stage,
+                Phase::Skills,
+                Phase::Sidecars,
+                Phase::ConfigFiles,
+            ]
         }
     }
 }

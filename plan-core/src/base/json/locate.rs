@@ -23,7 +23,10 @@ pub fn position(text: &str, offset: usize) -> Position {
     let head = text.get(..before).unwrap_or_default();
     let line = head.bytes().filter(|byte| *byte == b'\n').count() + 1;
     let last = head.rsplit('\n').next().unwrap_or_default();
-    Position { line, column: last.chars().count() + 1 }
+    Position {
+        line,
+        column: last.chars().count() + 1,
+    }
 }
 
 /// Finds the value at a JSON pointer (RFC 6901): its first byte and the byte

@@ -68,15 +68,24 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&self, offset: usize, message: impl Into<String>) -> ReadError {
-        ReadError { message: message.into(), offset: offset.min(self.text.len()) }
+        ReadError {
+            message: message.into(),
+            offset: offset.min(self.text.len()),
+        }
     }
 
     fn unexpected(&self, expected: &str) -> ReadError {
-        let found = self.text.get(self.at..).and_then(|rest| rest.chars().next());
+        let found = self
+            .text
+            .get(self.at..)
+            .and_then(|rest| rest.chars().next());
         let message = match found {
             None => format!("the text ends where {expected} was expected"),
             Some(found) if found.is_control() => {
-                format!("expected {expected}, found the character U+{:04X}", u32::from(found))
+                format!(
+                    "expected {expected}, found the character U+{:04X}",
+                    u32::from(found)
+                )
             }
             Some(found) => format!("expected {expected}, found `{found}`"),
         };
@@ -170,12 +179,20 @@ impl<'a> Reader<'a> {
     /// Steps to the quote of an object key.
     pub(super) fn key_offset(&mut self) -> Result<usize, ReadError> {
         self.space();
-        if self.peek() == Some(b'"') { Ok(self.at) } else { Err(self.unexpected("a quoted key")) }
+        if self.peek() == Some(b'"') {
+            Ok(self.at)
+        } else {
+            Err(self.unexpected("a quoted key"))
+        }
     }
 
     pub(super) fn colon(&mut self) -> Result<(), ReadError> {
         self.space();
-        if self.take(b':') { Ok(()) } else { Err(self.unexpected("`:`")) }
+        if self.take(b':') {
+            Ok(())
+        } else {
+            Err(self.unexpected("`:`"))
+        }
     }
 
     fn duplicate(&self, key: &str, offset: usize) -> ReadError {
@@ -200,7 +217,10 @@ impl<'a> Reader<'a> {
     /// Finds the second occurrence of a key in the object whose body begins at
     /// `start`; only the error path pays for it.
     fn second_key(&self, name: &str, start: usize) -> Option<usize> {
-        let mut again = Reader { text: self.text, at: start };
+        let mut again = Reader {
+            text: self.text,
+            at: start,
+        };
         let mut seen = false;
         loop {
             let key_at = again.key_offset().ok()?;
@@ -236,7 +256,9 @@ impl<'a> Reader<'a> {
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
         // Every JSON number is a Rust float literal, so this cannot fail.
-        text.parse().map(Value::Number).map_err(|_| self.error(start, "a number is malformed"))
+        text.parse()
+            .map(Value::Number)
+            .map_err(|_| self.error(start, "a number is malformed"))
     }
 
     fn digits(&mut self) -> Result<(), ReadError> {
@@ -244,7 +266,11 @@ impl<'a> Reader<'a> {
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
-        if self.at == start { Err(self.unexpected("a digit")) } else { Ok(()) }
+        if self.at == start {
+            Err(self.unexpected("a digit"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads a string; the position is at its opening quote.
@@ -253,7 +279,9 @@ impl<'a> Reader<'a> {
         self.at = start;
         let stop = self.stop()?;
         if self.take(b'"') {
-            return Ok(Cow::Borrowed(self.text.get(start..stop).unwrap_or_default()));
+            return Ok(Cow::Borrowed(
+                self.text.get(start..stop).unwrap_or_default(),
+            ));
         }
         let mut text = String::with_capacity((stop - start) * 2 + 16);
         let mut plain = start;
@@ -317,10 +345,16 @@ impl<'a> Reader<'a> {
     }
 
     fn hex(&mut self) -> Result<u32, ReadError> {
-        let digits = self.text.as_bytes().get(self.at..self.at + 4).unwrap_or_default();
+        let digits = self
+            .text
+            .as_bytes()
+            .get(self.at..self.at + 4)
+            .unwrap_or_default();
         let mut code = 0;
         for digit in digits {
-            let Some(value) = char::from(*digit).to_digit(16) else { break };
+            let Some(value) = char::from(*digit).to_digit(16) else {
+                break;
+            };
             code = code * 16 + value;
             self.at += 1;
         }

@@ -47,22 +47,38 @@ impl<'a> Value<'a> {
 
     /// Returns the number of a number value.
     pub fn as_number(&self) -> Option<f64> {
-        if let Value::Number(number) = self { Some(*number) } else { None }
+        if let Value::Number(number) = self {
+            Some(*number)
+        } else {
+            None
+        }
     }
 
     /// Returns the truth of a boolean value.
     pub fn as_bool(&self) -> Option<bool> {
-        if let Value::Bool(truth) = self { Some(*truth) } else { None }
+        if let Value::Bool(truth) = self {
+            Some(*truth)
+        } else {
+            None
+        }
     }
 
     /// Returns the elements of an array value.
     pub fn as_array(&self) -> Option<&[Value<'a>]> {
-        if let Value::Array(items) = self { Some(items) } else { None }
+        if let Value::Array(items) = self {
+            Some(items)
+        } else {
+            None
+        }
     }
 
     /// Returns the entries of an object value.
     pub fn as_object(&self) -> Option<&Object<'a>> {
-        if let Value::Object(object) = self { Some(object) } else { None }
+        if let Value::Object(object) = self {
+            Some(object)
+        } else {
+            None
+        }
     }
 
     /// Returns the member `key` of an object value.
@@ -81,9 +97,11 @@ impl<'a> Value<'a> {
         for token in pointer.split('/').skip(1) {
             let token = token.replace("~1", "/").replace("~0", "~");
             at = match at {
-                Value::Object(object) => {
-                    object.entries.iter_mut().find(|(key, _)| *key == token).map(|(_, value)| value)
-                }
+                Value::Object(object) => object
+                    .entries
+                    .iter_mut()
+                    .find(|(key, _)| *key == token)
+                    .map(|(_, value)| value),
                 Value::Array(items) => items.get_mut(token.parse::<usize>().ok()?),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
             }?;
@@ -159,12 +177,16 @@ impl<'a> From<Vec<Value<'a>>> for Value<'a> {
 impl<'a> Object<'a> {
     /// Creates an object without entries.
     pub const fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self {
+            entries: Vec::new(),
+        }
     }
 
     /// Creates an object without entries that has room for `capacity`.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { entries: Vec::with_capacity(capacity) }
+        Self {
+            entries: Vec::with_capacity(capacity),
+        }
     }
 
     /// Wraps entries as they were read; index-like keys are moved to the front.
@@ -188,7 +210,10 @@ impl<'a> Object<'a> {
 
     /// Returns the value of `key`.
     pub fn get(&self, key: &str) -> Option<&Value<'a>> {
-        self.entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.entries
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
     }
 
     /// Tells whether `key` is present, whatever its value.

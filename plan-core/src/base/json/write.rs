@@ -64,7 +64,10 @@ impl Writer {
 
     /// Creates a writer that indents by two spaces.
     pub fn indented() -> Self {
-        Self { indented: true, ..Self::compact() }
+        Self {
+            indented: true,
+            ..Self::compact()
+        }
     }
 
     /// Returns the text.
@@ -203,7 +206,10 @@ impl Writer {
             _ => {
                 self.out.push_str("\\u00");
                 for digit in [byte >> 4, byte & 15] {
-                    self.out.push(HEX.get(usize::from(digit)).map_or('0', |hex| char::from(*hex)));
+                    self.out.push(
+                        HEX.get(usize::from(digit))
+                            .map_or('0', |hex| char::from(*hex)),
+                    );
                 }
                 return;
             }
@@ -227,7 +233,11 @@ pub(super) fn next_escape(bytes: &[u8], from: usize) -> Option<usize> {
         }
         offset += 8;
     }
-    chunks.remainder().iter().position(|byte| needs_escape(*byte)).map(|place| offset + place)
+    chunks
+        .remainder()
+        .iter()
+        .position(|byte| needs_escape(*byte))
+        .map(|place| offset + place)
 }
 
 const fn needs_escape(byte: u8) -> bool {

@@ -54,8 +54,10 @@ pub fn find(id: &str) -> Option<&'static HarnessDef> {
 
 /// Returns the harnesses that persona-kit 4 knows, in the order it prints them.
 pub fn compat_names() -> alloc::vec::Vec<&'static str> {
-    let mut ranked: alloc::vec::Vec<_> =
-        ALL.iter().filter_map(|def| Some((def.compat_rank?, def.id))).collect();
+    let mut ranked: alloc::vec::Vec<_> = ALL
+        .iter()
+        .filter_map(|def| Some((def.compat_rank?, def.id)))
+        .collect();
     ranked.sort_unstable();
     ranked.into_iter().map(|(_, id)| id).collect()
 }

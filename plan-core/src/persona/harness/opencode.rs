@@ -7,6 +7,10 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     id: "opencode",
     install: "npm install -g opencode-ai",
     sidecar: SidecarFile::AgentsMd,
-    skills: SkillTarget { as_flag: "opencode", dir: ".skills", session_root: false },
+    skills: SkillTarget {
+        as_flag: "opencode",
+        dir: ".skills",
+        session_root: false,
+    },
     compat_rank: Some(0),
 };

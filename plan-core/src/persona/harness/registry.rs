@@ -3,5 +3,9 @@
 use super::HarnessDef;
 
 /// Every harness, by name.
-pub const ALL: &[&HarnessDef] =
-    &[&super::claude::DEF, &super::codex::DEF, &super::grok::DEF, &super::opencode::DEF];
+pub const ALL: &[&HarnessDef] = &[
+    &super::claude::DEF,
+    &super::codex::DEF,
+    &super::grok::DEF,
+    &super::opencode::DEF,
+];
