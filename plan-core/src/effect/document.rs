@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
 use crate::base::json::{self, Text, Value};
-use crate::base::record::{record, words};
+use crate::base::record::{owned, record, words};
 use crate::base::toml;
 
 words! {
@@ -36,6 +36,19 @@ record! {
         pub value: Value<'a> => "value",
         /// The strings in the value that are filled in at spawn.
         pub references: Option<Vec<Reference<'a>>> => "references",
+        /// Texts that the program which reads the document would substitute.
+        pub escapes: Option<Vec<Escape<'a>>> => "escapes",
+    }
+}
+
+record! {
+    /// A replacement in the printed text, so that a program which substitutes
+    /// variables of its own takes the text literally.
+    pub struct Escape<'a> {
+        /// The text to replace, everywhere.
+        pub from: Text<'a> => "from",
+        /// What takes its place.
+        pub to: Text<'a> => "to",
     }
 }
 
@@ -76,6 +89,7 @@ impl<'a> Document<'a> {
             format: Format::Text,
             value: Value::String(text.into()),
             references: None,
+            escapes: None,
         }
     }
 
@@ -88,6 +102,31 @@ impl<'a> Document<'a> {
     /// shows.
     pub fn template(&self) -> String {
         self.print(&self.value)
+    }
+
+    /// Returns a copy that borrows nothing.
+    pub fn to_owned_document(&self) -> Document<'static> {
+        let reference = |reference: &Reference<'_>| Reference {
+            pointer: reference.pointer.clone(),
+            template: owned(&reference.template),
+            field: reference.field.clone(),
+        };
+        let escape = |escape: &Escape<'_>| Escape {
+            from: owned(&escape.from),
+            to: owned(&escape.to),
+        };
+        Document {
+            format: self.format,
+            value: self.value.to_owned_value(),
+            references: self
+                .references
+                .as_ref()
+                .map(|list| list.iter().map(reference).collect()),
+            escapes: self
+                .escapes
+                .as_ref()
+                .map(|list| list.iter().map(escape).collect()),
+        }
     }
 
     /// Returns the text with every reference replaced by what `resolve` answers for
@@ -110,6 +149,14 @@ impl<'a> Document<'a> {
     }
 
     fn print(&self, value: &Value<'_>) -> String {
+        let text = self.print_plainly(value);
+        let escapes = self.escapes.as_deref().unwrap_or_default();
+        escapes
+            .iter()
+            .fold(text, |text, escape| text.replace(&*escape.from, &escape.to))
+    }
+
+    fn print_plainly(&self, value: &Value<'_>) -> String {
         match (self.format, value) {
             (Format::Text, Value::String(text)) => String::from(&**text),
             (Format::Toml, Value::Object(object)) => toml::print(object),

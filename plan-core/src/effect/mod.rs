@@ -8,5 +8,5 @@ mod document;
 mod phase;
 
 pub use action::{Action, ActionKind, ActionList, Content, WriteMode};
-pub use document::{Document, Format, MissingReference, Reference};
+pub use document::{Document, Escape, Format, MissingReference, Reference};
 pub use phase::Phase;

@@ -1,1 +1,159 @@
-//! To be written.
+//! The selection: a resolved persona, the input of the planner.
+
+use alloc::vec::Vec;
+
+use super::harness::compat::{Permissions, Settings};
+use super::options::PlanOptions;
+use super::plan::STAGE;
+use crate::base::code::Code;
+use crate::base::diag::{Diagnostic, Path};
+use crate::base::json::{Object, Value};
+use crate::base::text::js_trim;
+
+/// A resolved persona, read without copying. Missing members read as empty, as the
+/// recorded planner never checks them; the 2026 edition checks before it plans.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection<'s> {
+    value: &'s Value<'s>,
+}
+
+impl<'s> Selection<'s> {
+    /// Wraps a selection.
+    pub const fn new(value: &'s Value<'s>) -> Self {
+        Self { value }
+    }
+
+    /// Returns the whole value.
+    pub const fn value(&self) -> &'s Value<'s> {
+        self.value
+    }
+
+    /// Returns a member.
+    pub fn get(&self, key: &str) -> Option<&'s Value<'s>> {
+        self.value.get(key)
+    }
+
+    /// Returns a text member, or empty text.
+    pub fn text(&self, key: &str) -> &'s str {
+        self.value.get_str(key).unwrap_or_default()
+    }
+
+    /// Returns an object member.
+    pub fn object(&self, key: &str) -> Option<&'s Object<'s>> {
+        self.get(key).and_then(Value::as_object)
+    }
+
+    /// Returns the elements of an array member.
+    pub fn list(&self, key: &str) -> &'s [Value<'s>] {
+        self.get(key).and_then(Value::as_array).unwrap_or_default()
+    }
+
+    /// Returns the permissions.
+    pub fn permissions(&self) -> Permissions<'s> {
+        Permissions::of(self.get("permissions"))
+    }
+
+    /// Returns the harness settings.
+    pub fn settings(&self) -> Settings<'s> {
+        Settings::of(self.get("harnessSettings"))
+    }
+}
+
+/// Checks a selection as strictly as a persona file: every problem is reported.
+pub fn check(selection: Selection<'_>, options: &PlanOptions<'_>) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let root = Path::root("selection");
+    for key in ["personaId", "harness", "model", "systemPrompt"] {
+        if js_trim(selection.text(key)).is_empty() {
+            let at = root.field(key);
+            let code = Code::PERSONA_FIELD_INVALID;
+            problems.push(Diagnostic::at(code, &at, "must be a non-empty string"));
+        }
+    }
+    for key in ["personaId", "model"] {
+        check_word(&mut problems, &root.field(key), selection.text(key));
+    }
+    check_patterns(&mut problems, selection, &root);
+    check_names(&mut problems, selection, &root);
+    if let Some(title) = options.title {
+        check_word(&mut problems, &Path::root("options").field("title"), title);
+    }
+    problems
+}
+
+/// Checks a text that becomes an argument of its own.
+fn check_word(problems: &mut Vec<Diagnostic>, at: &Path<'_>, word: &str) {
+    let problem = if word.starts_with('-') {
+        "must not start with `-`: the harness would take it for an option"
+    } else if word.contains('\0') {
+        "must not contain a NUL character"
+    } else if word.contains(STAGE) {
+        "must not contain the placeholder of the private directory"
+    } else {
+        return;
+    };
+    problems.push(Diagnostic::at(Code::PERSONA_ARGUMENT_UNSAFE, at, problem));
+}
+
+fn check_patterns(problems: &mut Vec<Diagnostic>, selection: Selection<'_>, root: &Path<'_>) {
+    let permissions = selection.permissions();
+    let block = root.field("permissions");
+    for (key, list) in [("allow", permissions.allow), ("deny", permissions.deny)] {
+        let at = block.field(key);
+        for (place, pattern) in list.iter().enumerate() {
+            check_word(
+                problems,
+                &at.index(place),
+                pattern.as_str().unwrap_or_default(),
+            );
+        }
+    }
+}
+
+/// Checks names and values that reach the environment or a server's command line.
+fn check_names(problems: &mut Vec<Diagnostic>, selection: Selection<'_>, root: &Path<'_>) {
+    let at = root.field("env");
+    for (name, value) in selection.object("env").into_iter().flat_map(Object::iter) {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let problem = "is not a name that a variable can have";
+            problems.push(Diagnostic::at(
+                Code::PERSONA_FIELD_INVALID,
+                &at.field(name),
+                problem,
+            ));
+        }
+        let text = value.as_str().unwrap_or_default();
+        if text.contains('\0') || text.contains(STAGE) {
+            let problem = "must not contain NUL or the placeholder of the private directory";
+            problems.push(Diagnostic::at(
+                Code::PERSONA_ARGUMENT_UNSAFE,
+                &at.field(name),
+                problem,
+            ));
+        }
+    }
+    let at = root.field("mcpServers");
+    for (name, server) in selection
+        .object("mcpServers")
+        .into_iter()
+        .flat_map(Object::iter)
+    {
+        if holds_placeholder(server) {
+            let problem = "must not contain the placeholder of the private directory";
+            problems.push(Diagnostic::at(
+                Code::PERSONA_ARGUMENT_UNSAFE,
+                &at.field(name),
+                problem,
+            ));
+        }
+    }
+}
+
+fn holds_placeholder(value: &Value<'_>) -> bool {
+    match value {
+        Value::String(text) => text.contains(STAGE),
+        Value::Array(items) => items.iter().any(holds_placeholder),
+        Value::Object(object) => object.iter().any(|(_, value)| holds_placeholder(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

@@ -45,6 +45,18 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Returns the text of a string value, without a copy when it is borrowed.
+    pub fn to_text(&self) -> Option<Text<'a>> {
+        match self {
+            Value::String(text) => Some(text.clone()),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => None,
+        }
+    }
+
     /// Returns the number of a number value.
     pub fn as_number(&self) -> Option<f64> {
         if let Value::Number(number) = self {

@@ -1,6 +1,27 @@
 //! OpenAI Codex.
+//!
+//! Source of the 2026 launch: measured with codex 0.169.0.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::compat::{
+    Compat, InteractiveSpec, NonInteractiveSpec, OneShot, Prompt, SpecInput, compose_task,
+    toml_string,
+};
+use super::launch::PrivateLink;
+use super::launch::{
+    Draft, Launch, LaunchInput, Rule, Server, approves_server, may_edit, object, patterns, refused,
+    server_tool,
+};
+use super::outcome::{Tally, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget};
+use crate::base::diag::{Diagnostic, Path};
+use crate::base::json::{Object, Text, Value};
+use crate::base::record::owned;
+use crate::base::text::collate;
+use crate::effect::{Document, Format};
 
 /// The definition.
 pub(super) const DEF: HarnessDef = HarnessDef {
@@ -12,5 +33,421 @@ pub(super) const DEF: HarnessDef = HarnessDef {
         dir: ".agents/skills",
         session_root: false,
     },
-    compat_rank: Some(1),
+    compat: Some(Compat {
+        rank: 1,
+        interactive,
+        one_shot,
+    }),
+    private_skills: "{{stage}}/codex",
+    launch,
+    observe,
+    tested: "0.169",
 };
+
+fn interactive<'i>(input: &SpecInput<'i>) -> InteractiveSpec<'i> {
+    let mut spec = InteractiveSpec::new("codex", input);
+    spec.initial_prompt = Some(input.system_prompt.clone());
+    let model = input
+        .model
+        .split_once('/')
+        .map_or(input.model, |(_, model)| model);
+    spec.args(["-m", model]);
+    spec.warn_permissions(input);
+    spec.warn_plugin_dirs(input);
+    servers(&mut spec);
+    sandbox(&mut spec, input);
+    if input.settings.on("webSearch") {
+        spec.args(["--search"]);
+    }
+    if let Some(policy) = input.settings.text("approvalPolicy") {
+        spec.warn(format!(
+            "codex harnessSettings.approvalPolicy (\"{policy}\") is not supported in codex \
+             0.1.77+; the --ask-for-approval flag was removed. Use \
+             dangerouslyBypassApprovalsAndSandbox: true for non-interactive execution, or \
+             sandboxMode for filesystem access control."
+        ));
+    }
+    spec
+}
+
+fn sandbox<'i>(spec: &mut InteractiveSpec<'i>, input: &SpecInput<'i>) {
+    if input.settings.on("dangerouslyBypassApprovalsAndSandbox") {
+        spec.args(["--dangerously-bypass-approvals-and-sandbox"]);
+        return;
+    }
+    if let Some(mode) = input.settings.text("sandboxMode") {
+        spec.args(["--sandbox", mode]);
+    }
+    if let Some(network) = input.settings.switch("workspaceWriteNetworkAccess") {
+        let setting = format!("sandbox_workspace_write.network_access={network}");
+        spec.args([Text::from("-c"), setting.into()]);
+    }
+}
+
+fn servers(spec: &mut InteractiveSpec<'_>) {
+    let Some(servers) = spec.mcp_servers.servers.take() else {
+        return;
+    };
+    let mut settings = Vec::new();
+    for (name, server) in sorted(&servers) {
+        let segment = if is_bare(name) {
+            String::from(name)
+        } else {
+            toml_string(name)
+        };
+        let mut set = |key: &str, toml: String| {
+            settings.push(format!("mcp_servers.{segment}.{key}={toml}"));
+        };
+        if server.get_str("type") == Some("stdio") {
+            set(
+                "command",
+                toml_string(server.get_str("command").unwrap_or_default()),
+            );
+            if let Some(args) = server.get("args").and_then(Value::as_array)
+                && !args.is_empty()
+            {
+                let args: Vec<_> = args
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(toml_string)
+                    .collect();
+                set("args", format!("[{}]", args.join(", ")));
+            }
+            if let Some(env) = inline_table(server.get("env")) {
+                set("env", env);
+            }
+        } else {
+            set(
+                "url",
+                toml_string(server.get_str("url").unwrap_or_default()),
+            );
+            if let Some(headers) = inline_table(server.get("headers")) {
+                set("http_headers", headers);
+            }
+            if server.get_str("type") == Some("sse") {
+                spec.warn(format!(
+                    "persona declares mcpServers.{name} with type 'sse'; codex expects \
+                     streamable-http MCP endpoints. Passing url through as-is."
+                ));
+            }
+        }
+    }
+    for setting in settings {
+        spec.args([Text::from("--config"), setting.into()]);
+    }
+    spec.mcp_servers.servers = Some(servers);
+}
+
+fn sorted<'o, 'a>(object: &'o Object<'a>) -> Vec<(&'o str, &'o Value<'a>)> {
+    let mut entries: Vec<_> = object.iter().collect();
+    entries.sort_by(|(left, _), (right, _)| collate(left, right));
+    entries
+}
+
+fn is_bare(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+fn inline_table(map: Option<&Value<'_>>) -> Option<String> {
+    let map = map
+        .and_then(Value::as_object)
+        .filter(|map| !map.is_empty())?;
+    let pairs = sorted(map).into_iter().map(|(key, value)| {
+        format!(
+            "{} = {}",
+            toml_string(key),
+            toml_string(value.as_str().unwrap_or_default())
+        )
+    });
+    Some(format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", ")))
+}
+
+fn one_shot<'i>(
+    spec: InteractiveSpec<'i>,
+    _input: &SpecInput<'i>,
+    run: &OneShot<'i>,
+) -> NonInteractiveSpec<'i> {
+    let mut args = Vec::with_capacity(spec.args.len() + 3);
+    args.push(Text::from("exec"));
+    args.extend(spec.args);
+    args.extend([Text::from("--skip-git-repo-check"), "-".into()]);
+    let prompt = spec.initial_prompt.unwrap_or_default();
+    NonInteractiveSpec {
+        bin: spec.bin,
+        args,
+        prompt: Prompt::Stdin(compose_task(&prompt, &run.task)),
+        config_files: spec.config_files,
+        warnings: spec.warnings,
+    }
+}
+
+fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
+    let mut launch = Launch::default();
+    refuse_unenforceable(input)?;
+    if let Some(run) = &input.run {
+        launch.args(["exec", "--json", "--skip-git-repo-check", "-"]);
+        launch.stdin = Some(run.task.clone());
+    }
+    launch.env.push(("CODEX_HOME", "{{stage}}/codex".into()));
+    let config = config(&mut launch, input);
+    launch.file("codex/config.toml", config);
+    // The user's login; codex writes refreshed tokens through the link.
+    launch.links.push(PrivateLink {
+        path: "codex/auth.json".into(),
+        home_env: "CODEX_HOME".into(),
+        home_default: ".codex".into(),
+        target: "auth.json".into(),
+    });
+    if !input.permissions.allow.is_empty() {
+        launch.unsupported(
+            "permissions.allow",
+            "codex has no list of allowed tools; the sandbox is read-only unless the list names a \
+             tool that edits or runs commands",
+        );
+    }
+    Ok(launch)
+}
+
+/// Refuses deny rules that neither the sandbox nor a setting of codex enforces.
+fn refuse_unenforceable(input: &LaunchInput<'_>) -> Result<(), Diagnostic> {
+    for pattern in patterns(input.permissions.deny) {
+        let enforced = match Rule::of(pattern) {
+            Rule {
+                tool: "WebSearch" | "WebFetch",
+                argument: None,
+            } => true,
+            Rule {
+                tool: "Write" | "Edit" | "MultiEdit" | "NotebookEdit",
+                argument: None,
+            } => true,
+            _ => input
+                .servers
+                .iter()
+                .any(|(server, _)| server_tool(pattern, server).is_some()),
+        };
+        if !enforced {
+            let message = format!(
+                "codex cannot deny `{pattern}`, and ignoring it would widen what the agent may do"
+            );
+            return Err(refused("permissions.deny", message)
+                .help("remove the rule, restrict sandboxMode, or use another harness"));
+        }
+    }
+    if input.permissions.mode == Some("plan") && bypasses(input) {
+        let message =
+            "permissions.mode is plan, but dangerouslyBypassApprovalsAndSandbox lifts every limit";
+        return Err(refused(
+            "harnessSettings.dangerouslyBypassApprovalsAndSandbox",
+            message,
+        ));
+    }
+    Ok(())
+}
+
+fn bypasses(input: &LaunchInput<'_>) -> bool {
+    input.settings.on("dangerouslyBypassApprovalsAndSandbox")
+}
+
+/// Returns the sandbox: the persona's, unless its permissions ask for less.
+fn sandbox_mode<'i>(input: &LaunchInput<'i>) -> &'i str {
+    let denies_edits = patterns(input.permissions.deny)
+        .any(|pattern| matches!(Rule::of(pattern).tool, "Write" | "Edit" | "MultiEdit"));
+    if bypasses(input) {
+        return "danger-full-access";
+    }
+    if denies_edits || input.permissions.mode == Some("plan") {
+        return "read-only";
+    }
+    if let Some(mode) = input.settings.text("sandboxMode") {
+        return mode;
+    }
+    match input.permissions.mode {
+        Some("bypassPermissions") => "danger-full-access",
+        _ if may_edit(&input.permissions) => "workspace-write",
+        _ => "read-only",
+    }
+}
+
+/// Returns who is asked before codex leaves its sandbox: nobody is there in a
+/// one-shot run.
+fn approval_policy<'i>(launch: &mut Launch<'i>, input: &LaunchInput<'i>) -> &'i str {
+    let free = bypasses(input) || input.permissions.mode == Some("bypassPermissions");
+    if input.run.is_some() || free {
+        return "never";
+    }
+    match input.settings.text("approvalPolicy") {
+        None => "on-request",
+        Some("untrusted") => {
+            let message = "codex no longer knows approvalPolicy untrusted; on-request is used";
+            launch.unsupported("harnessSettings.approvalPolicy", message);
+            "on-request"
+        }
+        Some(policy) => policy,
+    }
+}
+
+fn config<'i>(launch: &mut Launch<'i>, input: &LaunchInput<'i>) -> Document<'i> {
+    let mut draft = Draft::default();
+    let model = input
+        .model
+        .split_once('/')
+        .map_or(input.model, |(_, model)| model);
+    let sandbox = sandbox_mode(input);
+    let web_denied = patterns(input.permissions.deny).any(|rule| rule.starts_with("Web"));
+    let web = input.settings.on("webSearch") && !web_denied;
+    let mut config = object([
+        ("model", model.into()),
+        ("check_for_update_on_startup", false.into()),
+        ("approval_policy", approval_policy(launch, input).into()),
+        ("sandbox_mode", sandbox.into()),
+        ("web_search", if web { "live" } else { "disabled" }.into()),
+    ]);
+    if let Some(effort) = input.settings.text("reasoning") {
+        config.insert("model_reasoning_effort", effort);
+    }
+    if !input.system_prompt.is_empty() {
+        config.insert("developer_instructions", input.system_prompt.clone());
+    }
+    config.insert("analytics", object([("enabled", false.into())]));
+    let features = [
+        ("plugins", false.into()),
+        ("apps", false.into()),
+        ("daemon_auto_start", false.into()),
+    ];
+    config.insert("features", object(features));
+    if sandbox == "workspace-write" {
+        let network = input.settings.on("workspaceWriteNetworkAccess");
+        let limits = object([
+            ("network_access", network.into()),
+            ("exclude_slash_tmp", true.into()),
+            ("exclude_tmpdir_env_var", true.into()),
+        ]);
+        config.insert("sandbox_workspace_write", limits);
+    }
+    if !input.servers.is_empty() {
+        config.insert("mcp_servers", servers_table(&mut draft, input));
+    }
+    draft.finish(Format::Toml, config.into())
+}
+
+fn servers_table<'i>(draft: &mut Draft<'i>, input: &LaunchInput<'i>) -> Object<'i> {
+    let root = Path::root("");
+    let list_at = root.field("mcp_servers");
+    let mut list = Object::with_capacity(input.servers.len());
+    for (name, value) in input.servers.iter() {
+        let mut table = server(draft, &list_at.field(name), name, Server::of(value));
+        table.insert("required", true);
+        let approval = if approves_server(input, name) {
+            "approve"
+        } else {
+            "prompt"
+        };
+        table.insert("default_tools_approval_mode", approval);
+        limit_tools(&mut table, input, name);
+        list.append(owned(name), table);
+    }
+    list
+}
+
+/// Names the tools of a server that the persona's rules single out.
+fn limit_tools<'i>(table: &mut Object<'i>, input: &LaunchInput<'i>, server: &str) {
+    let named = |list: &'i [Value<'i>]| -> Vec<&'i str> {
+        patterns(list)
+            .filter_map(|pattern| server_tool(pattern, server))
+            .collect()
+    };
+    let (allowed, denied) = (
+        named(input.permissions.allow),
+        named(input.permissions.deny),
+    );
+    let texts = |tools: Vec<&'i str>| tools.into_iter().map(Value::from).collect::<Vec<_>>();
+    if denied.contains(&"") {
+        table.insert("enabled", false);
+        table.insert("required", false);
+    } else if !denied.is_empty() {
+        table.insert("disabled_tools", texts(denied));
+    }
+    if !allowed.is_empty() && !allowed.contains(&"") {
+        table.insert("enabled_tools", texts(allowed));
+    }
+}
+
+fn server<'i>(draft: &mut Draft<'i>, at: &Path<'_>, name: &str, server: Server<'_>) -> Object<'i> {
+    let field = format!("mcpServers.{name}");
+    let mut table = Object::new();
+    match server {
+        Server::Stdio { command, args, env } => {
+            let program = draft.text(&at.field("command"), &format!("{field}.command"), command);
+            table.insert("command", program);
+            let mut words = Vec::with_capacity(args.len());
+            for (place, word) in args.iter().enumerate() {
+                let args_at = at.field("args");
+                let text = word.as_str().unwrap_or_default();
+                words.push(draft.text(
+                    &args_at.index(place),
+                    &format!("{field}.args[{place}]"),
+                    text,
+                ));
+            }
+            table.insert("args", words);
+            if let Some(env) = env {
+                table.insert(
+                    "env",
+                    draft.map(&at.field("env"), &format!("{field}.env"), env),
+                );
+            }
+        }
+        Server::Remote { url, headers, .. } => {
+            table.insert(
+                "url",
+                draft.text(&at.field("url"), &format!("{field}.url"), url),
+            );
+            if let Some(headers) = headers {
+                let at = at.field("http_headers");
+                table.insert(
+                    "http_headers",
+                    draft.map(&at, &format!("{field}.headers"), headers),
+                );
+            }
+        }
+    }
+    table
+}
+
+/// Folds one event of `codex exec --json`.
+fn observe(tally: &mut Tally, event: &Value<'_>) {
+    match event.get_str("type") {
+        Some("thread.started") => tally.session(event.get_str("thread_id")),
+        Some("item.completed") => item(tally, event.get("item").unwrap_or(&Value::Null)),
+        Some("turn.completed") => {
+            tally.finished = true;
+            if let Some(usage) = event.get("usage") {
+                tally.set_usage(
+                    usage,
+                    ["input_tokens", "output_tokens", "cached_input_tokens"],
+                );
+            }
+        }
+        Some("turn.failed" | "error") => tally.fail(error_text(event)),
+        _ => {}
+    }
+}
+
+fn item(tally: &mut Tally, item: &Value<'_>) {
+    match item.get_str("type") {
+        Some("agent_message") => tally.text = item.get_str("text").unwrap_or_default().into(),
+        Some("mcp_tool_call") if item.get_str("status") == Some("failed") => {
+            let name = |key| item.get_str(key).unwrap_or("?");
+            tally.denied(&format!(
+                "{}.{}: {}",
+                name("server"),
+                name("tool"),
+                error_text(item)
+            ));
+        }
+        _ => {}
+    }
+}

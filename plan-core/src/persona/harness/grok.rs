@@ -1,16 +1,308 @@
-//! Grok.
+//! Grok Build.
+//!
+//! Source of the 2026 launch: measured with grok 1.0.41, and its user guide.
 
+use alloc::format;
+use alloc::string::String;
+
+use super::compat::{
+    Compat, ConfigFile, InteractiveSpec, NonInteractiveSpec, OneShot, Prompt, SpecInput,
+    compose_task,
+};
+use super::launch::{Draft, Launch, LaunchInput, PrivateLink, Server, isolation, object, patterns};
+use super::outcome::{Tally, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget};
+use crate::base::diag::{Diagnostic, Path};
+use crate::base::json::{Object, Text, Value};
+use crate::base::record::owned;
+use crate::effect::{Document, Format};
 
 /// The definition.
 pub(super) const DEF: HarnessDef = HarnessDef {
     id: "grok",
-    install: "curl -fsSL https://x.ai/cli/install.sh | bash",
+    install: "npm install -g @xai-official/grok",
     sidecar: SidecarFile::AgentsMd,
     skills: SkillTarget {
         as_flag: "grok",
         dir: ".grok/skills",
         session_root: false,
     },
-    compat_rank: Some(3),
+    compat: Some(Compat {
+        rank: 3,
+        interactive,
+        one_shot,
+    }),
+    private_skills: "{{stage}}/grok",
+    launch,
+    observe,
+    tested: "1.0",
 };
+
+const APPROVE: &str = "--always-approve";
+
+fn interactive<'i>(input: &SpecInput<'i>) -> InteractiveSpec<'i> {
+    let mut spec = InteractiveSpec::new("grok", input);
+    let bypass = input.permissions.mode == Some("bypassPermissions");
+    spec.args(["--no-auto-update", "--model", input.model]);
+    if bypass {
+        spec.args([APPROVE]);
+    }
+    for dir in &input.plugin_dirs {
+        spec.args([Text::from("--plugin-dir"), dir.clone()]);
+    }
+    if input.settings.on("dangerouslyBypassApprovalsAndSandbox") && !bypass {
+        spec.args([APPROVE]);
+    }
+    if !input.system_prompt.is_empty() {
+        let contents = ended(&input.system_prompt);
+        spec.config_files.push(ConfigFile {
+            path: "AGENTS.md".into(),
+            contents: contents.into(),
+        });
+    }
+    warn_servers(&mut spec, input);
+    warn_permissions(&mut spec, input);
+    warn_settings(&mut spec, input);
+    spec
+}
+
+/// Ends a text with a line break.
+fn ended(text: &str) -> String {
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{text}{end}")
+}
+
+fn warn_servers<'i>(spec: &mut InteractiveSpec<'i>, input: &SpecInput<'i>) {
+    let own = input.mcp_servers.is_some_and(|servers| !servers.is_empty());
+    let rest = "the grok harness is not yet wired for runtime MCP injection; proceeding without \
+                MCP.";
+    let requested = "broker requested relaycast MCP injection";
+    match (own, spec.mcp_servers.relay) {
+        (true, true) => spec.warn(format!(
+            "persona declares mcpServers and {requested}, but {rest}"
+        )),
+        (true, false) => spec.warn(format!("persona declares mcpServers but {rest}")),
+        (false, true) => spec.warn(format!("{requested} but {rest}")),
+        (false, false) => {}
+    }
+}
+
+fn warn_permissions<'i>(spec: &mut InteractiveSpec<'i>, input: &SpecInput<'i>) {
+    let permissions = &input.permissions;
+    if !permissions.allow.is_empty() || !permissions.deny.is_empty() {
+        spec.warn(
+            "persona declares permission allow/deny lists but the grok harness is not wired for \
+             allow/deny injection; proceeding without allow/deny rules.",
+        );
+    }
+    if let Some(mode) = permissions.mode
+        && !matches!(mode, "default" | "bypassPermissions")
+    {
+        spec.warn(format!(
+            "persona declares permissions.mode \"{mode}\" but the grok harness only supports \
+             bypassPermissions via --always-approve; proceeding with Grok defaults."
+        ));
+    }
+}
+
+fn warn_settings<'i>(spec: &mut InteractiveSpec<'i>, input: &SpecInput<'i>) {
+    let settings = &input.settings;
+    if settings.text("sandboxMode").is_some() {
+        spec.warn(
+            "grok harnessSettings.sandboxMode is not yet wired; proceeding with Grok defaults.",
+        );
+    }
+    if settings.text("approvalPolicy").is_some() {
+        spec.warn(
+            "grok harnessSettings.approvalPolicy is not supported; use permissions.mode \
+             \"bypassPermissions\" or dangerouslyBypassApprovalsAndSandbox for --always-approve.",
+        );
+    }
+    if settings.switch("workspaceWriteNetworkAccess").is_some() {
+        spec.warn(
+            "grok harnessSettings.workspaceWriteNetworkAccess is not yet wired; proceeding with \
+             Grok defaults.",
+        );
+    }
+    if settings.on("webSearch") {
+        spec.warn(
+            "grok harnessSettings.webSearch is not wired to a Grok CLI flag; proceeding with Grok \
+             defaults.",
+        );
+    }
+}
+
+fn one_shot<'i>(
+    mut spec: InteractiveSpec<'i>,
+    input: &SpecInput<'i>,
+    run: &OneShot<'i>,
+) -> NonInteractiveSpec<'i> {
+    spec.args(["--output-format", "plain"]);
+    if let Some(directory) = run
+        .working_directory
+        .filter(|directory| !directory.is_empty())
+    {
+        spec.args(["--cwd", directory]);
+    }
+    if !spec.args.iter().any(|arg| arg == APPROVE) {
+        spec.args([APPROVE]);
+    }
+    let task = compose_task(&input.system_prompt, &run.task);
+    NonInteractiveSpec {
+        bin: spec.bin,
+        args: spec.args,
+        prompt: Prompt::File(task, "--prompt-file"),
+        config_files: spec.config_files,
+        warnings: spec.warnings,
+    }
+}
+
+fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
+    let mut launch = Launch::default();
+    launch.args(["--no-auto-update", "--model", input.model]);
+    if let Some(run) = &input.run {
+        launch.args([
+            "--prompt-file",
+            "{{stage}}/task.md",
+            "--output-format",
+            "streaming-json",
+        ]);
+        launch.text_file("task.md", run.task.clone());
+        launch.env.push(("GROK_TURN_SUMMARY", "0".into()));
+    }
+    if let Some(effort) = input.settings.text("reasoning") {
+        launch.args(["--effort", effort]);
+    }
+    approvals(&mut launch, input);
+    launch.env.push(("GROK_HOME", "{{stage}}/grok".into()));
+    if !input.system_prompt.is_empty() {
+        // Rules of the private home reach every project, so the repository's own
+        // AGENTS.md and the persona's stay what they are.
+        launch.text_file("grok/rules/persona.md", ended(&input.system_prompt).into());
+    }
+    if !input.servers.is_empty() {
+        launch.file("grok/config.toml", servers(&input.servers));
+    }
+    launch.links.push(PrivateLink {
+        path: "grok/auth.json".into(),
+        home_env: "GROK_HOME".into(),
+        home_default: ".grok".into(),
+        target: "auth.json".into(),
+    });
+    Ok(launch)
+}
+
+fn approvals<'i>(launch: &mut Launch<'i>, input: &LaunchInput<'i>) {
+    let settings = &input.settings;
+    let bypass = input.permissions.mode == Some("bypassPermissions")
+        || settings.on("dangerouslyBypassApprovalsAndSandbox");
+    match input.permissions.mode {
+        Some("plan") => launch.args(["--permission-mode", "plan"]),
+        _ if bypass => launch.args([APPROVE]),
+        Some(mode) => launch.args(["--permission-mode", mode]),
+        None => {}
+    }
+    for pattern in patterns(input.permissions.allow) {
+        launch.args(["--allow", pattern]);
+    }
+    for pattern in patterns(input.permissions.deny) {
+        launch.args(["--deny", pattern]);
+    }
+    let profile = settings.text("sandboxMode").and_then(|mode| match mode {
+        "read-only" => Some("read-only"),
+        "workspace-write" => Some("workspace"),
+        "danger-full-access" => Some("off"),
+        _ => None,
+    });
+    if let Some(profile) = profile {
+        launch.args(["--sandbox", profile]);
+    }
+    if settings.switch("webSearch") == Some(false) {
+        launch.args(["--disable-web-search"]);
+    }
+    for name in ["approvalPolicy", "workspaceWriteNetworkAccess"] {
+        if settings.text(name).is_some() || settings.on(name) {
+            let message = format!("grok has no setting for harnessSettings.{name}; ignored");
+            launch.unsupported(&format!("harnessSettings.{name}"), message);
+        }
+    }
+}
+
+fn servers<'i>(servers: &Object<'_>) -> Document<'i> {
+    let mut draft = Draft::default();
+    let root = Path::root("");
+    let list_at = root.field("mcp_servers");
+    let mut list = Object::with_capacity(servers.len());
+    for (name, value) in servers.iter() {
+        let (at, field) = (list_at.field(name), format!("mcpServers.{name}"));
+        let mut table = Object::new();
+        match Server::of(value) {
+            Server::Stdio { command, args, env } => {
+                table.insert("command", "sh");
+                let words = isolation(env);
+                let words = words.get(1..).unwrap_or_default();
+                let args = draft.argv(&at.field("args"), &field, words, (command, args));
+                table.insert("args", args);
+                if let Some(env) = env {
+                    table.insert(
+                        "env",
+                        draft.map(&at.field("env"), &format!("{field}.env"), env),
+                    );
+                }
+            }
+            Server::Remote { url, headers, .. } => {
+                table.insert(
+                    "url",
+                    draft.text(&at.field("url"), &format!("{field}.url"), url),
+                );
+                if let Some(headers) = headers {
+                    let at = at.field("headers");
+                    table.insert(
+                        "headers",
+                        draft.map(&at, &format!("{field}.headers"), headers),
+                    );
+                }
+            }
+        }
+        table.insert("enabled", true);
+        list.append(owned(name), table);
+    }
+    draft.finish(Format::Toml, object([("mcp_servers", list.into())]).into())
+}
+
+/// Folds one event of `--output-format streaming-json`.
+fn observe(tally: &mut Tally, event: &Value<'_>) {
+    match event.get_str("type") {
+        Some("text") => tally
+            .text
+            .push_str(event.get_str("data").unwrap_or_default()),
+        Some("tool_call") => tally.text.clear(),
+        Some("tool_call_update") if event.get_str("status") == Some("failed") => {
+            let content = event
+                .get("content")
+                .and_then(Value::as_array)
+                .unwrap_or_default();
+            let text = content.first().and_then(|item| item.get("content"));
+            tally.denied(
+                text.and_then(|text| text.get_str("text"))
+                    .unwrap_or("a tool call failed"),
+            );
+        }
+        Some("end") => {
+            tally.session(event.get_str("sessionId"));
+            if let Some(usage) = event.get("usage") {
+                tally.set_usage(
+                    usage,
+                    ["input_tokens", "output_tokens", "cache_read_input_tokens"],
+                );
+            }
+            let reason = event.get_str("stopReason").unwrap_or_default();
+            tally.finished = reason == "end_turn";
+            if !tally.finished {
+                tally.fail(format!("grok stopped: {reason}"));
+            }
+        }
+        Some("error") => tally.fail(error_text(event)),
+        _ => {}
+    }
+}

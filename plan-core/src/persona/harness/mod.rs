@@ -3,11 +3,23 @@
 //! Everything in which harnesses differ is a field of [`HarnessDef`] and lives in
 //! the harness's own file; nothing else in the workspace asks which harness it is.
 
+pub mod compat;
+pub mod launch;
+pub mod outcome;
+mod registry;
+
+// The registry test writes this block from the files of this folder.
+// <harnesses>
 mod claude;
 mod codex;
 mod grok;
 mod opencode;
-mod registry;
+// </harnesses>
+
+use alloc::vec::Vec;
+
+use crate::base::diag::Diagnostic;
+use crate::base::json::Value;
 
 pub use registry::ALL;
 
@@ -18,6 +30,16 @@ pub enum SidecarFile {
     ClaudeMd,
     /// `AGENTS.md`, from the persona's `agentsMd*` fields.
     AgentsMd,
+}
+
+impl SidecarFile {
+    /// Returns the file's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SidecarFile::ClaudeMd => "CLAUDE.md",
+            SidecarFile::AgentsMd => "AGENTS.md",
+        }
+    }
 }
 
 /// Where a harness looks for skills in a project, and how installers call it.
@@ -42,9 +64,16 @@ pub struct HarnessDef {
     pub sidecar: SidecarFile,
     /// Where its skills go.
     pub skills: SkillTarget,
-    /// Its place in the list that persona-kit 4 prints; `None` for a harness that
-    /// persona-kit 4 does not know.
-    pub compat_rank: Option<u8>,
+    /// Its builders for persona-kit 4; `None` for a harness that it does not know.
+    pub compat: Option<compat::Compat>,
+    /// The private directory whose `skills` it is told to read.
+    pub private_skills: &'static str,
+    /// Builds its launch for the editions that have private launches.
+    pub launch: for<'i> fn(&launch::LaunchInput<'i>) -> Result<launch::Launch<'i>, Diagnostic>,
+    /// Folds one event of its one-shot output into what is known of the run.
+    pub observe: fn(&mut outcome::Tally, &Value<'_>),
+    /// The version that the launch was measured with, as a prefix.
+    pub tested: &'static str,
 }
 
 /// Finds a harness by its wire name.
@@ -53,10 +82,10 @@ pub fn find(id: &str) -> Option<&'static HarnessDef> {
 }
 
 /// Returns the harnesses that persona-kit 4 knows, in the order it prints them.
-pub fn compat_names() -> alloc::vec::Vec<&'static str> {
-    let mut ranked: alloc::vec::Vec<_> = ALL
+pub fn compat_names() -> Vec<&'static str> {
+    let mut ranked: Vec<_> = ALL
         .iter()
-        .filter_map(|def| Some((def.compat_rank?, def.id)))
+        .filter_map(|def| Some((def.compat.as_ref()?.rank, def.id)))
         .collect();
     ranked.sort_unstable();
     ranked.into_iter().map(|(_, id)| id).collect()

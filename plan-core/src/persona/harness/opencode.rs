@@ -1,6 +1,24 @@
 //! OpenCode.
+//!
+//! Source of the 2026 launch: measured with opencode 1.18.33.
 
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::compat::{
+    Compat, ConfigFile, InteractiveSpec, NonInteractiveSpec, OneShot, Prompt, SpecInput,
+};
+use super::launch::{
+    Draft, Launch, LaunchInput, Rule, Server, isolation, object, patterns, refused, tool_name,
+    warn_codex_only,
+};
+use super::outcome::{Tally, count, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget};
+use crate::base::diag::{Diagnostic, Path};
+use crate::base::json::{self, Object, Text, Value};
+use crate::base::record::owned;
+use crate::effect::{Document, Format};
 
 /// The definition.
 pub(super) const DEF: HarnessDef = HarnessDef {
@@ -12,5 +30,366 @@ pub(super) const DEF: HarnessDef = HarnessDef {
         dir: ".skills",
         session_root: false,
     },
-    compat_rank: Some(0),
+    compat: Some(Compat {
+        rank: 0,
+        interactive,
+        one_shot,
+    }),
+    private_skills: "{{stage}}/opencode",
+    launch,
+    observe,
+    tested: "1.18",
 };
+
+fn interactive<'i>(input: &SpecInput<'i>) -> InteractiveSpec<'i> {
+    let mut spec = InteractiveSpec::new("opencode", input);
+    spec.args(["--agent", input.persona_id]);
+    warn_servers(&mut spec, input);
+    spec.warn_permissions(input);
+    spec.warn_plugin_dirs(input);
+    spec.warn_codex_only(input);
+    let contents = json::pretty(&config(input)) + "\n";
+    spec.config_files.push(ConfigFile {
+        path: "opencode.json".into(),
+        contents: contents.into(),
+    });
+    spec
+}
+
+fn config<'i>(input: &SpecInput<'i>) -> Object<'i> {
+    let mut agent = Object::new();
+    agent.insert("model", provider_model(input.model));
+    if !input.system_prompt.is_empty() {
+        agent.insert("prompt", input.system_prompt.clone());
+    }
+    agent.insert("mode", "primary");
+    agent.insert("permission", one("*", Value::from("allow")));
+    one("agent", one(input.persona_id, agent.into()).into())
+}
+
+/// Prefixes the provider that a model without one belongs to.
+fn provider_model(model: &str) -> Text<'_> {
+    if model.contains('/') {
+        Cow::Borrowed(model)
+    } else {
+        format!("opencode/{model}").into()
+    }
+}
+
+fn one<'i>(key: &'i str, value: Value<'i>) -> Object<'i> {
+    let mut object = Object::new();
+    object.insert(key, value);
+    object
+}
+
+fn warn_servers<'i>(spec: &mut InteractiveSpec<'i>, input: &SpecInput<'i>) {
+    let mut injected = Vec::new();
+    if spec.mcp_servers.relay {
+        injected.push("relaycast");
+    }
+    if spec.mcp_servers.ai_hist {
+        injected.push("ai-hist");
+    }
+    let names = injected.join("/");
+    let own = input.mcp_servers.is_some_and(|servers| !servers.is_empty());
+    let rest = "the opencode harness is not yet wired for runtime MCP injection; proceeding \
+                without MCP.";
+    let requested = format!("default {names} MCP injection was requested");
+    match (own, injected.is_empty()) {
+        (true, false) => spec.warn(format!(
+            "persona declares mcpServers and {requested}, but {rest}"
+        )),
+        (true, true) => spec.warn(format!("persona declares mcpServers but {rest}")),
+        (false, false) => spec.warn(format!("{requested} but {rest}")),
+        (false, true) => {}
+    }
+}
+
+fn one_shot<'i>(
+    spec: InteractiveSpec<'i>,
+    _input: &SpecInput<'i>,
+    run: &OneShot<'i>,
+) -> NonInteractiveSpec<'i> {
+    let mut args: Vec<Text<'i>> = Vec::with_capacity(spec.args.len() + 8);
+    let mut bin = spec.bin;
+    if !run.windows {
+        args.extend(["-c", "exec \"$0\" \"$@\""].map(Text::from));
+        args.push(core::mem::replace(&mut bin, "/bin/sh".into()));
+    }
+    args.push("run".into());
+    args.extend(spec.args);
+    args.extend(["--format", "default"].map(Text::from));
+    if let Some(name) = run.name.filter(|name| !name.is_empty()) {
+        args.extend(["--title", name].map(Text::from));
+    }
+    NonInteractiveSpec {
+        bin,
+        args,
+        prompt: Prompt::Stdin(run.task.clone()),
+        config_files: spec.config_files,
+        warnings: spec.warnings,
+    }
+}
+
+/// What keeps opencode from calling home and from changing itself during a run.
+const QUIET: [(&str, &str); 4] = [
+    ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+    ("OPENCODE_DISABLE_DEFAULT_PLUGINS", "1"),
+    ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
+    ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
+];
+
+fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
+    let mut launch = Launch::default();
+    if !input.model.contains('/') {
+        let message = format!(
+            "the model `{}` names no provider, and opencode would fail without saying so",
+            input.model
+        );
+        let error = refused("model", message);
+        return Err(error.help("write provider/model, as `opencode models` lists them"));
+    }
+    if let Some(run) = &input.run {
+        launch.args(["run"]);
+        launch.stdin = Some(run.task.clone());
+    }
+    launch.args(["--agent", input.persona_id]);
+    if let Some(run) = &input.run {
+        // Without a title opencode makes one more model call, which no event reports.
+        let title = run.name.unwrap_or(input.persona_id);
+        launch.args(["--format", "json", "--title", title]);
+    }
+    for (name, value) in QUIET {
+        launch.env.push((name, value.into()));
+    }
+    let config = private_config(&mut launch, input)?;
+    launch.env_document("OPENCODE_CONFIG_CONTENT", config);
+    warn_codex_only(&mut launch, input, "opencode");
+    Ok(launch)
+}
+
+fn private_config<'i>(
+    launch: &mut Launch<'i>,
+    input: &LaunchInput<'i>,
+) -> Result<Document<'i>, Diagnostic> {
+    let mut draft = Draft::default();
+    // opencode substitutes {env:…} and {file:…} in the raw text before it parses it.
+    draft.escape("{env:", "\\u007benv:");
+    draft.escape("{file:", "\\u007bfile:");
+    let mut agent = object([("model", input.model.into())]);
+    if !input.system_prompt.is_empty() {
+        // By file, because a variable holds at most 128 KiB and literal text would be
+        // substituted; the contents of a file are not.
+        draft.escape("\\u007bfile:{{stage}}", "{file:{{stage}}");
+        agent.insert("prompt", "{file:{{stage}}/prompt.md}");
+        launch.text_file("prompt.md", input.system_prompt.clone());
+    }
+    agent.insert("mode", "primary");
+    if let Some(effort) = input.settings.text("reasoning") {
+        agent.insert("reasoningEffort", effort);
+    }
+    agent.insert("permission", permission(launch, input)?);
+    let mut config = object([("share", "disabled".into()), ("autoupdate", false.into())]);
+    if input.has_skills {
+        let paths = alloc::vec![Value::from("{{stage}}/opencode/skills")];
+        config.insert("skills", object([("paths", paths.into())]));
+    }
+    if !input.servers.is_empty() {
+        config.insert("mcp", servers(&mut draft, &input.servers));
+    }
+    config.insert("agent", one(input.persona_id, agent.into()));
+    Ok(draft.finish(Format::CompactJson, config.into()))
+}
+
+/// Builds the permission map. Rules later in the map win.
+fn permission<'i>(
+    launch: &mut Launch<'i>,
+    input: &LaunchInput<'i>,
+) -> Result<Object<'i>, Diagnostic> {
+    let permissions = &input.permissions;
+    // Asking nobody ends a one-shot run without an answer, so what is not allowed is
+    // denied there, and the agent can say what it could not do.
+    let unlisted = if input.run.is_some() { "deny" } else { "ask" };
+    let limited = !permissions.allow.is_empty()
+        || matches!(permissions.mode, Some("default" | "acceptEdits"));
+    let mut map = object([("*", if limited { unlisted } else { "allow" }.into())]);
+    if limited {
+        for tool in [
+            "read",
+            "glob",
+            "grep",
+            "list",
+            "todowrite",
+            "todoread",
+            "skill",
+        ] {
+            map.insert(tool, "allow");
+        }
+    }
+    if permissions.mode == Some("acceptEdits") {
+        map.insert("edit", "allow");
+    }
+    for pattern in patterns(permissions.allow) {
+        if !rule(&mut map, pattern, "allow", input) {
+            let message = format!(
+                "opencode has no permission for `{pattern}`; it stays as it is for all tools"
+            );
+            launch.unsupported("permissions.allow", message);
+        }
+    }
+    if permissions.mode == Some("plan") {
+        map.insert("edit", "deny");
+        map.insert("bash", "deny");
+    }
+    for pattern in patterns(permissions.deny) {
+        if !rule(&mut map, pattern, "deny", input) {
+            let message = format!(
+                "opencode cannot deny `{pattern}`, and ignoring it would widen what the agent may do"
+            );
+            return Err(refused("permissions.deny", message));
+        }
+    }
+    if permissions.mode != Some("bypassPermissions") {
+        let mut outside = object([("*", "deny".into())]);
+        if input.has_skills {
+            outside.insert("{{stage}}/opencode/skills/*", "allow");
+        }
+        map.insert("external_directory", outside);
+    }
+    Ok(map)
+}
+
+/// Adds one rule of a persona; false when opencode has no such permission.
+fn rule<'i>(
+    map: &mut Object<'i>,
+    pattern: &'i str,
+    answer: &'static str,
+    input: &LaunchInput<'i>,
+) -> bool {
+    let Rule { tool, argument } = Rule::of(pattern);
+    if let Some(rest) = tool.strip_prefix("mcp__") {
+        let name = match rest.split_once("__") {
+            Some((server, tool)) => format!("{}_{tool}", tool_name(server)),
+            None => format!("{}_*", tool_name(rest)),
+        };
+        let known = input
+            .servers
+            .iter()
+            .any(|(server, _)| name.starts_with(&*tool_name(server)));
+        map.insert(name, answer);
+        return known;
+    }
+    let key = match tool {
+        "Bash" => "bash",
+        "Edit" | "Write" | "MultiEdit" | "NotebookEdit" => "edit",
+        "Read" => "read",
+        "Glob" => "glob",
+        "Grep" => "grep",
+        "LS" => "list",
+        "WebFetch" => "webfetch",
+        "WebSearch" => "websearch",
+        "Task" => "task",
+        "Skill" => "skill",
+        "*" => "*",
+        _ => return false,
+    };
+    let Some(argument) = argument else {
+        map.insert(key, answer);
+        return true;
+    };
+    // `git:*` is the older spelling of `git *`.
+    let argument = argument
+        .strip_suffix(":*")
+        .map_or(Cow::Borrowed(argument), |head| {
+            Cow::Owned(format!("{head} *"))
+        });
+    let mut arguments = match map.remove(key) {
+        Some(Value::Object(arguments)) => arguments,
+        Some(before) => object([("*", before)]),
+        None => object([("*", map.get("*").cloned().unwrap_or_else(|| "ask".into()))]),
+    };
+    arguments.insert(argument, answer);
+    map.insert(key, arguments);
+    true
+}
+
+fn servers<'i>(draft: &mut Draft<'i>, servers: &Object<'_>) -> Object<'i> {
+    let root = Path::root("");
+    let list_at = root.field("mcp");
+    let mut list = Object::with_capacity(servers.len());
+    for (name, value) in servers.iter() {
+        let (at, field) = (list_at.field(name), format!("mcpServers.{name}"));
+        let mut out = Object::new();
+        match Server::of(value) {
+            Server::Stdio { command, args, env } => {
+                out.insert("type", "local");
+                let command = draft.argv(
+                    &at.field("command"),
+                    &field,
+                    &isolation(env),
+                    (command, args),
+                );
+                out.insert("command", command);
+                if let Some(env) = env {
+                    let at = at.field("environment");
+                    out.insert("environment", draft.map(&at, &format!("{field}.env"), env));
+                }
+            }
+            Server::Remote { url, headers, .. } => {
+                out.insert("type", "remote");
+                out.insert(
+                    "url",
+                    draft.text(&at.field("url"), &format!("{field}.url"), url),
+                );
+                if let Some(headers) = headers {
+                    let at = at.field("headers");
+                    out.insert(
+                        "headers",
+                        draft.map(&at, &format!("{field}.headers"), headers),
+                    );
+                }
+            }
+        }
+        out.insert("enabled", true);
+        list.append(owned(name), out);
+    }
+    list
+}
+
+/// Folds one event of `opencode run --format json`.
+fn observe(tally: &mut Tally, event: &Value<'_>) {
+    tally.session(event.get_str("sessionID"));
+    let part = event.get("part").unwrap_or(&Value::Null);
+    match event.get_str("type") {
+        Some("text") => tally.text = part.get_str("text").unwrap_or_default().into(),
+        Some("tool_use") => {
+            let state = part.get("state").unwrap_or(&Value::Null);
+            let error = state.get_str("error").unwrap_or_default();
+            if error.contains("rejected permission") || error.contains("prevents you from") {
+                tally.denied(part.get_str("tool").unwrap_or("a tool"));
+            }
+        }
+        Some("step_finish") => step(tally, part),
+        Some("error") => tally.fail(error_text(event)),
+        _ => {}
+    }
+}
+
+/// Adds up a step: opencode reports tokens and cost a step, and the reason of the last
+/// one tells whether the run came to its end.
+fn step(tally: &mut Tally, part: &Value<'_>) {
+    tally.finished = part.get_str("reason") == Some("stop");
+    let cost = part
+        .get("cost")
+        .and_then(Value::as_number)
+        .unwrap_or_default();
+    tally.cost_usd = Some(tally.cost_usd.unwrap_or_default() + cost);
+    if let Some(tokens) = part.get("tokens") {
+        let cached = count(tokens.get("cache").and_then(|cache| cache.get("read")));
+        tally.add_usage(
+            count(tokens.get("input")),
+            count(tokens.get("output")),
+            cached,
+        );
+    }
+}
