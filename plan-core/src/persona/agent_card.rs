@@ -61,7 +61,7 @@ record! {
         /// The persona's intent.
         pub intent: Text<'a> => "intent",
         /// The persona's tags.
-        pub tags: Option<Value<'a>> => "tags",
+        pub tags: Value<'a> => "tags",
     }
 }
 
@@ -108,12 +108,7 @@ pub fn derive_agent_card<'a>(
             organization: Cow::Borrowed("AgentWorkforce"),
             persona_id: id,
             intent: text(persona, "intent"),
-            tags: Some(
-                persona
-                    .get("tags")
-                    .cloned()
-                    .unwrap_or(Value::Array(Vec::new())),
-            ),
+            tags: tags(persona),
         },
         capabilities: CardCapabilities {
             streaming: enabled(STREAMING),
@@ -128,6 +123,11 @@ pub fn derive_agent_card<'a>(
     };
     check(&card)?;
     Ok(card)
+}
+
+fn tags<'a>(persona: &'a Value<'a>) -> Value<'a> {
+    let tags = persona.get("tags").filter(|tags| **tags != Value::Null);
+    tags.cloned().unwrap_or(Value::Array(Vec::new()))
 }
 
 fn text<'a>(value: &'a Value<'a>, field: &str) -> Text<'a> {
@@ -252,7 +252,7 @@ fn humanize(id: &str) -> String {
         name.push(shown);
         before = Some(character);
     }
-    String::from(js_trim(&name))
+    name
 }
 
 /// Checks what the protocol demands of a card.

@@ -289,7 +289,7 @@ mod tests {
         }
         let report = replay(&folder(), &[call]);
         println!("{} passed, unknown {:?}", report.passed, report.unknown);
-        let shown = report.differences.iter().take(40);
+        let shown = report.differences.iter().take(20);
         let shown: Vec<_> = shown.map(String::as_str).collect();
         let count = report.differences.len();
         assert!(

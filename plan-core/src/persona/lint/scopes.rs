@@ -51,7 +51,7 @@ pub fn lint_scopes<'a>(persona: &'a Value<'a>, edition: Edition) -> Vec<ScopeIss
             };
             let path = format!("integrations.{provider}.scope.{resource}");
             let found = unusable(value, &path)
-                .or_else(|| too_large(value, &path, picked))
+                .or_else(|| too_large(value, &path, provider, picked))
                 .or_else(|| everything(value, &path, edition));
             issues.extend(found.map(|(code, message)| ScopeIssue {
                 level: Severity::Warning,
@@ -105,7 +105,7 @@ fn unusable(value: &str, path: &str) -> Found {
 }
 
 /// Finds why a scope mirrors more than fits.
-fn too_large(value: &str, path: &str, picked: Option<&str>) -> Found {
+fn too_large(value: &str, path: &str, provider: &str, picked: Option<&str>) -> Found {
     if !value.starts_with('/') || !value.ends_with("/**") {
         return None;
     }
@@ -114,7 +114,7 @@ fn too_large(value: &str, path: &str, picked: Option<&str>) -> Found {
     match (parts.next(), parts.next()) {
         (None, _) => {
             let problem = format!(
-                "mirrors the whole {first} tree. The mirror is traversed at sandbox boot, so this grows with workspace history and can outrun the mount budget. Scope the concrete subpaths the handler reads or writes back to instead."
+                "mirrors the whole {provider} tree. The mirror is traversed at sandbox boot, so this grows with workspace history and can outrun the mount budget. Scope the concrete subpaths the handler reads or writes back to instead."
             );
             let message = format!("{path}: \"{value}\" {problem}");
             Some(("scope_provider_root", message))
