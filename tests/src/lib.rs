@@ -1,1 +1,3 @@
-//! x
+//! Test support: the replay of recorded behaviour.
+
+pub mod conformance;

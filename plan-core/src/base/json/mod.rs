@@ -6,11 +6,13 @@
 //! printed as `String(number)` prints them, and strings are escaped as
 //! `JSON.stringify` escapes them. Strings without escapes borrow from the input.
 
+mod coerce;
 mod locate;
 mod read;
 mod value;
 mod write;
 
+pub use coerce::js_string;
 pub use locate::{Position, locate, position};
 pub use read::{MAX_DEPTH, ReadError, read};
 pub use value::{Object, Text, Value};

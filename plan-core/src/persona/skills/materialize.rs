@@ -1,0 +1,180 @@
+//! The install plan of a persona's skills.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::source::{ResolvedSource, resolve_skill_source};
+use super::{SkillError, SkillInstall, SkillMaterializationPlan, SourceKind, below, target};
+use crate::base::json::{Text, Value};
+use crate::base::text::{shell_join, shell_quote};
+
+/// What a caller decides about the installs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SkillOptions<'a> {
+    /// A directory outside the project to stage the skills in.
+    pub install_root: Option<&'a str>,
+    /// The directory that relative sources start from.
+    pub repo_root: Option<&'a str>,
+}
+
+/// Plans the installs of skills for a harness.
+///
+/// # Errors
+/// An unknown harness, an install root for a harness that has none, or a source of
+/// no known form.
+pub fn materialize_skills<'a>(
+    skills: &'a [Value<'a>],
+    harness: &'a str,
+    options: SkillOptions<'a>,
+) -> Result<SkillMaterializationPlan<'a>, SkillError> {
+    let target = target(harness)?;
+    if options.install_root.is_some() && !target.skills.session_root {
+        return Err(SkillError::RootUnsupported(String::from(harness)));
+    }
+    let installs = skills
+        .iter()
+        .map(|skill| install(skill, harness, options))
+        .collect::<Result<_, _>>()?;
+    Ok(SkillMaterializationPlan {
+        harness: Cow::Borrowed(harness),
+        installs,
+        session_install_root: options.install_root.map(Cow::Borrowed),
+        repo_root: options.repo_root.map(Cow::Borrowed),
+    })
+}
+
+fn install<'a>(
+    skill: &'a Value<'a>,
+    harness: &'a str,
+    options: SkillOptions<'a>,
+) -> Result<SkillInstall<'a>, SkillError> {
+    let source = skill.get_str("source").unwrap_or_default();
+    let mut provided = provide(source, harness, options.repo_root)?;
+    if let Some(root) = options.install_root {
+        provided.stage(root);
+    }
+    Ok(SkillInstall {
+        skill_id: Cow::Borrowed(skill.get_str("id").unwrap_or_default()),
+        source: Cow::Borrowed(source),
+        source_kind: provided.source.kind,
+        package_ref: provided.source.package_ref,
+        harness: Cow::Borrowed(harness),
+        install_command: provided.command,
+        installed_manifest: below(&provided.directory, "SKILL.md"),
+        installed_dir: provided.directory,
+        cleanup_paths: provided.cleanup_paths,
+    })
+}
+
+/// What a source's provider says about an install.
+pub(super) struct Provided<'a> {
+    source: ResolvedSource<'a>,
+    pub(super) command: Vec<Text<'a>>,
+    directory: Text<'a>,
+    cleanup_paths: Vec<Text<'a>>,
+}
+
+impl Provided<'_> {
+    /// Moves the install into a directory of its own, which is removed whole.
+    fn stage(&mut self, root: &str) {
+        let command = shell_join(&self.command);
+        self.command = shell(format!("cd {} && {command}", shell_quote(root)));
+        self.directory = below(root, &self.directory);
+        self.cleanup_paths = Vec::new();
+    }
+}
+
+/// Derives an install from a source alone.
+pub(super) fn provide<'a>(
+    source: &'a str,
+    harness: &str,
+    repo_root: Option<&str>,
+) -> Result<Provided<'a>, SkillError> {
+    let target = target(harness)?.skills;
+    let source = resolve_skill_source(source)?;
+    let own = below(target.dir, &source.installed_name);
+    let (command, directory) = match source.kind {
+        SourceKind::Prpm => {
+            let reference = source.package_ref.clone();
+            let words = ["npx", "-y", "prpm", "install"].map(Cow::Borrowed);
+            let mut command = words.to_vec();
+            command.extend([
+                reference,
+                Cow::Borrowed("--as"),
+                Cow::Borrowed(target.as_flag),
+            ]);
+            (command, own)
+        }
+        SourceKind::SkillSh => {
+            let name = &source.installed_name;
+            (
+                skill_sh_command(&source.package_ref),
+                below(SKILL_SH_DIRS[0], name),
+            )
+        }
+        SourceKind::Local => (local_command(&source.package_ref, &own, repo_root), own),
+    };
+    let cleanup_paths = match source.kind {
+        SourceKind::SkillSh => {
+            let name = &source.installed_name;
+            SKILL_SH_DIRS.iter().map(|dir| below(dir, name)).collect()
+        }
+        SourceKind::Prpm | SourceKind::Local => vec![directory.clone()],
+    };
+    Ok(Provided {
+        source,
+        command,
+        directory,
+        cleanup_paths,
+    })
+}
+
+/// The directories that the skill.sh installer writes to or links from, whatever
+/// the harness; it installs into the first.
+const SKILL_SH_DIRS: [&str; 6] = [
+    ".agents/skills",
+    ".claude/skills",
+    ".factory/skills",
+    ".grok/skills",
+    ".kiro/skills",
+    "skills",
+];
+
+fn skill_sh_command<'a>(reference: &Text<'a>) -> Vec<Text<'a>> {
+    let (url, name) = match reference {
+        Cow::Borrowed(reference) => {
+            let (url, name) = reference.split_once('#').unwrap_or((reference, ""));
+            (Cow::Borrowed(url), Cow::Borrowed(name))
+        }
+        Cow::Owned(reference) => {
+            let (url, name) = reference.split_once('#').unwrap_or((reference, ""));
+            (
+                Cow::Owned(String::from(url)),
+                Cow::Owned(String::from(name)),
+            )
+        }
+    };
+    let mut command = ["npx", "-y", "skills", "add"].map(Cow::Borrowed).to_vec();
+    command.extend([url, Cow::Borrowed("--skill"), name, Cow::Borrowed("-y")]);
+    command
+}
+
+fn local_command<'a>(source: &str, directory: &str, repo_root: Option<&str>) -> Vec<Text<'a>> {
+    let from = match repo_root.filter(|root| !root.is_empty()) {
+        Some(root) if !source.starts_with('/') => below(
+            root.strip_suffix('/').unwrap_or(root),
+            source.strip_prefix("./").unwrap_or(source),
+        ),
+        _ => Cow::Borrowed(source),
+    };
+    let (from, to) = (shell_quote(&from), shell_quote(directory));
+    shell(format!("mkdir -p {to} && cp {from} {to}/SKILL.md"))
+}
+
+/// Wraps a script into the command that runs it.
+pub(super) fn shell<'a>(script: String) -> Vec<Text<'a>> {
+    vec![Cow::Borrowed("sh"), Cow::Borrowed("-c"), Cow::Owned(script)]
+}
