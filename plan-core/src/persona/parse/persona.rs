@@ -126,7 +126,11 @@ fn intent<'a>(
         return Ok(None);
     };
     if known != expected {
-        return cx.fail(at, &format!("mismatch: got {known}"));
+        // Told about the persona as a whole, pointing at the intent.
+        let problem = format!("persona[{expected}] intent mismatch: got {known}");
+        let problem = Diagnostic::error(Code::PERSONA_FIELD_INVALID, problem);
+        cx.report(problem.pointing(at))?;
+        return Ok(None);
     }
     Ok(value.cloned())
 }

@@ -1,0 +1,3 @@
+//! Replays of cases recorded from persona-kit 4.1.59.
+
+pub mod parse;
