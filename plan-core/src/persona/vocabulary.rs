@@ -58,7 +58,7 @@ pub const TAGS: &[&str] = &[
 ];
 
 /// The longest tag and the longest service account name, in UTF-16 units.
-pub const MAX_NAME_LENGTH: usize = 64;
+pub(crate) const MAX_NAME_LENGTH: usize = 64;
 
 /// How much a model may think before it answers.
 pub const REASONING_LEVELS: &[&str] = &["low", "medium", "high"];
@@ -89,16 +89,16 @@ pub const INTEGRATION_SOURCE_KINDS: &[&str] =
 pub const MEMORY_SCOPES: &[&str] = &["workspace", "user", "global"];
 
 /// What may start an agent besides its triggers.
-pub const AGENT_LAUNCHERS: &[&str] = &["team-dispatcher"];
+pub(crate) const AGENT_LAUNCHERS: &[&str] = &["team-dispatcher"];
 
 /// What a watch rule listens for.
 pub const WATCH_EVENTS: &[&str] = &["created", "updated", "deleted"];
 
 /// The methods that the `httpRead` capability may be given.
-pub const HTTP_READ_METHODS: &[&str] = &["GET", "HEAD"];
+pub(crate) const HTTP_READ_METHODS: &[&str] = &["GET", "HEAD"];
 
 /// The extensions that a handler file may have, without their dot.
-pub const HANDLER_EXTENSIONS: &[&str] = &["ts", "tsx", "mts", "cts", "js", "mjs", "cjs"];
+pub(crate) const HANDLER_EXTENSIONS: &[&str] = &["ts", "tsx", "mts", "cts", "js", "mjs", "cjs"];
 
 /// The form of input names, as a regular expression.
 pub const INPUT_NAME_PATTERN: &str = "^[A-Z_][A-Z0-9_]*$";
@@ -127,7 +127,7 @@ pub fn is_harness(value: &Value<'_>) -> bool {
 }
 
 /// Tells whether text has the form [`INPUT_NAME_PATTERN`].
-pub fn is_input_name(name: &str) -> bool {
+pub(crate) fn is_input_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes
         .next()
@@ -136,7 +136,7 @@ pub fn is_input_name(name: &str) -> bool {
 }
 
 /// Tells whether text has the form [`SOURCE_NAME_PATTERN`].
-pub fn is_source_name(name: &str) -> bool {
+pub(crate) fn is_source_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.split('-')
         .all(|part| !part.is_empty() && part.bytes().all(plain))

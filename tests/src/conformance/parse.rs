@@ -189,7 +189,8 @@ impl Replay {
             let common = given.bytes().zip(recorded.bytes());
             let common = common.take_while(|(one, other)| one == other).count();
             let part = |text: &str| {
-                let text = String::from_utf8_lossy(text.as_bytes().get(common..).unwrap_or_default());
+                let text =
+                    String::from_utf8_lossy(text.as_bytes().get(common..).unwrap_or_default());
                 text.chars().take(200).collect::<String>()
             };
             let case: String = line.chars().take(300).collect();
@@ -291,7 +292,10 @@ mod tests {
     fn recorded_parses_are_reproduced() {
         if let Some(directory) = recorded() {
             assert_clean(&replay(&directory).unwrap(), 955);
-            assert_clean(&replay_calls(&directory.join("functions.jsonl")).unwrap(), 9);
+            assert_clean(
+                &replay_calls(&directory.join("functions.jsonl")).unwrap(),
+                9,
+            );
         }
     }
 

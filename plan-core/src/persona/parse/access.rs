@@ -21,11 +21,7 @@ const MOUNT: Shape = Shape {
 };
 
 /// The permissions of a persona; none when they say nothing.
-pub(super) fn permissions<'a>(
-    cx: &mut Cx,
-    value: Option<&Value<'a>>,
-    at: &Path<'_>,
-) -> Parsed<'a> {
+pub(super) fn permissions<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
     if value.is_none() {
         return Ok(None);
     }
@@ -36,7 +32,7 @@ pub(super) fn permissions<'a>(
     permissions.field("allow", patterns())?;
     permissions.field("deny", patterns())?;
     permissions.field("mode", word(PERMISSION_MODES))?;
-    permissions.done_unless_empty()
+    Ok(permissions.done_unless_empty())
 }
 
 fn is_pattern_list(value: &Value<'_>) -> bool {
@@ -61,7 +57,7 @@ pub(super) fn mount<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     if patterns && !mount.has("enabled") {
         mount.put("enabled", true);
     }
-    mount.done_unless_empty()
+    Ok(mount.done_unless_empty())
 }
 
 /// Whether the agent runs in a sandbox.

@@ -30,7 +30,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     agent.field("triggers", triggers)?;
     agent.field("schedules", schedules::parse)?;
     agent.field("watch", watch::parse)?;
-    agent.done()
+    Ok(Some(agent.done()))
 }
 
 fn triggers<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
@@ -68,16 +68,15 @@ pub(super) fn trigger<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>)
         trigger.field("paths", path_list)?;
     }
     trigger.field("maxConcurrency", max_concurrency)?;
-    trigger.done()
+    Ok(Some(trigger.done()))
 }
 
 fn max_concurrency<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
     let is_count = |number: f64| number.is_finite() && number >= 1.0 && number % 1.0 == 0.0;
     match value {
-        None => Ok(None),
         Some(count) if count.as_number().is_some_and(is_count) => Ok(Some(count.clone())),
         Some(_) if cx.strict => cx.fail(at, "must be an integer ≥ 1 if provided"),
-        // persona-kit 4 forgets the limit without a word.
-        Some(_) => Ok(None),
+        // persona-kit 4 forgets a wrong limit without a word.
+        _ => Ok(None),
     }
 }

@@ -20,10 +20,7 @@ pub(super) struct Stop;
 pub(super) type Parsed<'a> = Result<Option<Value<'a>>, Stop>;
 
 /// A parser of one field. Absent fields are its business too.
-pub(super) trait Rule<'a>:
-    Fn(&mut Cx, Option<&Value<'a>>, &Path<'_>) -> Parsed<'a>
-{
-}
+pub(super) trait Rule<'a>: Fn(&mut Cx, Option<&Value<'a>>, &Path<'_>) -> Parsed<'a> {}
 
 impl<'a, F> Rule<'a> for F where F: Fn(&mut Cx, Option<&Value<'a>>, &Path<'_>) -> Parsed<'a> {}
 
@@ -93,8 +90,12 @@ impl Cx {
     ) -> Result<Object<'a>, Stop> {
         let mut parsed = Object::new();
         for (key, value) in members.entries() {
+            let lost = key == "__proto__";
+            if lost && self.strict {
+                continue;
+            }
             let value = rule(self, (&key, value), &at.field(&key))?;
-            if let Some(value) = value.filter(|_| key != "__proto__") {
+            if let Some(value) = value.filter(|_| !lost) {
                 parsed.append(key, value);
             }
         }

@@ -5,7 +5,9 @@ use crate::base::json::{Object, Value};
 use crate::persona::vocabulary::is_input_name;
 
 use super::cx::{Cx, Parsed, Stop};
-use super::leaf::{BOOLEAN, OPTIONAL_TEXT, TEXT, is_bool, is_filled, is_text, optional, required};
+use super::leaf::{
+    BOOLEAN, OPTIONAL_TEXT, TEXT, coerced, is_bool, is_filled, is_text, optional, required,
+};
 use super::section::{Section, Shape};
 
 const INPUT: Shape = Shape {
@@ -43,7 +45,7 @@ pub(super) fn check_name(cx: &mut Cx, name: &str, at: &Path<'_>) -> Result<(), S
 
 /// The check of a name as a rule of its own; it keeps nothing.
 pub(super) fn assert_name<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
-    let name = value.and_then(Value::as_str).unwrap_or_default();
+    let name = value.and_then(coerced).unwrap_or_default();
     check_name(cx, name, at)?;
     Ok(None)
 }
@@ -80,7 +82,7 @@ fn input<'a>(cx: &mut Cx, value: &Value<'a>, at: &Path<'_>) -> Parsed<'a> {
         )?;
     }
     input.field("picker", picker)?;
-    input.done()
+    Ok(Some(input.done()))
 }
 
 fn picker<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
@@ -92,5 +94,5 @@ fn picker<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'
     };
     picker.field("provider", required(is_text, TEXT))?;
     picker.field("resource", required(is_text, TEXT))?;
-    picker.done()
+    Ok(Some(picker.done()))
 }

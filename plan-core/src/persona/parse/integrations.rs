@@ -70,11 +70,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
 }
 
 /// One integration; it must be there.
-pub(super) fn integration<'a>(
-    cx: &mut Cx,
-    value: Option<&Value<'a>>,
-    at: &Path<'_>,
-) -> Parsed<'a> {
+pub(super) fn integration<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
     let Some(mut integration) = Section::open(cx, value, at, &INTEGRATION)? else {
         return Ok(None);
     };
@@ -101,8 +97,8 @@ pub(super) fn integration<'a>(
     integration.field("enabledByInput", name)?;
     check_gate(&mut integration)?;
     let mut integration = integration.finish();
-    if !explicit {
-        // What prints a bare integration hides this name as well.
+    if !explicit && !cx.strict {
+        // What prints a bare integration in persona-kit 4 hides this name as well.
         integration.remove("toJSON");
     }
     Ok(Some(integration.into()))
@@ -145,7 +141,7 @@ pub(super) fn source<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) 
         let problem = format!("is only allowed when kind=\"{SERVICE_ACCOUNT}\"");
         source.fail("name", &problem)?;
     }
-    source.done()
+    Ok(Some(source.done()))
 }
 
 fn account_name<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
@@ -158,10 +154,7 @@ fn account_name<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Pa
         return cx.fail(at, "must be ≤64 characters");
     }
     if !is_source_name(name) {
-        return cx.fail(
-            at,
-            "must be kebab-case matching ^[a-z0-9]+(?:-[a-z0-9]+)*$",
-        );
+        return cx.fail(at, "must be kebab-case matching ^[a-z0-9]+(?:-[a-z0-9]+)*$");
     }
     Ok(value.cloned())
 }

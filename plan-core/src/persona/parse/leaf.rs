@@ -44,6 +44,19 @@ pub(super) fn is_not_negative(value: &Value<'_>) -> bool {
     number.is_some_and(|number| number.is_finite() && number >= 0.0)
 }
 
+/// The text that JavaScript makes of a value, where that can be a word or a name:
+/// a list of one text is that text.
+pub(super) fn coerced<'v>(value: &'v Value<'_>) -> Option<&'v str> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Array(items) => match items.as_slice() {
+            [only] => coerced(only),
+            _ => None,
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    }
+}
+
 /// Keeps a value that passes the test; it may be absent.
 pub(super) fn optional<'a>(
     test: fn(&Value<'_>) -> bool,
@@ -125,11 +138,7 @@ pub(super) fn dedupe(items: Vec<Value<'_>>) -> Vec<Value<'_>> {
 }
 
 /// A list of texts that are not blank; an empty list is no list.
-pub(super) fn string_list<'a>(
-    cx: &mut Cx,
-    value: Option<&Value<'a>>,
-    at: &Path<'_>,
-) -> Parsed<'a> {
+pub(super) fn string_list<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
     let Some(value) = value else { return Ok(None) };
     let Some(items) = value.as_array() else {
         return cx.fail(at, "must be an array if provided");
@@ -139,11 +148,7 @@ pub(super) fn string_list<'a>(
 }
 
 /// A map of texts; it may be empty.
-pub(super) fn string_map<'a>(
-    cx: &mut Cx,
-    value: Option<&Value<'a>>,
-    at: &Path<'_>,
-) -> Parsed<'a> {
+pub(super) fn string_map<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
     if value.is_none() {
         return Ok(None);
     }

@@ -27,7 +27,9 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     let Some(members) = cx.members(value, at, "must be an object if provided")? else {
         return Ok(None);
     };
-    let servers = cx.entries(members, at, |cx, (_, value), at| server(cx, Some(value), at))?;
+    let servers = cx.entries(members, at, |cx, (_, value), at| {
+        server(cx, Some(value), at)
+    })?;
     Ok(Some(servers.into()))
 }
 
@@ -41,7 +43,10 @@ fn server<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'
         Some("stdio") => {
             server.expect(LOCAL);
             server.field("command", required(is_text, &problem("stdio")))?;
-            server.field("args", optional(is_word_list, "must be an array of strings"))?;
+            server.field(
+                "args",
+                optional(is_word_list, "must be an array of strings"),
+            )?;
             server.field("env", string_map)?;
         }
         Some(kind @ ("http" | "sse")) => {
@@ -50,7 +55,7 @@ fn server<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'
         }
         _ => return Ok(None),
     }
-    server.done()
+    Ok(Some(server.done()))
 }
 
 fn is_word_list(value: &Value<'_>) -> bool {

@@ -57,17 +57,14 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     )?;
     memory.field("trajectories", trajectories)?;
     memory.field("aiMemory", ai_memory)?;
-    memory.done()
+    Ok(Some(memory.done()))
 }
 
 fn scopes<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
     let Some(value) = value else { return Ok(None) };
     let items = value.as_array().unwrap_or_default();
     if items.is_empty() {
-        return cx.fail(
-            at,
-            "must be a non-empty array of memory scopes if provided",
-        );
+        return cx.fail(at, "must be a non-empty array of memory scopes if provided");
     }
     let scopes = cx.items(items, at, required_word(MEMORY_SCOPES))?;
     Ok(Some(Value::Array(dedupe(scopes))))
@@ -82,7 +79,7 @@ fn trajectories<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Pa
     };
     facet.field("enabled", optional(is_bool, BOOLEAN))?;
     facet.field("autoCompact", optional(is_bool, BOOLEAN))?;
-    facet.done()
+    Ok(Some(facet.done()))
 }
 
 fn ai_memory<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
@@ -94,5 +91,5 @@ fn ai_memory<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parse
     };
     facet.field("enabled", optional(is_bool, BOOLEAN))?;
     facet.field("dbPath", optional(is_text, OPTIONAL_TEXT))?;
-    facet.done()
+    Ok(Some(facet.done()))
 }

@@ -15,6 +15,7 @@ mod helpers;
 mod inputs;
 mod integrations;
 mod leaf;
+mod links;
 mod mcp;
 mod memory;
 mod persona;
@@ -25,6 +26,8 @@ mod settings;
 mod skills;
 mod spec;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use alloc::vec::Vec;

@@ -16,7 +16,8 @@ use super::leaf::{
 };
 use super::section::{Section, Shape};
 use super::{
-    access, capabilities, files, inputs, integrations, mcp, memory, relay, settings, skills, tags,
+    access, capabilities, files, inputs, integrations, links, mcp, memory, relay, settings, skills,
+    tags,
 };
 
 const SHAPE: Shape = Shape {
@@ -96,7 +97,11 @@ pub(super) fn parse<'a>(
     runtime(&mut persona)?;
     sidecars(&mut persona)?;
     services(&mut persona)?;
-    Ok(Some(persona.finish()))
+    let persona = persona.finish();
+    if cx.strict {
+        links::check(cx, value, &at)?;
+    }
+    Ok(Some(persona))
 }
 
 fn refuse_removed(cx: &mut Cx, value: &Value<'_>, at: &Path<'_>) -> Result<(), Stop> {

@@ -34,7 +34,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     relay.field("channels", names)?;
     relay.field("inbox", names)?;
     relay.field("defaultWorkspace", text())?;
-    relay.done()
+    Ok(Some(relay.done()))
 }
 
 fn names<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {

@@ -51,7 +51,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
         }
         schedule.field("cron", cron)?;
         schedule.field("tz", trimmed(optional(is_text, OPTIONAL_TEXT)))?;
-        schedules.extend(schedule.done()?);
+        schedules.push(schedule.done());
     }
     Ok((!schedules.is_empty()).then_some(Value::Array(schedules)))
 }
@@ -81,9 +81,8 @@ fn cron<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a>
         // persona-kit 4 takes times that never come.
         if cx.strict && !is_in_range(token, field) {
             let (name, low, high) = field;
-            let problem = format!(
-                "field {number} is out of range: \"{token}\" (the {name} is {low}-{high})"
-            );
+            let problem =
+                format!("field {number} is out of range: \"{token}\" (the {name} is {low}-{high})");
             return cx.fail(at, &problem);
         }
     }
@@ -92,8 +91,7 @@ fn cron<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a>
 
 /// `*`, or numbers and ranges with commas between; either with a step behind.
 fn is_cron_token(token: &str) -> bool {
-    let is_number =
-        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (list, step) = match token.split_once('/') {
         Some((list, step)) => (list, Some(step)),
         None => (token, None),
@@ -112,7 +110,9 @@ fn is_in_range(token: &str, (_, lowest, highest): (&str, u32, u32)) -> bool {
         (lowest..=highest).contains(&number).then_some(number)
     };
     let part = |part: &str| match part.split_once('-') {
-        Some((low, high)) => fits(low).zip(fits(high)).is_some_and(|(low, high)| low <= high),
+        Some((low, high)) => fits(low)
+            .zip(fits(high))
+            .is_some_and(|(low, high)| low <= high),
         None => fits(part).is_some(),
     };
     step.parse::<u32>().is_ok_and(|step| step > 0) && (list == "*" || list.split(',').all(part))

@@ -3,7 +3,7 @@
 use crate::base::diag::Path;
 use crate::base::json::{Object, Value};
 
-use super::cx::{Cx, Members, Parsed, Rule, Stop};
+use super::cx::{Cx, Members, Rule, Stop};
 
 /// What a kind of object looks like.
 pub(super) struct Shape {
@@ -50,11 +50,6 @@ impl<'s, 'a> Section<'s, 'a> {
         matches!(self.members, Members::Object(_))
     }
 
-    /// Tells whether the edition closes the holes of persona-kit 4.
-    pub(super) fn is_strict(&self) -> bool {
-        self.cx.strict
-    }
-
     /// Tells whether a field was parsed and is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.parsed.contains(key)
@@ -77,11 +72,6 @@ impl<'s, 'a> Section<'s, 'a> {
     /// Keeps a field that was not written.
     pub(super) fn put(&mut self, key: &'static str, value: impl Into<Value<'a>>) {
         self.parsed.append(key, value);
-    }
-
-    /// Removes a field that was parsed and means nothing.
-    pub(super) fn drop_field(&mut self, key: &str) -> Option<Value<'a>> {
-        self.parsed.remove(key)
     }
 
     /// Reports that a field is wrong.
@@ -118,13 +108,13 @@ impl<'s, 'a> Section<'s, 'a> {
     }
 
     /// Ends the object as a field of another.
-    pub(super) fn done(self) -> Parsed<'a> {
-        Ok(Some(Value::Object(self.finish())))
+    pub(super) fn done(self) -> Value<'a> {
+        Value::Object(self.finish())
     }
 
     /// Ends an object that says nothing when it is empty.
-    pub(super) fn done_unless_empty(self) -> Parsed<'a> {
+    pub(super) fn done_unless_empty(self) -> Option<Value<'a>> {
         let object = self.finish();
-        Ok((!object.is_empty()).then_some(Value::Object(object)))
+        (!object.is_empty()).then_some(Value::Object(object))
     }
 }

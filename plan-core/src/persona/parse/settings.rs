@@ -9,7 +9,7 @@ use crate::base::json::Value;
 use crate::persona::vocabulary::{APPROVAL_POLICIES, REASONING_LEVELS, SANDBOX_MODES};
 
 use super::cx::{Cx, Parsed, suggest};
-use super::leaf::{is_bool, is_positive, optional, required, word};
+use super::leaf::{coerced, is_bool, is_positive, optional, required, word};
 use super::section::{Section, Shape};
 
 const SHAPE: Shape = Shape {
@@ -28,7 +28,11 @@ const SHAPE: Shape = Shape {
 const BYPASS: &str = "dangerouslyBypassApprovalsAndSandbox";
 
 /// What the bypass leaves no meaning to.
-const BYPASSED: &[&str] = &["sandboxMode", "approvalPolicy", "workspaceWriteNetworkAccess"];
+const BYPASSED: &[&str] = &[
+    "sandboxMode",
+    "approvalPolicy",
+    "workspaceWriteNetworkAccess",
+];
 
 /// The settings of a persona's harness; a persona must have them.
 pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
@@ -57,32 +61,21 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
             settings.fail(BYPASS, &format!("is mutually exclusive with: {present}"))?;
         }
     }
-    settings.done()
+    Ok(Some(settings.done()))
 }
 
 fn reasoning<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
-    let level = value.and_then(|value| level(value, !cx.strict));
+    // persona-kit 4 looks the level up by its JavaScript text.
+    let read = if cx.strict { Value::as_str } else { coerced };
+    let level = value.and_then(read);
     if level.is_some_and(|level| REASONING_LEVELS.contains(&level)) {
         return Ok(value.cloned());
     }
-    let problem = Diagnostic::at(
-        Code::PERSONA_FIELD_INVALID,
-        at,
-        "must be low|medium|high",
-    );
-    cx.report(suggest(problem, value.and_then(Value::as_str), REASONING_LEVELS))?;
+    let problem = Diagnostic::at(Code::PERSONA_FIELD_INVALID, at, "must be low|medium|high");
+    cx.report(suggest(
+        problem,
+        value.and_then(Value::as_str),
+        REASONING_LEVELS,
+    ))?;
     Ok(None)
-}
-
-/// Reads the level. persona-kit 4 looks it up by its JavaScript text, and the text
-/// of a list of one word is that word.
-fn level<'v>(value: &'v Value<'_>, unwrap: bool) -> Option<&'v str> {
-    match value {
-        Value::String(text) => Some(text),
-        Value::Array(items) if unwrap => match items.as_slice() {
-            [only] => level(only, unwrap),
-            _ => None,
-        },
-        _ => None,
-    }
 }

@@ -31,5 +31,5 @@ fn skill<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a
     for field in SHAPE.fields {
         skill.field(field, required(is_text, TEXT))?;
     }
-    skill.done()
+    Ok(Some(skill.done()))
 }

@@ -24,7 +24,10 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
         return Ok(None);
     }
     tags.sort_by(|left, right| {
-        utf16_cmp(left.as_str().unwrap_or_default(), right.as_str().unwrap_or_default())
+        utf16_cmp(
+            left.as_str().unwrap_or_default(),
+            right.as_str().unwrap_or_default(),
+        )
     });
     Ok(Some(Value::Array(tags)))
 }

@@ -36,7 +36,7 @@ fn rule<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a>
         optional(is_not_negative, "must be a non-negative number if provided"),
     )?;
     rule.field("match", optional(is_text, OPTIONAL_TEXT))?;
-    rule.done()
+    Ok(Some(rule.done()))
 }
 
 fn events<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
