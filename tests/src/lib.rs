@@ -1,3 +1,3 @@
-//! Test support: the replay of recorded behaviour.
+//! What the integration tests share.
 
 pub mod conformance;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::harness::{self, HarnessDef};
 use super::plan::{PersonaSpawnPlan, STAGE, SidecarMode};
-use super::skills::{SkillInstall, SourceKind};
+use super::skills::{SkillInstall, SourceKind, provide};
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::Value;
@@ -30,7 +30,11 @@ pub struct Places<'p> {
 impl Places<'_> {
     /// Returns the directory that the agent works in.
     pub fn agent_cwd(&self, plan: &PersonaSpawnPlan<'_>) -> String {
-        String::from(if plan.mount.is_some() { self.mount } else { self.cwd })
+        String::from(if plan.mount.is_some() {
+            self.mount
+        } else {
+            self.cwd
+        })
     }
 
     /// Replaces the placeholder of the private directory.
@@ -61,7 +65,11 @@ pub fn lower(
         };
         problems.extend(outcome.err());
     }
-    if problems.is_empty() { Ok(list) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(list)
+    } else {
+        Err(problems)
+    }
 }
 
 fn mount(
@@ -92,7 +100,13 @@ fn stage(
         return Ok(());
     }
     let root = Path::root("plan");
-    list.push(Phase::Stage, ActionKind::MakeDir { path: places.stage.into(), mode: 0o700 });
+    list.push(
+        Phase::Stage,
+        ActionKind::MakeDir {
+            path: places.stage.into(),
+            mode: 0o700,
+        },
+    );
     let files_at = root.field("privateFiles");
     for (place, file) in plan.private_files.iter().flatten().enumerate() {
         let at = files_at.index(place);
@@ -155,13 +169,22 @@ fn skills(
         let at = Path::root("plan");
         let at = at.field("skills");
         let problem = "is not a known harness";
-        return Err(Diagnostic::at(Code::PERSONA_HARNESS_UNKNOWN, &at.field("harness"), problem));
+        return Err(Diagnostic::at(
+            Code::PERSONA_HARNESS_UNKNOWN,
+            &at.field("harness"),
+            problem,
+        ));
     };
     if plan.edition().switches().private_launch {
         return private_skills(plan, places, (def, list));
     }
     let cwd = places.agent_cwd(plan);
-    match plan.skills.session_install_root.as_deref().filter(|root| !root.is_empty()) {
+    match plan
+        .skills
+        .session_install_root
+        .as_deref()
+        .filter(|root| !root.is_empty())
+    {
         Some(root) => session_skills(plan, (root, &cwd), list),
         None => {
             let at = Path::root("plan.skills.installs");
@@ -180,8 +203,16 @@ fn skills(
 }
 
 fn command(install: &SkillInstall<'_>, cwd: &str, creates: Vec<String>) -> ActionKind {
-    let argv = install.install_command.iter().map(ToString::to_string).collect();
-    ActionKind::RunCommand { argv, cwd: cwd.into(), creates }
+    let argv = install
+        .install_command
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    ActionKind::RunCommand {
+        argv,
+        cwd: cwd.into(),
+        creates,
+    }
 }
 
 /// Stages skills as persona-kit 4 does: a plugin directory outside the project.
@@ -233,45 +264,53 @@ fn private_skills(
     let workshop = join(places.stage, "install");
     let fetched = |install: &&SkillInstall<'_>| install.source_kind != SourceKind::Local;
     if plan.skills.installs.iter().any(|install| fetched(&install)) {
-        list.push(Phase::Skills, ActionKind::MakeDir { path: workshop.clone(), mode: 0o700 });
+        list.push(
+            Phase::Skills,
+            ActionKind::MakeDir {
+                path: workshop.clone(),
+                mode: 0o700,
+            },
+        );
     }
     let at = Path::root("plan.skills.installs");
     for (place, install) in plan.skills.installs.iter().enumerate() {
         let at = at.index(place);
-        let name = super::skills::resolve_skill_source(&install.source)
-            .map_err(|error| Diagnostic::at(Code::PERSONA_SKILL_INVALID, &at, &error.to_string()))?
-            .installed_name;
-        let to = join(&places.concrete(def.private_skills), &format!("skills/{name}"));
+        let provided = provide(&install.source, def.id, None).map_err(|error| {
+            Diagnostic::at(Code::PERSONA_SKILL_INVALID, &at, &error.to_string())
+        })?;
+        let name = &provided.source.installed_name;
+        let to = join(
+            &places.concrete(def.private_skills),
+            &format!("skills/{name}"),
+        );
         if places.concrete(&install.installed_dir) != to {
             let problem = "does not follow from the skill's source";
-            return Err(Diagnostic::at(Code::PLAN_CORRUPT, &at.field("installedDir"), problem));
+            return Err(Diagnostic::at(
+                Code::PLAN_CORRUPT,
+                &at.field("installedDir"),
+                problem,
+            ));
         }
         match install.source_kind {
             SourceKind::Local => list.push(Phase::Skills, local(install, to, places)),
             SourceKind::Prpm | SourceKind::SkillSh => {
-                let expected = super::skills::install_command(install, def)
-                    .map_err(|error| Diagnostic::at(Code::PERSONA_SKILL_INVALID, &at, &error.to_string()))?;
-                if install.install_command != expected {
+                if install.install_command != provided.command {
                     let at = at.field("installCommand");
                     let problem = "does not follow from the skill's source";
                     return Err(Diagnostic::at(Code::PLAN_CORRUPT, &at, problem));
                 }
                 list.push(Phase::Skills, command(install, &workshop, Vec::new()));
-                let from = join(&workshop, &produced(install, def, &name));
-                let kind = ActionKind::CopyTree { from, to, below: places.stage.into() };
+                let from = join(&workshop, &provided.directory);
+                let kind = ActionKind::CopyTree {
+                    from,
+                    to,
+                    below: places.stage.into(),
+                };
                 list.push(Phase::Skills, kind);
             }
         }
     }
     Ok(())
-}
-
-/// Where an installer leaves a skill.
-fn produced(install: &SkillInstall<'_>, def: &HarnessDef, name: &str) -> String {
-    match install.source_kind {
-        SourceKind::SkillSh => format!(".agents/skills/{name}"),
-        SourceKind::Prpm | SourceKind::Local => format!("{}/{name}", def.skills.dir),
-    }
 }
 
 /// A local skill: the directory of a `SKILL.md`, so that what it refers to comes along,
@@ -281,7 +320,11 @@ fn local(install: &SkillInstall<'_>, to: String, places: &Places<'_>) -> ActionK
     let directory = parent(&source);
     let below = String::from(places.stage);
     if source.ends_with("/SKILL.md") && !is_root(directory, places.cwd) {
-        return ActionKind::CopyTree { from: directory.into(), to, below };
+        return ActionKind::CopyTree {
+            from: directory.into(),
+            to,
+            below,
+        };
     }
     ActionKind::WriteFile {
         path: join(&to, "SKILL.md"),
@@ -329,7 +372,13 @@ fn sidecars(
             SidecarMode::Extend => WriteMode::Extend,
         };
         let below = cwd.clone();
-        let kind = ActionKind::WriteFile { path, below, how, content, private: false };
+        let kind = ActionKind::WriteFile {
+            path,
+            below,
+            how,
+            content,
+            private: false,
+        };
         list.push(Phase::Sidecars, kind);
     }
     Ok(())
@@ -370,5 +419,9 @@ fn inside(path: &str, at: &Path<'_>) -> Result<String, Diagnostic> {
 }
 
 fn escapes(path: &str, at: &Path<'_>, problem: PathProblem) -> Diagnostic {
-    Diagnostic::at(Code::EFFECT_PATH_ESCAPES, at, &format!("{problem}; got `{path}`"))
+    Diagnostic::at(
+        Code::EFFECT_PATH_ESCAPES,
+        at,
+        &format!("{problem}; got `{path}`"),
+    )
 }

@@ -174,8 +174,8 @@ pub fn format_drop_warnings(
 /// names; its map is not copied when nothing is added.
 pub fn merge_servers<'a>(
     persona: Option<&'a Object<'a>>,
-    relay: Option<&'a RelayMcp<'a>>,
-    ai_hist: Option<&'a AiHist<'a>>,
+    relay: Option<&RelayMcp<'a>>,
+    ai_hist: Option<&AiHist<'a>>,
 ) -> MergedServers<'a> {
     let free = |name| persona.is_none_or(|servers| !servers.contains(name));
     let relay = relay.filter(|_| free("relaycast"));
@@ -212,29 +212,29 @@ fn npx_server<'a>(package: &'a str, env: Object<'a>) -> Object<'a> {
     server
 }
 
-fn relay_env<'a>(relay: &'a RelayMcp<'a>) -> Object<'a> {
+fn relay_env<'a>(relay: &RelayMcp<'a>) -> Object<'a> {
     let mut env = Object::with_capacity(6);
-    env.append("RELAY_API_KEY", &*relay.api_key);
-    env.append("RELAY_AGENT_NAME", &*relay.agent_name);
+    env.append("RELAY_API_KEY", relay.api_key.clone());
+    env.append("RELAY_AGENT_NAME", relay.agent_name.clone());
     env.append("RELAY_AGENT_TYPE", "agent");
     env.append("RELAY_STRICT_AGENT_NAME", "1");
-    append_text(&mut env, "RELAY_BASE_URL", relay.base_url.as_deref());
-    let workspace = relay.default_workspace.as_deref();
+    append_text(&mut env, "RELAY_BASE_URL", relay.base_url.as_ref());
+    let workspace = relay.default_workspace.as_ref();
     append_text(&mut env, "RELAY_DEFAULT_WORKSPACE", workspace);
     env
 }
 
-fn ai_hist_env<'a>(ai_hist: &'a AiHist<'a>) -> Object<'a> {
+fn ai_hist_env<'a>(ai_hist: &AiHist<'a>) -> Object<'a> {
     let mut env = Object::with_capacity(2);
-    let root = ai_hist.trajectory_root.as_deref();
+    let root = ai_hist.trajectory_root.as_ref();
     append_text(&mut env, "TRAJECTORY_ROOT", root);
-    append_text(&mut env, "AI_HIST_DB", ai_hist.db_path.as_deref());
+    append_text(&mut env, "AI_HIST_DB", ai_hist.db_path.as_ref());
     env
 }
 
-fn append_text<'a>(env: &mut Object<'a>, name: &'static str, text: Option<&'a str>) {
+fn append_text<'a>(env: &mut Object<'a>, name: &'static str, text: Option<&Text<'a>>) {
     if let Some(text) = text.filter(|text| !text.is_empty()) {
-        env.append(name, text);
+        env.append(name, text.clone());
     }
 }
 

@@ -1,7 +1,5 @@
 //! The pure functions of persona-kit 4, called by their JavaScript names.
 
-use std::path::Path;
-
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Print, Value, print, read};
 use plan_core::base::record::Scan;
@@ -9,30 +7,7 @@ use plan_core::persona::skills::cache::{self, CheckInterval, SkillCacheMarker};
 use plan_core::persona::skills::{self, SkillError, SkillMaterializationPlan, SkillOptions};
 use plan_core::persona::{agent_card, env, inputs, lint, mcp, memory, relay, sidecar};
 
-use super::{Answer, Dispatcher, Failure, Report, argument, is_undefined, undefined};
-
-/// Replays `functions.jsonl` of a folder of recordings.
-///
-/// # Panics
-/// When the recordings cannot be read.
-pub fn replay(folder: &Path, dispatchers: &[Dispatcher]) -> Report {
-    let path = folder.join("functions.jsonl");
-    let lines = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut report = Report::default();
-    for line in lines.lines() {
-        let line = read(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        let name = line.get_str("fn").unwrap_or_default();
-        let arguments = line.get("args").and_then(Value::as_array);
-        let arguments = arguments.unwrap_or_default();
-        let answer = dispatchers.iter().find_map(|call| call(name, arguments));
-        match answer {
-            Some(answer) => report.compare(&line, &answer),
-            None => *report.unknown.entry(name.to_owned()).or_default() += 1,
-        }
-    }
-    report
-}
+use super::{Answer, Failure, argument, is_undefined, undefined};
 
 /// Calls one of the functions of this module.
 pub fn call(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
@@ -270,32 +245,4 @@ fn call_other(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
             .map_or_else(undefined, Value::to_owned_value)),
         _ => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The folder of recordings; set `CALLSHEET_CONFORMANCE` to another one.
-    fn folder() -> std::path::PathBuf {
-        let folder = std::env::var_os("CALLSHEET_CONFORMANCE");
-        folder.map_or_else(|| "/work/shared/conformance/persona".into(), Into::into)
-    }
-
-    #[test]
-    fn answers_as_recorded() {
-        if !folder().join("functions.jsonl").exists() {
-            return;
-        }
-        let report = replay(&folder(), &[call]);
-        println!("{} passed, unknown {:?}", report.passed, report.unknown);
-        let shown = report.differences.iter().take(20);
-        let shown: Vec<_> = shown.map(String::as_str).collect();
-        let count = report.differences.len();
-        assert!(
-            shown.is_empty(),
-            "{count} differences\n{}",
-            shown.join("\n")
-        );
-    }
 }

@@ -1,8 +1,20 @@
-//! Conformance: recorded cases of the original packages, replayed in process.
+//! Conformance: recorded cases of persona-kit 4.1.59, replayed in process.
 
 pub mod functions;
+pub mod parse;
+pub mod plan;
+pub mod specs;
 
-use plan_core::base::json::{Object, Value, print};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use plan_core::base::digest::sha256_hex;
+use plan_core::base::json::{Object, Value, print, read};
+
+/// Every function that can be called by its JavaScript name.
+pub const DISPATCHERS: &[Dispatcher] = &[parse::call, functions::call, specs::call];
 
 /// An error as JavaScript would see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +91,7 @@ pub struct Report {
     /// How many cases gave the recorded answer.
     pub passed: usize,
     /// How many cases no dispatcher knows, by function.
-    pub unknown: std::collections::BTreeMap<String, usize>,
+    pub unknown: BTreeMap<String, usize>,
     /// The cases that gave another answer: the line, what is recorded, what came.
     pub differences: Vec<String>,
 }
@@ -91,20 +103,114 @@ impl Report {
             line.get("value")
                 .map_or_else(|| "undefined".to_owned(), print)
         } else {
-            line.get("error").map_or_else(String::new, print)
+            line.get("error").map(print).unwrap_or_default()
         };
         let came = match answer {
             Ok(value) if is_undefined(value) => "undefined".to_owned(),
             Ok(value) => print(value),
             Err(failure) => print(&failure.to_value()),
         };
-        if recorded == came {
+        let name = ["fn", "case", "persona"]
+            .into_iter()
+            .find_map(|key| line.get_str(key));
+        let case = line.get("args").or_else(|| line.get("path")).map(print);
+        self.note(
+            &format!("{} {}", name.unwrap_or_default(), case.unwrap_or_default()),
+            &came,
+            &recorded,
+        );
+    }
+
+    /// Notes what came beside what is recorded.
+    pub fn note(&mut self, case: &str, came: &str, recorded: &str) {
+        if came == recorded {
             self.passed += 1;
-        } else {
-            let name = line.get_str("fn").unwrap_or_default();
-            let arguments = line.get("args").map_or_else(String::new, print);
-            let case = format!("{name} {arguments}\n  recorded {recorded}\n  came     {came}");
-            self.differences.push(case);
+            return;
+        }
+        let same = came
+            .bytes()
+            .zip(recorded.bytes())
+            .take_while(|(one, other)| one == other)
+            .count();
+        let part = |text: &str| {
+            let rest = text
+                .as_bytes()
+                .get(same.saturating_sub(40)..)
+                .unwrap_or_default();
+            String::from_utf8_lossy(rest)
+                .chars()
+                .take(240)
+                .collect::<String>()
+        };
+        let case: String = case.chars().take(240).collect();
+        self.differences.push(format!(
+            "{case}\n  from byte {same}: recorded …{}\n      came …{}",
+            part(recorded),
+            part(came)
+        ));
+    }
+
+    /// Calls the function of a line and compares.
+    fn call(&mut self, line: &Value<'_>, name: &str, arguments: &[Value<'_>]) {
+        match DISPATCHERS.iter().find_map(|call| call(name, arguments)) {
+            Some(answer) => self.compare(line, &answer),
+            None => *self.unknown.entry(name.to_owned()).or_default() += 1,
         }
     }
+}
+
+/// Replays every file of a folder of recordings; the names are the files'.
+///
+/// # Errors
+/// A file that cannot be read or is no JSON Lines file.
+pub fn replay(folder: &Path) -> io::Result<Vec<(&'static str, Report)>> {
+    let bases = fs::read_to_string(folder.join("parse-mutations.bases.json"))?;
+    let bases = json(&bases)?;
+    let mut reports = Vec::new();
+    for file in [
+        "parse",
+        "plan",
+        "functions",
+        "harness-specs",
+        "parse-mutations",
+    ] {
+        let mut report = Report::default();
+        let text = fs::read_to_string(folder.join(format!("{file}.jsonl")))?;
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            let line = json(line)?;
+            match file {
+                "plan" => plan::compare(&mut report, &line),
+                "parse" => {
+                    let input = line.get("input").cloned().unwrap_or_default();
+                    let intent = line.get("expectedIntent").cloned().unwrap_or_default();
+                    report.call(&line, "parsePersonaSpec", &[input, intent]);
+                }
+                "parse-mutations" => {
+                    let name = line.get_str("fn").unwrap_or_default();
+                    let mut arguments = vec![bases.get(name).cloned().unwrap_or_default()];
+                    parse::mutate(&mut arguments, &line);
+                    if name == "parsePersonaSpec" {
+                        arguments.push("review".into());
+                    }
+                    report.call(&line, name, &arguments);
+                }
+                _ => {
+                    let arguments = line.get("args").and_then(Value::as_array);
+                    let name = line.get_str("fn").unwrap_or_default();
+                    report.call(&line, name, arguments.unwrap_or_default());
+                }
+            }
+        }
+        reports.push((file, report));
+    }
+    Ok(reports)
+}
+
+fn json(text: &str) -> io::Result<Value<'_>> {
+    read(text).map_err(|error| io::Error::other(format!("{error} at byte {}", error.offset)))
+}
+
+/// Returns the digest that recordings name.
+pub fn digest(text: &str) -> String {
+    sha256_hex(text.as_bytes())
 }

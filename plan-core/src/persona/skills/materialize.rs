@@ -70,10 +70,13 @@ fn install<'a>(
 }
 
 /// What a source's provider says about an install.
-pub(super) struct Provided<'a> {
-    source: ResolvedSource<'a>,
-    pub(super) command: Vec<Text<'a>>,
-    directory: Text<'a>,
+pub(crate) struct Provided<'a> {
+    /// The source.
+    pub(crate) source: ResolvedSource<'a>,
+    /// The command that installs it.
+    pub(crate) command: Vec<Text<'a>>,
+    /// Where the command leaves it, below its working directory.
+    pub(crate) directory: Text<'a>,
     cleanup_paths: Vec<Text<'a>>,
 }
 
@@ -88,7 +91,7 @@ impl Provided<'_> {
 }
 
 /// Derives an install from a source alone.
-pub(super) fn provide<'a>(
+pub(crate) fn provide<'a>(
     source: &'a str,
     harness: &str,
     repo_root: Option<&str>,

@@ -18,6 +18,7 @@ use crate::base::json::Text;
 use crate::base::record::{record, words};
 
 pub use artifacts::{CleanupArtifacts, InstallArtifacts, cleanup_artifacts, install_artifacts};
+pub(crate) use materialize::provide;
 pub use materialize::{SkillOptions, materialize_skills};
 pub use source::{ResolvedSource, check_safe_source, resolve_skill_source};
 
