@@ -25,6 +25,8 @@ pub struct Places<'p> {
     pub mount: &'p str,
     /// Whether `.git` is mirrored too.
     pub include_git: bool,
+    /// Where the plan's private links point, one each; `None` leaves a link out.
+    pub link_targets: &'p [Option<String>],
 }
 
 impl Places<'_> {
@@ -121,6 +123,16 @@ fn stage(
                 private: true,
             },
         );
+    }
+    let links_at = root.field("privateLinks");
+    let links = plan.private_links.iter().flatten().zip(places.link_targets);
+    for (place, (link, target)) in links.enumerate() {
+        let at = links_at.index(place);
+        let path = below(places.stage, &link.path, &at.field("path"))?;
+        if let Some(target) = target {
+            let (below, target) = (places.stage.into(), target.clone());
+            list.push(Phase::Stage, ActionKind::Symlink { path, below, target });
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::launch::{
     tool_name, warn_codex_only,
 };
 use super::outcome::Tally;
-use super::{HarnessDef, SidecarFile, SkillTarget};
+use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Text, Value};
 use crate::base::record::owned;
@@ -36,6 +36,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/plugin",
     launch,
     observe,
+    stop: StopSignal::Terminate,
     tested: "2.1",
 };
 

@@ -16,7 +16,7 @@ use super::launch::{
     server_tool,
 };
 use super::outcome::{Tally, error_text};
-use super::{HarnessDef, SidecarFile, SkillTarget};
+use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Text, Value};
 use crate::base::record::owned;
@@ -41,6 +41,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/codex",
     launch,
     observe,
+    stop: StopSignal::Interrupt,
     tested: "0.169",
 };
 

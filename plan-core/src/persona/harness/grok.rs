@@ -11,7 +11,7 @@ use super::compat::{
 };
 use super::launch::{Draft, Launch, LaunchInput, PrivateLink, Server, isolation, object, patterns};
 use super::outcome::{Tally, error_text};
-use super::{HarnessDef, SidecarFile, SkillTarget};
+use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Text, Value};
 use crate::base::record::owned;
@@ -35,6 +35,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/grok",
     launch,
     observe,
+    stop: StopSignal::Terminate,
     tested: "1.0",
 };
 

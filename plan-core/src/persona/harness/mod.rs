@@ -53,6 +53,15 @@ pub struct SkillTarget {
     pub session_root: bool,
 }
 
+/// The signal that a harness takes best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopSignal {
+    /// `SIGINT`.
+    Interrupt,
+    /// `SIGTERM`.
+    Terminate,
+}
+
 /// Everything that is particular to one harness.
 #[derive(Debug)]
 pub struct HarnessDef {
@@ -72,6 +81,8 @@ pub struct HarnessDef {
     pub launch: for<'i> fn(&launch::LaunchInput<'i>) -> Result<launch::Launch<'i>, Diagnostic>,
     /// Folds one event of its one-shot output into what is known of the run.
     pub observe: fn(&mut outcome::Tally, &Value<'_>),
+    /// The signal that ends a one-shot run so that the harness ends its tools too.
+    pub stop: StopSignal,
     /// The version that the launch was measured with, as a prefix.
     pub tested: &'static str,
 }

@@ -14,7 +14,7 @@ use super::launch::{
     warn_codex_only,
 };
 use super::outcome::{Tally, count, error_text};
-use super::{HarnessDef, SidecarFile, SkillTarget};
+use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{self, Object, Text, Value};
 use crate::base::record::owned;
@@ -38,6 +38,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/opencode",
     launch,
     observe,
+    stop: StopSignal::Terminate,
     tested: "1.18",
 };
 

@@ -55,6 +55,14 @@ record! {
     }
 }
 
+impl Outcome {
+    /// Turns the outcome into a failure, for what the caller saw and the events did not.
+    pub fn fail(&mut self, reason: impl Into<String>) {
+        self.verdict = Verdict::Failed;
+        self.reason = Some(reason.into());
+    }
+}
+
 /// What the events of a run have shown so far.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {

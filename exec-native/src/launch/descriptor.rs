@@ -1,0 +1,129 @@
+//! The launch descriptor: a plan's command with paths and secrets filled in. It lives
+//! only in memory and is never printed.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use plan_core::base::json::{Object, Value};
+use plan_core::effect::MissingReference;
+use plan_core::persona::env::resolve_references;
+use plan_core::persona::harness::{self, HarnessDef};
+use plan_core::persona::lower::{Places, staged};
+use plan_core::persona::plan::PersonaSpawnPlan;
+
+use crate::error::{ExecError, ExecErrorKind};
+use crate::os::{env, fs, spawn};
+
+/// What is started.
+#[derive(Clone)]
+pub struct LaunchDescriptor {
+    /// The program.
+    pub command: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Its working directory.
+    pub cwd: PathBuf,
+    /// Variables that it gets besides the caller's.
+    pub env: Vec<(String, String)>,
+    /// What it reads.
+    pub stdin: Option<String>,
+    /// Seconds after which it is ended.
+    pub timeout_seconds: Option<f64>,
+}
+
+impl fmt::Debug for LaunchDescriptor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values of variables may be secrets.
+        let names: Vec<_> = self.env.iter().map(|(name, _)| name).collect();
+        out.debug_struct("LaunchDescriptor")
+            .field("command", &self.command)
+            .field("args", &self.args)
+            .field("cwd", &self.cwd)
+            .field("env", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LaunchDescriptor {
+    /// Fills a plan's command in.
+    ///
+    /// # Errors
+    /// A reference to a variable that is not set.
+    pub fn new(
+        plan: &PersonaSpawnPlan<'_>,
+        command: PathBuf,
+        places: &Places<'_>,
+    ) -> Result<Self, ExecError> {
+        let mut args: Vec<String> = plan.args.iter().map(|arg| places.concrete(arg)).collect();
+        let prompt = plan.initial_prompt.as_deref().filter(|prompt| !prompt.is_empty());
+        args.extend(prompt.map(String::from));
+        let mut variables = Vec::new();
+        for (name, value) in plan.env.iter() {
+            if let Some(text) = value.as_str() {
+                variables.push((name.to_owned(), places.concrete(text)));
+            }
+        }
+        for document in plan.env_documents.iter().flatten() {
+            let text = staged(&document.document, places).render(resolve_reference);
+            variables.push((document.name.to_string(), text.map_err(missing)?));
+        }
+        Ok(Self {
+            command,
+            args,
+            cwd: PathBuf::from(places.agent_cwd(plan)),
+            env: variables,
+            stdin: plan.stdin.as_deref().map(String::from),
+            timeout_seconds: plan.timeout_seconds,
+        })
+    }
+}
+
+/// Finds the program of a plan's harness.
+///
+/// # Errors
+/// It is not installed; the error says how to install it.
+pub fn locate(
+    plan: &PersonaSpawnPlan<'_>,
+) -> Result<(PathBuf, Option<&'static HarnessDef>), ExecError> {
+    let def = harness::find(&plan.cli);
+    // The plan may bring a search path of its own.
+    let own = plan.env.get("PATH").and_then(Value::as_str).map(String::from);
+    let path = own.or_else(|| env::var("PATH"));
+    if let Some(found) = spawn::find_program(&plan.cli, path.as_deref()) {
+        return Ok((found, def));
+    }
+    let message = format!("`{}` is not installed, or not on PATH", plan.cli);
+    let error = ExecError::new(ExecErrorKind::Missing, message);
+    Err(match def {
+        Some(def) => error.hint(format!("install it with: {}", def.install)),
+        None => error,
+    })
+}
+
+/// Finds where the private links of a plan point: to files that the user has.
+pub fn link_targets(plan: &PersonaSpawnPlan<'_>) -> Vec<Option<String>> {
+    let links = plan.private_links.iter().flatten();
+    let target = |link: &plan_core::persona::harness::launch::PrivateLink<'_>| {
+        let home = env::var(&link.home_env).map(PathBuf::from);
+        let home = home.or_else(|| Some(env::home_dir()?.join(&*link.home_default)))?;
+        let target = home.join(&*link.target);
+        fs::is_file(&target).then(|| target.to_string_lossy().into_owned())
+    };
+    links.map(target).collect()
+}
+
+/// Answers a reference from our own environment, strictly.
+///
+/// # Errors
+/// A variable that is unset or empty.
+pub fn resolve_reference(template: &str, field: &str) -> Result<String, MissingReference> {
+    let variables: Object<'_> =
+        env::vars().into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    resolve_references(template, field, &variables).map(std::borrow::Cow::into_owned)
+}
+
+/// Turns a missing reference into an error with a next step.
+pub(crate) fn missing(missing: MissingReference) -> ExecError {
+    let hint = format!("export {}=…, or remove the reference from the persona", missing.name);
+    ExecError::new(ExecErrorKind::Config, missing.to_string()).hint(hint)
+}

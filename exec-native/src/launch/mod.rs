@@ -1,0 +1,31 @@
+//! Starting a harness: the launch of a plan with everything filled in, attached to
+//! the terminal or run once and judged.
+
+mod descriptor;
+mod one_shot;
+
+pub use descriptor::{LaunchDescriptor, link_targets, locate, resolve_reference};
+pub use one_shot::{OneShotOptions, run_one_shot};
+
+use crate::error::{ExecError, ExecErrorKind};
+use crate::os::spawn::{self, Exit, Spawn};
+
+/// Runs a launch in the terminal that we are in, to its end.
+///
+/// # Errors
+/// The program cannot be started.
+pub fn run_attached(launch: &LaunchDescriptor) -> Result<Exit, ExecError> {
+    spawn::run_attached(&launch.spawn()).map_err(|error| cannot_start(launch, error))
+}
+
+fn cannot_start(launch: &LaunchDescriptor, error: std::io::Error) -> ExecError {
+    ExecError::new(ExecErrorKind::Failed, "the harness cannot be started")
+        .at(&launch.command)
+        .because(error)
+}
+
+impl LaunchDescriptor {
+    fn spawn(&self) -> Spawn<'_> {
+        Spawn { program: &self.command, args: &self.args, cwd: &self.cwd, env: &self.env }
+    }
+}

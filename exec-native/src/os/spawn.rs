@@ -1,0 +1,297 @@
+//! Harness processes: attached to the terminal, or piped for a one-shot run.
+#![expect(clippy::disallowed_methods, reason = "the OS layer")]
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
+use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+use super::clock::{Deadline, rest};
+
+const POLL: Duration = Duration::from_millis(15);
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A program to start.
+#[derive(Debug, Clone, Copy)]
+pub struct Spawn<'s> {
+    /// The program.
+    pub program: &'s Path,
+    /// Its arguments.
+    pub args: &'s [String],
+    /// Its working directory.
+    pub cwd: &'s Path,
+    /// Variables that it gets besides ours.
+    pub env: &'s [(String, String)],
+}
+
+impl Spawn<'_> {
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.program);
+        let env = self.env.iter().map(|(name, value)| (name, value));
+        command.args(self.args).current_dir(self.cwd).envs(env);
+        command
+    }
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// Its exit code, or 128 and the number of the signal that ended it.
+    pub code: i32,
+    /// The signal by which somebody asked us to stop meanwhile.
+    pub asked: Option<i32>,
+    /// Whether it was ended because a time limit passed.
+    pub timed_out: bool,
+}
+
+/// Signals that arrived since the last look. While it lives they do not end us.
+#[derive(Debug)]
+pub struct Signals {
+    last: Arc<AtomicUsize>,
+    ids: Vec<signal_hook::SigId>,
+}
+
+impl Signals {
+    /// Starts to listen for the signals that ask a program to end.
+    ///
+    /// # Errors
+    /// A handler cannot be installed.
+    pub fn listen() -> io::Result<Self> {
+        let last = Arc::new(AtomicUsize::new(0));
+        let mut ids = Vec::new();
+        for signal in [SIGINT, SIGQUIT, SIGTERM, SIGHUP] {
+            let number = usize::try_from(signal).unwrap_or_default();
+            ids.push(signal_hook::flag::register_usize(signal, Arc::clone(&last), number)?);
+        }
+        Ok(Self { last, ids })
+    }
+
+    /// Takes the signal that arrived last.
+    pub fn take(&self) -> Option<i32> {
+        let number = self.last.swap(0, Ordering::SeqCst);
+        i32::try_from(number).ok().filter(|number| *number != 0)
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for id in self.ids.drain(..) {
+            signal_hook::low_level::unregister(id);
+        }
+    }
+}
+
+/// Finds a program: by its path, or on the search path.
+pub fn find_program(name: &str, search_path: Option<&str>) -> Option<PathBuf> {
+    let runs = |path: &Path| rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() && path.is_file();
+    if name.contains('/') {
+        return Some(PathBuf::from(name)).filter(|path| runs(path));
+    }
+    std::env::split_paths(search_path?).map(|dir| dir.join(name)).find(|path| runs(path))
+}
+
+/// Runs a program in the terminal that we are in, to its end. Keys reach it from the
+/// terminal; other requests to stop are passed on. The terminal's settings are put
+/// back.
+///
+/// # Errors
+/// The program cannot be started or waited for.
+pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
+    let signals = Signals::listen()?;
+    let terminal = io::stdin();
+    let settings = tcgetattr(&terminal).ok();
+    let mut child = spawn.command().spawn()?;
+    let mut asked = None;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if let Some(signal) = signals.take() {
+            asked = Some(signal);
+            // The terminal has sent its own signals to the program already.
+            if !matches!(signal, SIGINT | SIGQUIT) || !isatty(&terminal) {
+                send(child.id(), signal);
+            }
+        }
+        rest(POLL);
+    };
+    if let Some(settings) = settings {
+        // A terminal that is gone has no settings to put back.
+        let _ = tcsetattr(&terminal, OptionalActions::Drain, &settings);
+    }
+    Ok(Exit { code: code(status), asked, timed_out: false })
+}
+
+/// What a piped run needs besides its program.
+#[derive(Debug, Clone, Copy)]
+pub struct Pipe<'p> {
+    /// What the program reads; without it, its input is empty.
+    pub stdin: Option<&'p str>,
+    /// How long the run may take.
+    pub limit: Option<Duration>,
+    /// How long it may be silent.
+    pub silence: Option<Duration>,
+    /// The number of the signal that ends the program best.
+    pub stop: i32,
+}
+
+/// Runs a program to its end, each line of its output given to `line`. It has a
+/// process group of its own; whatever it leaves running is ended.
+///
+/// # Errors
+/// The program cannot be started or waited for.
+pub fn run_piped(
+    spawn: &Spawn<'_>,
+    pipe: &Pipe<'_>,
+    line: &mut dyn FnMut(&str),
+) -> io::Result<Exit> {
+    let signals = Signals::listen()?;
+    // Tools whose parent dies come to us instead of to init, so that we can end them.
+    let adopts = rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok();
+    let mut command = spawn.command();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+    let mut child = command.spawn()?;
+    feed(&mut child, pipe.stdin);
+    let lines = read_lines(&mut child);
+    let outcome = follow(&mut child, pipe, &signals, (&lines, line));
+    signal_group(child.id(), Signal::KILL);
+    if outcome.is_err() {
+        child.wait()?;
+    }
+    if adopts {
+        end_adopted();
+    }
+    // What the program wrote before its end may still be on its way.
+    while let Ok(text) = lines.recv_timeout(GRACE) {
+        line(&text);
+    }
+    outcome
+}
+
+/// Writes the input from a thread of its own: a program may answer before it has read
+/// everything.
+fn feed(child: &mut Child, text: Option<&str>) {
+    let Some(mut stdin) = child.stdin.take() else { return };
+    let text = text.unwrap_or_default().to_owned();
+    std::thread::spawn(move || {
+        // A program that ends early closes its input; its exit code says more.
+        let _ = stdin.write_all(text.as_bytes());
+    });
+}
+
+fn read_lines(child: &mut Child) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stdout);
+            let mut bytes = Vec::new();
+            while reader.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+                let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+                bytes.clear();
+                if sender.send(text).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    receiver
+}
+
+fn follow(
+    child: &mut Child,
+    pipe: &Pipe<'_>,
+    signals: &Signals,
+    (lines, line): (&mpsc::Receiver<String>, &mut dyn FnMut(&str)),
+) -> io::Result<Exit> {
+    let mut exit = Exit { code: 0, asked: None, timed_out: false };
+    let total = Deadline::after(pipe.limit);
+    let mut silence = Deadline::after(pipe.silence);
+    let mut end: Option<Deadline> = None;
+    loop {
+        match lines.recv_timeout(POLL) {
+            Ok(text) => {
+                line(&text);
+                silence = Deadline::after(pipe.silence);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => rest(POLL),
+        }
+        if let Some(status) = child.try_wait()? {
+            exit.code = code(status);
+            return Ok(exit);
+        }
+        let asked = signals.take();
+        exit.asked = asked.or(exit.asked);
+        let late = total.is_over() || silence.is_over();
+        match end {
+            None if asked.is_some() || late => {
+                exit.timed_out = late && asked.is_none();
+                send_group(child.id(), pipe.stop);
+                end = Some(Deadline::after(Some(GRACE)));
+            }
+            Some(deadline) if deadline.is_over() || asked.is_some() => {
+                signal_group(child.id(), Signal::KILL);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Ends the processes that became our children because their parents died.
+fn end_adopted() {
+    for _ in 0..64 {
+        let own = std::process::id();
+        let list = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children"));
+        let children: Vec<u32> = list
+            .unwrap_or_default()
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        if children.is_empty() {
+            return;
+        }
+        for child in children {
+            if let Some(pid) = pid(child) {
+                // One that has ended already only needs to be collected.
+                let _ = kill_process(pid, Signal::KILL);
+                let _ = waitpid(Some(pid), WaitOptions::empty());
+            }
+        }
+    }
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1))
+}
+
+fn pid(id: u32) -> Option<Pid> {
+    i32::try_from(id).ok().and_then(Pid::from_raw)
+}
+
+fn send(id: u32, signal: i32) {
+    if let (Some(pid), Some(signal)) = (pid(id), Signal::from_named_raw(signal)) {
+        // A program that is gone needs no signal.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+fn send_group(id: u32, signal: i32) {
+    if let Some(signal) = Signal::from_named_raw(signal) {
+        signal_group(id, signal);
+    }
+}
+
+fn signal_group(id: u32, signal: Signal) {
+    if let Some(pid) = pid(id) {
+        // A group that is gone is what we want.
+        let _ = kill_process_group(pid, signal);
+    }
+}
