@@ -11,27 +11,40 @@ use plan_core::persona::{agent_card, env, inputs, lint, mcp, memory, relay, side
 
 use super::{Answer, Dispatcher, Failure, Report, argument, is_undefined, undefined};
 
-/// Replays `functions.jsonl` of a folder of recordings.
-///
-/// # Panics
-/// When the recordings cannot be read.
+/// Replays `functions.jsonl` of a folder of recordings; what cannot be read counts
+/// as a difference.
 pub fn replay(folder: &Path, dispatchers: &[Dispatcher]) -> Report {
-    let path = folder.join("functions.jsonl");
-    let lines = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut report = Report::default();
-    for line in lines.lines() {
-        let line = read(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        let name = line.get_str("fn").unwrap_or_default();
-        let arguments = line.get("args").and_then(Value::as_array);
-        let arguments = arguments.unwrap_or_default();
-        let answer = dispatchers.iter().find_map(|call| call(name, arguments));
-        match answer {
-            Some(answer) => report.compare(&line, &answer),
-            None => *report.unknown.entry(name.to_owned()).or_default() += 1,
+    let path = folder.join("functions.jsonl");
+    match std::fs::read_to_string(&path) {
+        Ok(lines) => {
+            for line in lines.lines() {
+                replay_line(line, dispatchers, &mut report);
+            }
+        }
+        Err(error) => {
+            let problem = format!("{}: {error}", path.display());
+            report.differences.push(problem);
         }
     }
     report
+}
+
+fn replay_line(text: &str, dispatchers: &[Dispatcher], report: &mut Report) {
+    let line = match read(text) {
+        Ok(line) => line,
+        Err(error) => {
+            report.differences.push(format!("{error}: {text}"));
+            return;
+        }
+    };
+    let name = line.get_str("fn").unwrap_or_default();
+    let arguments = line.get("args").and_then(Value::as_array);
+    let arguments = arguments.unwrap_or_default();
+    match dispatchers.iter().find_map(|call| call(name, arguments)) {
+        Some(answer) => report.compare(&line, &answer),
+        None => *report.unknown.entry(name.to_owned()).or_default() += 1,
+    }
 }
 
 /// Calls one of the functions of this module.
@@ -61,19 +74,11 @@ fn value_of(printed: &(impl Print + ?Sized)) -> Value<'static> {
     read(&text).map_or(Value::Null, |value| value.to_owned_value())
 }
 
-fn answer(printed: &(impl Print + ?Sized)) -> Answer {
-    Ok(value_of(printed))
-}
-
 /// Returns an object argument; an empty one for `undefined` and `null`.
 fn object<'v>(arguments: &'v [Value<'v>], place: usize, none: &'v Object<'v>) -> &'v Object<'v> {
     argument(arguments, place)
         .and_then(Value::as_object)
         .unwrap_or(none)
-}
-
-fn skill_failure(error: &SkillError) -> Failure {
-    Failure::error(error)
 }
 
 fn call_skill(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
@@ -85,7 +90,7 @@ fn call_skill(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
             let resolved = skills::resolve_skill_source(source);
             resolved
                 .map(|source| value_of(&source))
-                .map_err(|error| skill_failure(&error))
+                .map_err(|error| Failure::error(&error))
         }
         "materializeSkills" => {
             let harness = argument(arguments, 1)
@@ -103,7 +108,7 @@ fn call_skill(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
             let artifacts = skills::install_artifacts(&plan);
             artifacts
                 .map(|built| value_of(&built))
-                .map_err(|error| skill_failure(&error))
+                .map_err(|error| Failure::error(&error))
         }),
         "buildCleanupArtifacts" => {
             skill_plan(arguments).map(|plan| value_of(&skills::cleanup_artifacts(&plan)))
@@ -130,13 +135,13 @@ fn materialize(list: Option<&Value<'_>>, harness: &str, options: Option<&Value<'
     let list = list.and_then(Value::as_array).unwrap_or_default();
     let plan = skills::materialize_skills(list, harness, options);
     plan.map(|plan| value_of(&plan))
-        .map_err(|error| skill_failure(&error))
+        .map_err(|error| Failure::error(&error))
 }
 
 fn skill_plan<'a>(arguments: &[Value<'a>]) -> Result<SkillMaterializationPlan<'a>, Failure> {
     let plan = argument(arguments, 0).unwrap_or(&Value::Null);
     let path = plan_core::base::diag::Path::root("plan");
-    SkillMaterializationPlan::scan(plan, &path).map_err(Failure::error)
+    SkillMaterializationPlan::scan(plan, &path).map_err(|error| Failure::error(&error))
 }
 
 fn is_check_due(arguments: &[Value<'_>]) -> Answer {
@@ -178,12 +183,12 @@ fn call_environment(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
             let map = object(arguments, 0, &none);
             let env = object(arguments, 1, &none);
             let prefix = text(2).unwrap_or_default();
-            answer(&env::resolve_string_map_lenient(map, env, prefix))
+            Ok(value_of(&env::resolve_string_map_lenient(map, env, prefix)))
         }
         "resolveMcpServersLenient" => {
             let servers = first.and_then(Value::as_object);
             let env = object(arguments, 1, &none);
-            answer(&mcp::resolve_mcp_servers_lenient(servers, env))
+            Ok(value_of(&mcp::resolve_mcp_servers_lenient(servers, env)))
         }
         "formatDropWarnings" => format_drop_warnings(arguments),
         "renderPersonaInputs" => {
@@ -195,7 +200,7 @@ fn call_environment(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
         "resolvePersonaInputs" => resolve_inputs(arguments),
         "resolvePersonaRelayMcp" => {
             let env = object(arguments, 1, &none);
-            answer(&relay::resolve_relay(first, env, text(2)))
+            Ok(value_of(&relay::resolve_relay(first, env, text(2))))
         }
         _ => return None,
     })
@@ -214,7 +219,7 @@ fn format_drop_warnings(arguments: &[Value<'_>]) -> Answer {
     let warnings: Result<_, plan_core::base::diag::Diagnostic> = warnings();
     warnings
         .map(|lines| value_of(&lines))
-        .map_err(Failure::error)
+        .map_err(|error| Failure::error(&error))
 }
 
 fn resolve_inputs(arguments: &[Value<'_>]) -> Answer {
@@ -240,30 +245,34 @@ fn call_other(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
     let first = argument(arguments, 0);
     let value = first.unwrap_or(&Value::Null);
     Some(match name {
-        "resolveAiMemory" => answer(&memory::resolve_ai_memory(first)),
-        "resolveTrajectoryRecording" => answer(&memory::resolve_trajectory_recording(first)),
-        "resolveSidecar" => answer(&sidecar::resolve_sidecar(object(arguments, 0, &none))),
+        "resolveAiMemory" => Ok(value_of(&memory::resolve_ai_memory(first))),
+        "resolveTrajectoryRecording" => Ok(value_of(&memory::resolve_trajectory_recording(first))),
+        "resolveSidecar" => Ok(value_of(&sidecar::resolve_sidecar(object(
+            arguments, 0, &none,
+        )))),
         "sidecarSelectionFields" => {
             let path = plan_core::base::diag::Path::root("sidecar");
             let fields = sidecar::Sidecar::scan(value, &path).map(sidecar::selection_fields);
             fields
                 .map(|fields| value_of(&fields))
-                .map_err(Failure::error)
+                .map_err(|error| Failure::error(&error))
         }
         "assertSafeRelativePath" => {
             let path = value.as_str().unwrap_or_default();
             let checked = sidecar::check_config_path(path);
-            checked.map(|()| undefined()).map_err(Failure::error)
+            checked
+                .map(|()| undefined())
+                .map_err(|error| Failure::error(&error))
         }
         "lintTriggers" => lint::lint_triggers(value, Edition::PersonaKit4)
             .map(|issues| value_of(&issues))
-            .map_err(|error| Failure::named(lint::TriggerLintError::NAME, error)),
-        "lintScopes" => answer(&lint::lint_scopes(value, Edition::PersonaKit4)),
+            .map_err(|error| Failure::named(lint::TriggerLintError::NAME, &error)),
+        "lintScopes" => Ok(value_of(&lint::lint_scopes(value, Edition::PersonaKit4))),
         "deriveAgentCard" => {
             let options = argument(arguments, 1).unwrap_or(&Value::Null);
             agent_card::derive_agent_card(value, options)
                 .map(|card| value_of(&card))
-                .map_err(|problem| Failure::named("ZodError", problem))
+                .map_err(|problem| Failure::named("ZodError", &problem))
         }
         "definePersona" | "deepFreeze" => Ok(arguments
             .first()

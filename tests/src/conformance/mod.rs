@@ -17,12 +17,12 @@ pub struct Failure {
 
 impl Failure {
     /// Creates a plain `Error`.
-    pub fn error(message: impl ToString) -> Self {
+    pub fn error(message: &(impl ToString + ?Sized)) -> Self {
         Self::named("Error", message)
     }
 
     /// Creates an error of a class.
-    pub fn named(name: &str, message: impl ToString) -> Self {
+    pub fn named(name: &str, message: &(impl ToString + ?Sized)) -> Self {
         Self {
             name: name.to_owned(),
             message: message.to_string(),
@@ -103,8 +103,9 @@ impl Report {
         } else {
             let name = line.get_str("fn").unwrap_or_default();
             let arguments = line.get("args").map_or_else(String::new, print);
-            let case = format!("{name} {arguments}\n  recorded {recorded}\n  came     {came}");
-            self.differences.push(case);
+            let difference =
+                format!("{name} {arguments}\n  recorded {recorded}\n  came     {came}");
+            self.differences.push(difference);
         }
     }
 }
