@@ -6,7 +6,7 @@ use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Print, Value, print, read};
 use plan_core::base::record::Scan;
 use plan_core::persona::skills::cache::{self, CheckInterval, SkillCacheMarker};
-use plan_core::persona::skills::{self, SkillError, SkillMaterializationPlan, SkillOptions};
+use plan_core::persona::skills::{self, SkillMaterializationPlan, SkillOptions};
 use plan_core::persona::{agent_card, env, inputs, lint, mcp, memory, relay, sidecar};
 
 use super::{Answer, Dispatcher, Failure, Report, argument, is_undefined, undefined};

@@ -1,7 +1,6 @@
 //! Tests of the skill plans and cache records.
 
 use alloc::borrow::Cow;
-use alloc::vec;
 
 use super::cache::*;
 use super::*;
@@ -134,7 +133,7 @@ fn knows_when_a_check_is_due() {
 #[test]
 fn reads_intervals() {
     let every = |number| Some(CheckInterval::Every(number));
-    for (text, interval) in vec![
+    for (text, interval) in [
         (" Off ", Some(CheckInterval::Never)),
         ("1", every(3.6e6)),
         (" 2 D ", every(1.728e8)),
