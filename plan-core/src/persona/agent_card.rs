@@ -158,39 +158,25 @@ fn is_enabled(value: &Value<'_>) -> bool {
     }
 }
 
+/// Lists what the persona can do: its skills, its capabilities, or else its intent.
 fn skills<'a>(persona: &'a Value<'a>) -> Vec<CardSkill<'a>> {
-    let integrations = || members(persona, "integrations").map(|(provider, _)| provider);
-    let mut skills: Vec<CardSkill<'a>> = Vec::new();
     let own = persona.get("skills").and_then(Value::as_array);
-    for skill in own.unwrap_or_default() {
+    let own = own.unwrap_or_default().iter().map(|skill| {
         let source = skill.get_str("source").into_iter();
-        skills.push(CardSkill {
+        CardSkill {
             id: text(skill, "id"),
             name: Cow::Owned(humanize(skill.get_str("id").unwrap_or_default())),
             description: text(skill, "description"),
-            tags: unique(source.chain(integrations())),
-        });
-    }
+            tags: unique(source.chain(integrations(persona))),
+        }
+    });
+    let mut skills: Vec<_> = own.collect();
     for (name, _) in members(persona, "capabilities").filter(|(_, value)| is_enabled(value)) {
-        if matches!(name, STREAMING | PUSH_NOTIFICATIONS) {
-            continue;
+        match name {
+            STREAMING | PUSH_NOTIFICATIONS => {}
+            "pullRequest" => add_capability("review", persona, &mut skills),
+            _ => add_capability(name, persona, &mut skills),
         }
-        let id = if name == "pullRequest" {
-            "review"
-        } else {
-            name
-        };
-        if let Some(skill) = skills.iter_mut().find(|skill| skill.id == id) {
-            add_tags(&mut skill.tags, integrations());
-            continue;
-        }
-        let name = humanize(id);
-        skills.push(CardSkill {
-            id: Cow::Borrowed(id),
-            description: Cow::Owned(format!("Persona capability: {name}")),
-            name: Cow::Owned(name),
-            tags: unique(integrations()),
-        });
     }
     if skills.is_empty() {
         let intent = text(persona, "intent");
@@ -198,10 +184,29 @@ fn skills<'a>(persona: &'a Value<'a>) -> Vec<CardSkill<'a>> {
             name: Cow::Owned(humanize(&intent)),
             id: intent,
             description: text(persona, "description"),
-            tags: unique(integrations()),
+            tags: unique(integrations(persona)),
         });
     }
     skills
+}
+
+/// Adds a capability, to the skill of this id if there is one.
+fn add_capability<'a>(id: &'a str, persona: &'a Value<'a>, skills: &mut Vec<CardSkill<'a>>) {
+    if let Some(skill) = skills.iter_mut().find(|skill| skill.id == id) {
+        add_tags(&mut skill.tags, integrations(persona));
+        return;
+    }
+    let name = humanize(id);
+    skills.push(CardSkill {
+        id: Cow::Borrowed(id),
+        description: Cow::Owned(format!("Persona capability: {name}")),
+        name: Cow::Owned(name),
+        tags: unique(integrations(persona)),
+    });
+}
+
+fn integrations<'a>(persona: &'a Value<'a>) -> impl Iterator<Item = &'a str> {
+    members(persona, "integrations").map(|(provider, _)| provider)
 }
 
 fn members<'a>(

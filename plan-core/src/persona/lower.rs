@@ -131,7 +131,14 @@ fn stage(
         let path = below(places.stage, &link.path, &at.field("path"))?;
         if let Some(target) = target {
             let (below, target) = (places.stage.into(), target.clone());
-            list.push(Phase::Stage, ActionKind::Symlink { path, below, target });
+            list.push(
+                Phase::Stage,
+                ActionKind::Symlink {
+                    path,
+                    below,
+                    target,
+                },
+            );
         }
     }
     Ok(())

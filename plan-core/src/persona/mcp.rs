@@ -174,8 +174,8 @@ pub fn format_drop_warnings(
 /// names; its map is not copied when nothing is added.
 pub fn merge_servers<'a>(
     persona: Option<&'a Object<'a>>,
-    relay: Option<&RelayMcp<'a>>,
-    ai_hist: Option<&AiHist<'a>>,
+    relay: Option<RelayMcp<'a>>,
+    ai_hist: Option<AiHist<'a>>,
 ) -> MergedServers<'a> {
     let free = |name| persona.is_none_or(|servers| !servers.contains(name));
     let relay = relay.filter(|_| free("relaycast"));
@@ -186,6 +186,7 @@ pub fn merge_servers<'a>(
             ..MergedServers::default()
         };
     }
+    let (has_relay, has_ai_hist) = (relay.is_some(), ai_hist.is_some());
     let mut merged = Object::with_capacity(2 + persona.map_or(0, Object::len));
     if let Some(relay) = relay {
         merged.append("relaycast", npx_server("@relaycast/mcp", relay_env(relay)));
@@ -198,8 +199,8 @@ pub fn merge_servers<'a>(
     }
     MergedServers {
         servers: Some(Cow::Owned(merged)),
-        relay: relay.is_some(),
-        ai_hist: ai_hist.is_some(),
+        relay: has_relay,
+        ai_hist: has_ai_hist,
     }
 }
 
@@ -212,29 +213,27 @@ fn npx_server<'a>(package: &'a str, env: Object<'a>) -> Object<'a> {
     server
 }
 
-fn relay_env<'a>(relay: &RelayMcp<'a>) -> Object<'a> {
+fn relay_env(relay: RelayMcp<'_>) -> Object<'_> {
     let mut env = Object::with_capacity(6);
-    env.append("RELAY_API_KEY", relay.api_key.clone());
-    env.append("RELAY_AGENT_NAME", relay.agent_name.clone());
+    env.append("RELAY_API_KEY", relay.api_key);
+    env.append("RELAY_AGENT_NAME", relay.agent_name);
     env.append("RELAY_AGENT_TYPE", "agent");
     env.append("RELAY_STRICT_AGENT_NAME", "1");
-    append_text(&mut env, "RELAY_BASE_URL", relay.base_url.as_ref());
-    let workspace = relay.default_workspace.as_ref();
-    append_text(&mut env, "RELAY_DEFAULT_WORKSPACE", workspace);
+    append_text(&mut env, "RELAY_BASE_URL", relay.base_url);
+    append_text(&mut env, "RELAY_DEFAULT_WORKSPACE", relay.default_workspace);
     env
 }
 
-fn ai_hist_env<'a>(ai_hist: &AiHist<'a>) -> Object<'a> {
+fn ai_hist_env(ai_hist: AiHist<'_>) -> Object<'_> {
     let mut env = Object::with_capacity(2);
-    let root = ai_hist.trajectory_root.as_ref();
-    append_text(&mut env, "TRAJECTORY_ROOT", root);
-    append_text(&mut env, "AI_HIST_DB", ai_hist.db_path.as_ref());
+    append_text(&mut env, "TRAJECTORY_ROOT", ai_hist.trajectory_root);
+    append_text(&mut env, "AI_HIST_DB", ai_hist.db_path);
     env
 }
 
-fn append_text<'a>(env: &mut Object<'a>, name: &'static str, text: Option<&Text<'a>>) {
+fn append_text<'a>(env: &mut Object<'a>, name: &'static str, text: Option<Text<'a>>) {
     if let Some(text) = text.filter(|text| !text.is_empty()) {
-        env.append(name, text.clone());
+        env.append(name, text);
     }
 }
 
@@ -256,12 +255,12 @@ mod tests {
             trajectory_root: None,
             db_path: None,
         };
-        let merged = merge_servers(persona.as_object(), Some(&relay), Some(&ai_hist));
+        let merged = merge_servers(persona.as_object(), Some(relay), Some(ai_hist.clone()));
         assert!(merged.relay && !merged.ai_hist);
         let text = print(&*merged.servers.expect("servers"));
         assert!(text.starts_with(r#"{"relaycast":{"type":"stdio","command":"npx""#));
         assert!(text.ends_with(r#""ai-hist":{},"z":{}}"#));
-        let alone = merge_servers(persona.as_object(), None, Some(&ai_hist));
+        let alone = merge_servers(persona.as_object(), None, Some(ai_hist));
         assert!(matches!(alone.servers, Some(Cow::Borrowed(_))));
     }
 }

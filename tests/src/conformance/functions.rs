@@ -4,7 +4,7 @@ use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Print, Value, print, read};
 use plan_core::base::record::Scan;
 use plan_core::persona::skills::cache::{self, CheckInterval, SkillCacheMarker};
-use plan_core::persona::skills::{self, SkillError, SkillMaterializationPlan, SkillOptions};
+use plan_core::persona::skills::{self, SkillMaterializationPlan, SkillOptions};
 use plan_core::persona::{agent_card, env, inputs, lint, mcp, memory, relay, sidecar};
 
 use super::{Answer, Failure, argument, is_undefined, undefined};
@@ -36,19 +36,11 @@ fn value_of(printed: &(impl Print + ?Sized)) -> Value<'static> {
     read(&text).map_or(Value::Null, |value| value.to_owned_value())
 }
 
-fn answer(printed: &(impl Print + ?Sized)) -> Answer {
-    Ok(value_of(printed))
-}
-
 /// Returns an object argument; an empty one for `undefined` and `null`.
 fn object<'v>(arguments: &'v [Value<'v>], place: usize, none: &'v Object<'v>) -> &'v Object<'v> {
     argument(arguments, place)
         .and_then(Value::as_object)
         .unwrap_or(none)
-}
-
-fn skill_failure(error: &SkillError) -> Failure {
-    Failure::error(error)
 }
 
 fn call_skill(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
@@ -60,7 +52,7 @@ fn call_skill(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
             let resolved = skills::resolve_skill_source(source);
             resolved
                 .map(|source| value_of(&source))
-                .map_err(|error| skill_failure(&error))
+                .map_err(|error| Failure::error(&error))
         }
         "materializeSkills" => {
             let harness = argument(arguments, 1)
@@ -78,7 +70,7 @@ fn call_skill(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
             let artifacts = skills::install_artifacts(&plan);
             artifacts
                 .map(|built| value_of(&built))
-                .map_err(|error| skill_failure(&error))
+                .map_err(|error| Failure::error(&error))
         }),
         "buildCleanupArtifacts" => {
             skill_plan(arguments).map(|plan| value_of(&skills::cleanup_artifacts(&plan)))
@@ -105,13 +97,13 @@ fn materialize(list: Option<&Value<'_>>, harness: &str, options: Option<&Value<'
     let list = list.and_then(Value::as_array).unwrap_or_default();
     let plan = skills::materialize_skills(list, harness, options);
     plan.map(|plan| value_of(&plan))
-        .map_err(|error| skill_failure(&error))
+        .map_err(|error| Failure::error(&error))
 }
 
 fn skill_plan<'a>(arguments: &[Value<'a>]) -> Result<SkillMaterializationPlan<'a>, Failure> {
     let plan = argument(arguments, 0).unwrap_or(&Value::Null);
     let path = plan_core::base::diag::Path::root("plan");
-    SkillMaterializationPlan::scan(plan, &path).map_err(Failure::error)
+    SkillMaterializationPlan::scan(plan, &path).map_err(|error| Failure::error(&error))
 }
 
 fn is_check_due(arguments: &[Value<'_>]) -> Answer {
@@ -153,12 +145,12 @@ fn call_environment(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
             let map = object(arguments, 0, &none);
             let env = object(arguments, 1, &none);
             let prefix = text(2).unwrap_or_default();
-            answer(&env::resolve_string_map_lenient(map, env, prefix))
+            Ok(value_of(&env::resolve_string_map_lenient(map, env, prefix)))
         }
         "resolveMcpServersLenient" => {
             let servers = first.and_then(Value::as_object);
             let env = object(arguments, 1, &none);
-            answer(&mcp::resolve_mcp_servers_lenient(servers, env))
+            Ok(value_of(&mcp::resolve_mcp_servers_lenient(servers, env)))
         }
         "formatDropWarnings" => format_drop_warnings(arguments),
         "renderPersonaInputs" => {
@@ -170,7 +162,7 @@ fn call_environment(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
         "resolvePersonaInputs" => resolve_inputs(arguments),
         "resolvePersonaRelayMcp" => {
             let env = object(arguments, 1, &none);
-            answer(&relay::resolve_relay(first, env, text(2)))
+            Ok(value_of(&relay::resolve_relay(first, env, text(2))))
         }
         _ => return None,
     })
@@ -189,7 +181,7 @@ fn format_drop_warnings(arguments: &[Value<'_>]) -> Answer {
     let warnings: Result<_, plan_core::base::diag::Diagnostic> = warnings();
     warnings
         .map(|lines| value_of(&lines))
-        .map_err(Failure::error)
+        .map_err(|error| Failure::error(&error))
 }
 
 fn resolve_inputs(arguments: &[Value<'_>]) -> Answer {
@@ -215,30 +207,34 @@ fn call_other(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
     let first = argument(arguments, 0);
     let value = first.unwrap_or(&Value::Null);
     Some(match name {
-        "resolveAiMemory" => answer(&memory::resolve_ai_memory(first)),
-        "resolveTrajectoryRecording" => answer(&memory::resolve_trajectory_recording(first)),
-        "resolveSidecar" => answer(&sidecar::resolve_sidecar(object(arguments, 0, &none))),
+        "resolveAiMemory" => Ok(value_of(&memory::resolve_ai_memory(first))),
+        "resolveTrajectoryRecording" => Ok(value_of(&memory::resolve_trajectory_recording(first))),
+        "resolveSidecar" => Ok(value_of(&sidecar::resolve_sidecar(object(
+            arguments, 0, &none,
+        )))),
         "sidecarSelectionFields" => {
             let path = plan_core::base::diag::Path::root("sidecar");
             let fields = sidecar::Sidecar::scan(value, &path).map(sidecar::selection_fields);
             fields
                 .map(|fields| value_of(&fields))
-                .map_err(Failure::error)
+                .map_err(|error| Failure::error(&error))
         }
         "assertSafeRelativePath" => {
             let path = value.as_str().unwrap_or_default();
             let checked = sidecar::check_config_path(path);
-            checked.map(|()| undefined()).map_err(Failure::error)
+            checked
+                .map(|()| undefined())
+                .map_err(|error| Failure::error(&error))
         }
         "lintTriggers" => lint::lint_triggers(value, Edition::PersonaKit4)
             .map(|issues| value_of(&issues))
-            .map_err(|error| Failure::named(lint::TriggerLintError::NAME, error)),
-        "lintScopes" => answer(&lint::lint_scopes(value, Edition::PersonaKit4)),
+            .map_err(|error| Failure::named(lint::TriggerLintError::NAME, &error)),
+        "lintScopes" => Ok(value_of(&lint::lint_scopes(value, Edition::PersonaKit4))),
         "deriveAgentCard" => {
             let options = argument(arguments, 1).unwrap_or(&Value::Null);
             agent_card::derive_agent_card(value, options)
                 .map(|card| value_of(&card))
-                .map_err(|problem| Failure::named("ZodError", problem))
+                .map_err(|problem| Failure::named("ZodError", &problem))
         }
         "definePersona" | "deepFreeze" => Ok(arguments
             .first()

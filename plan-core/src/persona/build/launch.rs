@@ -212,7 +212,7 @@ fn servers<'s>(
         }
     };
     let declared = selection.object("mcpServers");
-    let merged = mcp::merge_servers(declared, relay.as_ref(), history.as_ref());
+    let merged = mcp::merge_servers(declared, relay, history);
     merged.servers.unwrap_or_default()
 }
 

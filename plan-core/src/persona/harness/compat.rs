@@ -174,8 +174,8 @@ impl<'i> InteractiveSpec<'i> {
             config_files: Vec::new(),
             mcp_servers: mcp::merge_servers(
                 input.mcp_servers,
-                input.relay.as_ref(),
-                input.ai_hist.as_ref(),
+                input.relay.clone(),
+                input.ai_hist.clone(),
             ),
         }
     }

@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn has_every_provider_and_event() {
         assert_eq!(providers().count(), 45);
-        assert_eq!(providers().flat_map(events).flatten().count(), 504);
+        assert_eq!(providers().filter_map(events).flatten().count(), 504);
         assert_eq!(providers_without_scope_keys().count(), 39);
     }
 }

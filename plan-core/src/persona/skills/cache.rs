@@ -161,7 +161,7 @@ impl<'a> SkillCacheMarker<'a> {
         let object = value.as_object()?;
         let version = object.get("schemaVersion").and_then(Value::as_number)?;
         let skills = object.get("skills").and_then(Value::as_array)?;
-        (version == 1.0 || version == 2.0).then_some(())?;
+        [1.0, 2.0].contains(&version).then_some(())?;
         Some(Self {
             schema_version: 2,
             fingerprint: text(object, "fingerprint")?,

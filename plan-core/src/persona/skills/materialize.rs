@@ -98,33 +98,18 @@ pub(crate) fn provide<'a>(
 ) -> Result<Provided<'a>, SkillError> {
     let target = target(harness)?.skills;
     let source = resolve_skill_source(source)?;
-    let own = below(target.dir, &source.installed_name);
+    let name = &source.installed_name;
+    let own = below(target.dir, name);
     let (command, directory) = match source.kind {
-        SourceKind::Prpm => {
-            let reference = source.package_ref.clone();
-            let words = ["npx", "-y", "prpm", "install"].map(Cow::Borrowed);
-            let mut command = words.to_vec();
-            command.extend([
-                reference,
-                Cow::Borrowed("--as"),
-                Cow::Borrowed(target.as_flag),
-            ]);
-            (command, own)
-        }
-        SourceKind::SkillSh => {
-            let name = &source.installed_name;
-            (
-                skill_sh_command(&source.package_ref),
-                below(SKILL_SH_DIRS[0], name),
-            )
-        }
+        SourceKind::Prpm => (prpm_command(&source.package_ref, target.as_flag), own),
+        SourceKind::SkillSh => (
+            skill_sh_command(&source.package_ref),
+            below(SKILL_SH_DIRS[0], name),
+        ),
         SourceKind::Local => (local_command(&source.package_ref, &own, repo_root), own),
     };
     let cleanup_paths = match source.kind {
-        SourceKind::SkillSh => {
-            let name = &source.installed_name;
-            SKILL_SH_DIRS.iter().map(|dir| below(dir, name)).collect()
-        }
+        SourceKind::SkillSh => SKILL_SH_DIRS.iter().map(|dir| below(dir, name)).collect(),
         SourceKind::Prpm | SourceKind::Local => vec![directory.clone()],
     };
     Ok(Provided {
@@ -145,6 +130,17 @@ const SKILL_SH_DIRS: [&str; 6] = [
     ".kiro/skills",
     "skills",
 ];
+
+fn prpm_command<'a>(reference: &Text<'a>, flag: &'static str) -> Vec<Text<'a>> {
+    let words = ["npx", "-y", "prpm", "install"].map(Cow::Borrowed);
+    let mut command = words.to_vec();
+    command.extend([
+        reference.clone(),
+        Cow::Borrowed("--as"),
+        Cow::Borrowed(flag),
+    ]);
+    command
+}
 
 fn skill_sh_command<'a>(reference: &Text<'a>) -> Vec<Text<'a>> {
     let (url, name) = match reference {

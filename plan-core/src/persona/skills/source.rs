@@ -182,8 +182,9 @@ pub fn check_safe_source(source: &ResolvedSource<'_>) -> Result<(), Diagnostic> 
         let message = format!("skill source `{reference}` {problem}");
         Err(Diagnostic::error(Code::PERSONA_SKILL_INVALID, message).help(help))
     };
-    if reference.starts_with('-') || reference.contains("/-") || reference.contains("#-") {
-        let help = "write the package without a leading `-`: installers read it as an option";
+    let is_package = source.kind == SourceKind::Prpm;
+    if reference.starts_with('-') || (is_package && reference.contains("/-")) {
+        let help = "write it without the leading `-`: installers read it as an option";
         return refuse("has a part that starts with `-`", help);
     }
     if reference.contains(char::is_control) {
@@ -196,6 +197,11 @@ pub fn check_safe_source(source: &ResolvedSource<'_>) -> Result<(), Diagnostic> 
         let help = "choose a source whose last part has only letters, digits, `.`, `_` and `-`, \
                     and starts with a letter or digit";
         return refuse(&format!("gives the unsafe directory name `{name}`"), help);
+    }
+    let scope = reference.split('/').next().unwrap_or_default();
+    if is_package && !is_safe_name(scope.strip_prefix('@').unwrap_or(scope)) {
+        let help = "a scope has only letters, digits, `.`, `_` and `-`, perhaps behind an `@`";
+        return refuse(&format!("has the unsafe scope `{scope}`"), help);
     }
     Ok(())
 }
@@ -241,6 +247,7 @@ mod tests {
     #[test]
     fn refuses_options_and_climbing_names() {
         for source in [
+            "$(id)/y",
             "--registry=h/y",
             "a/-y",
             "x/..",

@@ -1,13 +1,12 @@
 //! Tests of the skill plans and cache records.
 
 use alloc::borrow::Cow;
-use alloc::vec;
 
 use super::cache::*;
 use super::*;
 use crate::base::json::{Value, print, read};
 
-fn plan(json: &str, root: Option<&'static str>) -> alloc::string::String {
+fn plan(json: &str, root: Option<&'static str>) -> String {
     let skills = read(json).expect("JSON");
     let options = SkillOptions {
         install_root: root,
@@ -22,7 +21,7 @@ fn plans_local_skills() {
     let text = plan(r#"[{"id":"i","source":"./s.md"}]"#, None);
     assert!(text.contains("mkdir -p .claude/skills/s && cp /r/s.md .claude/skills/s/SKILL.md"));
     let staged = plan(r#"[{"id":"i","source":"a/b"}]"#, Some("/it's"));
-    assert!(staged.contains(r#"cd '/it'\\''s' && npx -y prpm install a/b --as claude"#));
+    assert!(staged.contains(r"cd '/it'\\''s' && npx -y prpm install a/b --as claude"));
     assert!(
         staged.ends_with(r#""cleanupPaths":[]}],"sessionInstallRoot":"/it's","repoRoot":"/r/"}"#)
     );
@@ -58,6 +57,22 @@ fn fingerprints_as_recorded() {
     assert_eq!(
         fingerprint("claude", &[]),
         "47d6bdf5a5c4c11b9a84d5f8fde45789"
+    );
+    let skills = [
+        key("\u{e000}", "x/y"),
+        key("😀", "@s/t"),
+        key("B", "https://h/x.md"),
+        key("a", "é\""),
+    ];
+    assert_eq!(
+        fingerprint("codex", &skills),
+        "708e12bac32bc72fa6246be2cafbd03d"
+    );
+    // Skills of one id keep their order.
+    let skills = [key("a", "x/y"), key("a", "@s/t")];
+    assert_eq!(
+        fingerprint("claude", &skills),
+        "945c0db0d3f8d3fc1ae744e44da31431"
     );
 }
 
@@ -118,7 +133,7 @@ fn knows_when_a_check_is_due() {
 #[test]
 fn reads_intervals() {
     let every = |number| Some(CheckInterval::Every(number));
-    for (text, interval) in vec![
+    for (text, interval) in [
         (" Off ", Some(CheckInterval::Never)),
         ("1", every(3.6e6)),
         (" 2 D ", every(1.728e8)),
