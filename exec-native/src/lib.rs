@@ -1,1 +1,20 @@
-//! x
+//! Executes callsheet's plans as reversible transactions.
+//!
+//! The executor knows actions and nothing else: [`execute`] performs an
+//! [`ActionList`](plan_core::effect::ActionList) and answers with a handle whose
+//! `dispose` takes everything back. Before an action its record, with everything that
+//! its undo needs, is durable; after any crash [`recover`] does what `dispose` would have.
+#![forbid(unsafe_code)]
+
+pub mod apply;
+pub mod error;
+pub mod journal;
+pub mod os;
+pub mod state;
+
+pub use apply::{
+    ApplyOptions, DisposeEntry, DisposeReport, Event, ExecuteOptions, Liveness, RecoveryReport,
+    Run, RunHandle, RunSummary, execute, list_runs, recover,
+};
+pub use error::{ExecError, ExecErrorKind, IoResultExt};
+pub use state::{RunId, StateHome};

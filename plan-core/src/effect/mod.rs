@@ -4,9 +4,27 @@
 //! actions and nothing else. Nothing here performs anything.
 
 mod action;
+mod check;
+mod describe;
 mod document;
 mod phase;
+mod record;
+mod recover;
+mod status;
+mod tagged;
+mod undo;
 
 pub use action::{Action, ActionKind, ActionList, Content, WriteMode};
+pub use describe::{describe_action, describe_undo};
 pub use document::{Document, Escape, Format, MissingReference, Reference};
 pub use phase::Phase;
+pub use record::{
+    ActionAnnounced, ActionDone, ActionFailed, JOURNAL_VERSION, Outcome, OutcomeKind, Record,
+    RunClosed, RunReady, RunStarted, UndoDone, UndoFailed, UndoStarted,
+};
+pub use recover::{ActionState, RecoveryPlan, RunState, UndoStep};
+pub use status::{ActionEvent, ActionStatus, IllegalEvent, RunEvent, RunStatus};
+pub use undo::{
+    EntryKind, MoveBack, Nothing, Original, PutBack, RemoveDirs, RemoveMount, RemoveTrees, Undo,
+    Written,
+};

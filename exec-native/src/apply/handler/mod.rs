@@ -1,0 +1,78 @@
+//! One handler for each kind of action: what it needs to be taken back, how it is
+//! performed, how it is taken back.
+
+mod copy_tree;
+mod make_dir;
+mod mount;
+mod remove;
+mod run_command;
+mod symlink;
+mod write_file;
+
+pub(crate) use write_file::check_content;
+
+use std::cell::RefCell;
+
+use plan_core::effect::{ActionKind, Outcome, Undo};
+
+use super::options::ApplyOptions;
+use super::restore;
+use crate::error::ExecError;
+use crate::state::RunDir;
+
+/// What an action may use while it is prepared and performed.
+pub(crate) struct Bench<'b> {
+    pub(crate) run: &'b RunDir,
+    pub(crate) options: &'b ApplyOptions<'b>,
+    /// The action's number.
+    pub(crate) id: u64,
+    /// What the user should know although nothing failed.
+    pub(crate) notes: RefCell<Vec<String>>,
+}
+
+/// An action whose undo data is complete and durable.
+pub(crate) trait Prepared {
+    /// Returns how the action is taken back.
+    fn undo(&self) -> Undo;
+
+    /// Performs the action; a second time changes nothing. Returns the digest of
+    /// what was written, when one file was.
+    fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError>;
+}
+
+/// Prepares an action: reads what it needs and backs up what it will change.
+/// Nothing outside the run's directory is changed.
+pub(crate) fn prepare(
+    bench: &Bench<'_>,
+    kind: &ActionKind,
+) -> Result<Box<dyn Prepared>, ExecError> {
+    Ok(match kind {
+        ActionKind::MakeDir { path, mode } => Box::new(make_dir::prepare(path, *mode)?),
+        ActionKind::WriteFile { .. } => Box::new(write_file::prepare(bench, kind)?),
+        ActionKind::Symlink {
+            path,
+            below,
+            target,
+        } => Box::new(symlink::prepare(bench, [path, below, target])?),
+        ActionKind::CopyTree { from, to, below } => {
+            Box::new(copy_tree::prepare(bench, [from, to, below])?)
+        }
+        ActionKind::RunCommand { argv, cwd, creates } => {
+            Box::new(run_command::prepare(bench, argv, cwd, creates)?)
+        }
+        ActionKind::Mount { .. } => Box::new(mount::prepare(bench, kind)?),
+        ActionKind::Remove { path, below } => remove::prepare(bench, path, below)?,
+    })
+}
+
+/// Takes an action back; a second time changes nothing.
+pub(crate) fn undo(run: &RunDir, id: u64, undo: &Undo) -> Result<Outcome, ExecError> {
+    match undo {
+        Undo::Nothing(_) => Ok(Outcome::nothing()),
+        Undo::PutBack(undo) => restore::put_back(run, id, undo),
+        Undo::RemoveDirs(undo) => make_dir::undo(undo),
+        Undo::RemoveTrees(undo) => copy_tree::undo(run, id, undo),
+        Undo::RemoveMount(undo) => mount::undo(run, id, undo),
+        Undo::MoveBack(undo) => remove::undo(run, id, undo),
+    }
+}

@@ -1,0 +1,150 @@
+//! Writing files.
+
+use std::path::{Path, PathBuf};
+
+use plan_core::base::digest;
+use plan_core::effect::{
+    ActionKind, Content, EntryKind, MissingReference, Original, PutBack, Undo, WriteMode, Written,
+};
+
+use super::{Bench, Prepared};
+use crate::apply::options::ApplyOptions;
+use crate::apply::restore::{capture, temp_name};
+use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::os::fs::{
+    self, Attributes, is_file, missing_parents, resolve, resolve_making, write_atomic,
+};
+
+/// What stands between existing text and text that extends it.
+const DELIMITER: &[u8] = b"\n\n---\n\n";
+
+pub(super) struct WriteFile {
+    path: PathBuf,
+    below: PathBuf,
+    bytes: Vec<u8>,
+    private: bool,
+    undo: PutBack,
+}
+
+pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile, ExecError> {
+    let ActionKind::WriteFile {
+        path,
+        below,
+        how,
+        content,
+        private,
+    } = kind
+    else {
+        return Err(ExecError::new(
+            ExecErrorKind::Internal,
+            "not an action that writes",
+        ));
+    };
+    let text = read_content(content, bench.options)?;
+    let at = Path::new(path);
+    let place = resolve(Path::new(below), at).at(at)?;
+    let original = capture(bench.run, bench.id, place.as_ref()).at(at)?;
+    let bytes = combine(*how, &original, at, text)?;
+    let dirs = parents_to_make(below, path)?;
+    let undo = PutBack {
+        path: path.clone(),
+        below: below.clone(),
+        dirs,
+        original,
+        written: Written::file(digest::of_bytes(&bytes)),
+    };
+    Ok(WriteFile {
+        path: path.into(),
+        below: below.into(),
+        bytes,
+        private: *private,
+        undo,
+    })
+}
+
+/// Lists the directories that a path needs and that do not exist, as text.
+pub(super) fn parents_to_make(below: &str, path: &str) -> Result<Vec<String>, ExecError> {
+    let missing = missing_parents(Path::new(below), Path::new(path)).at(path)?;
+    let texts = missing.iter().map(|dir| dir.to_string_lossy().into_owned());
+    Ok(texts.collect())
+}
+
+fn combine(
+    how: WriteMode,
+    original: &Original,
+    path: &Path,
+    text: Vec<u8>,
+) -> Result<Vec<u8>, ExecError> {
+    match (how, original.kind) {
+        (WriteMode::Overwrite, _) | (_, EntryKind::Absent) => Ok(text),
+        (WriteMode::CreateOnly, _) => {
+            Err(ExecError::new(ExecErrorKind::Failed, "the file exists already").at(path))
+        }
+        // A link to nothing holds no text to extend.
+        (WriteMode::Extend, EntryKind::Symlink) if !is_file(path) => Ok(text),
+        (WriteMode::Extend, _) => {
+            let mut bytes = fs::read(path).at(path)?;
+            bytes.extend_from_slice(DELIMITER);
+            bytes.extend_from_slice(&text);
+            Ok(bytes)
+        }
+    }
+}
+
+fn read_content(content: &Content, options: &ApplyOptions<'_>) -> Result<Vec<u8>, ExecError> {
+    match content {
+        Content::File(source) => fs::read(Path::new(source)).at(source),
+        Content::Document(document) => document
+            .render(|template, field| (options.resolver)(template, field))
+            .map(String::into_bytes)
+            .map_err(missing),
+    }
+}
+
+/// Checks that content can be had, before anything is touched.
+pub(crate) fn check_content(
+    content: &Content,
+    options: &ApplyOptions<'_>,
+) -> Result<(), ExecError> {
+    match content {
+        Content::File(source) if !is_file(Path::new(source)) => {
+            let message = "the file to copy from does not exist";
+            Err(ExecError::new(ExecErrorKind::Failed, message).at(source))
+        }
+        Content::File(_) => Ok(()),
+        Content::Document(document) => document.references().iter().try_for_each(|reference| {
+            let resolved = (options.resolver)(&reference.template, &reference.field);
+            resolved.map(drop).map_err(missing)
+        }),
+    }
+}
+
+fn missing(missing: MissingReference) -> ExecError {
+    ExecError::new(ExecErrorKind::Config, missing.to_string()).because(missing)
+}
+
+impl Prepared for WriteFile {
+    fn undo(&self) -> Undo {
+        Undo::PutBack(self.undo.clone())
+    }
+
+    fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError> {
+        let original = self
+            .undo
+            .original
+            .mode
+            .and_then(|mode| u32::try_from(mode).ok());
+        let mode = if self.private {
+            Some(0o600)
+        } else {
+            original.map(|mode| mode & 0o777)
+        };
+        let attributes = Attributes { mode, mtime: None };
+        let dir_mode = if self.private { 0o700 } else { 0o777 };
+        let temp = temp_name(bench.run, bench.id);
+        resolve_making(&self.below, &self.path, dir_mode)
+            .and_then(|place| write_atomic(&place, &temp, &self.bytes, attributes))
+            .at(&self.path)?;
+        Ok(self.undo.written.digest.clone())
+    }
+}

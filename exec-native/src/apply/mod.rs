@@ -1,0 +1,357 @@
+//! The loop of a run: prepare the undo, record, perform, record; and after a failure
+//! back again. A run is durable before it acts, so that any crash can be taken back.
+
+mod handler;
+pub mod inject;
+mod manifest;
+mod options;
+mod recover;
+mod report;
+mod restore;
+mod undo;
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use plan_core::effect::{
+    Action, ActionAnnounced, ActionDone, ActionFailed, ActionKind, ActionList, JOURNAL_VERSION,
+    Record, RunReady, RunStarted, describe_action,
+};
+
+use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::journal::Writer;
+use crate::os::{clock, fs};
+use crate::state::{RunDir, RunId, StateHome};
+use handler::Bench;
+use inject::{Faults, Moment};
+use undo::Reversal;
+
+pub use options::{ApplyOptions, Event, ExecuteOptions, Progress, Resolver};
+pub use recover::{Liveness, RecoveryReport, RunSummary, list_runs, recover};
+pub use report::{DisposeEntry, DisposeReport};
+
+/// Executes a list of actions as one run.
+///
+/// # Errors
+/// The first failure. Everything done before it is taken back; what could not be is
+/// in the error's undo errors.
+pub fn execute(actions: &ActionList, options: &ExecuteOptions<'_>) -> Result<RunHandle, ExecError> {
+    Run::begin(&options.state, &options.cwd)?.apply(actions, &options.apply)
+}
+
+/// A run that has a name, a directory and a lease, and has done nothing yet.
+#[derive(Debug)]
+pub struct Run {
+    state: StateHome,
+    cwd: PathBuf,
+    run: Option<RunDir>,
+    id: RunId,
+}
+
+impl Run {
+    /// Allocates a run about a directory.
+    ///
+    /// # Errors
+    /// The directory is none, or the state home cannot be written.
+    pub fn begin(state: &StateHome, cwd: &Path) -> Result<Self, ExecError> {
+        let cwd = fs::absolute(cwd).at(cwd)?;
+        if !fs::is_dir(&cwd) {
+            let message = "the working directory does not exist";
+            return Err(ExecError::new(ExecErrorKind::Usage, message).at(cwd));
+        }
+        let _gate = state.gate()?;
+        let run = state.create_run()?;
+        Ok(Self {
+            state: state.clone(),
+            cwd,
+            id: run.id.clone(),
+            run: Some(run),
+        })
+    }
+
+    /// Returns the run's name.
+    pub const fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// Returns the directory that the run is about, absolute.
+    pub fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// Returns the directory for private files; it is removed when the run ends.
+    pub fn stage_dir(&self) -> PathBuf {
+        self.run.as_ref().map(RunDir::stage).unwrap_or_default()
+    }
+
+    /// Returns the place for a mirror of the project; it does not exist yet.
+    pub fn mount_dir(&self) -> PathBuf {
+        self.run.as_ref().map(RunDir::mount).unwrap_or_default()
+    }
+
+    /// Performs the actions in order.
+    ///
+    /// # Errors
+    /// The first failure. Everything done before it is taken back; what could not be
+    /// is in the error's undo errors.
+    pub fn apply(
+        mut self,
+        actions: &ActionList,
+        options: &ApplyOptions<'_>,
+    ) -> Result<RunHandle, ExecError> {
+        check(actions, options)?;
+        let id = self.id.clone();
+        let journal = self.open_journal(actions, options);
+        let mut journal = journal.map_err(|error| error.in_run(id.as_str()))?;
+        let Some(run) = self.run.take() else {
+            return Err(ExecError::new(ExecErrorKind::Internal, "the run is over"));
+        };
+        let mounted = actions.iter().find_map(|action| match &action.kind {
+            ActionKind::Mount { to, .. } => Some(PathBuf::from(to)),
+            _ => None,
+        });
+        match perform_all(&run, &mut journal, actions, options) {
+            Ok(notes) => Ok(RunHandle {
+                id,
+                cwd: mounted.unwrap_or_else(|| self.cwd.clone()),
+                notes,
+                faults: options.faults,
+                inner: Mutex::new(Inner {
+                    live: Some((run, journal)),
+                    report: None,
+                }),
+            }),
+            Err(error) => Err(give_up(&run, &mut journal, error, options)),
+        }
+    }
+
+    /// Makes way among the other runs and writes the first record.
+    fn open_journal(
+        &self,
+        actions: &ActionList,
+        options: &ApplyOptions<'_>,
+    ) -> Result<Writer, ExecError> {
+        let Some(run) = &self.run else {
+            return Err(ExecError::new(ExecErrorKind::Internal, "the run is over"));
+        };
+        let cwd = self.cwd.to_str().ok_or_else(|| {
+            ExecError::new(ExecErrorKind::Usage, "the path is not text").at(&self.cwd)
+        })?;
+        let paths = touched(actions, run.dir.path());
+        let wants = recover::Wants {
+            cwd,
+            paths: &paths,
+            above: &options.above,
+        };
+        let _gate = self.state.gate()?;
+        recover::make_way(&self.state, &self.id, &wants, |run| {
+            options.tell(&Event::Recovered { run });
+        })?;
+        let mut journal = Writer::create(&run.dir, options.faults)?;
+        journal.append(&Record::RunStarted(RunStarted {
+            version: JOURNAL_VERSION,
+            run: self.id.to_string(),
+            cwd: cwd.to_owned(),
+            label: options.label.clone(),
+            edition: options.edition,
+            plan_digest: options.plan_digest.clone(),
+            actions: actions.len() as u64,
+            paths,
+            keeps_skills: !options.cleanup_skills_on_dispose,
+            started_ms: clock::now_ms(),
+        }))?;
+        Ok(journal)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // A run that never acted leaves nothing; a failure here is found by recovery.
+        if let Some(run) = self.run.take() {
+            let _ = run.remove();
+        }
+    }
+}
+
+/// Refuses what can be refused before anything is touched.
+fn check(actions: &ActionList, options: &ApplyOptions<'_>) -> Result<(), ExecError> {
+    actions.check().map_err(|problems| {
+        ExecError::refused("the actions cannot be carried out safely", problems)
+    })?;
+    for action in actions.iter() {
+        if let ActionKind::WriteFile { content, .. } = &action.kind {
+            handler::check_content(content, options)
+                .map_err(|error| error.in_action(u64::from(action.id)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Lists the paths outside the run's own directory that actions may change.
+fn touched(actions: &ActionList, own: &Path) -> Vec<String> {
+    let mut paths = Vec::new();
+    for action in actions.iter() {
+        match &action.kind {
+            // Directories are shared.
+            ActionKind::MakeDir { .. } => {}
+            ActionKind::RunCommand { cwd, creates, .. } => {
+                let products = creates
+                    .iter()
+                    .map(|path| plan_core::base::path::join(cwd, path));
+                paths.extend(products);
+            }
+            kind => paths.push(kind.path().to_owned()),
+        }
+    }
+    paths.retain(|path| !Path::new(path).starts_with(own));
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+fn perform_all(
+    run: &RunDir,
+    journal: &mut Writer,
+    actions: &ActionList,
+    options: &ApplyOptions<'_>,
+) -> Result<Vec<String>, ExecError> {
+    let mut bench = Bench {
+        run,
+        options,
+        id: 0,
+        notes: RefCell::default(),
+    };
+    let mut phase = None;
+    for action in actions.iter() {
+        if options.cancel.is_raised() {
+            return Err(ExecError::new(
+                ExecErrorKind::Cancelled,
+                "the run was stopped",
+            ));
+        }
+        if phase.replace(action.phase) != Some(action.phase) {
+            options.tell(&Event::Phase(action.phase));
+        }
+        bench.id = u64::from(action.id);
+        let known = bench.notes.borrow().len();
+        options.tell(&Event::Started(action));
+        perform(&bench, journal, action).map_err(|error| error.in_action(bench.id))?;
+        for text in bench.notes.borrow().iter().skip(known) {
+            options.tell(&Event::Note {
+                action: bench.id,
+                text,
+            });
+        }
+        options.tell(&Event::Done(action));
+    }
+    journal.append(&Record::RunReady(RunReady {}))?;
+    Ok(bench.notes.into_inner())
+}
+
+fn perform(bench: &Bench<'_>, journal: &mut Writer, action: &Action) -> Result<(), ExecError> {
+    let id = bench.id;
+    let faults = &bench.options.faults;
+    let prepared = handler::prepare(bench, &action.kind)?;
+    journal.append(&Record::ActionAnnounced(ActionAnnounced {
+        id,
+        phase: action.phase,
+        kind: action.kind.label().into(),
+        line: describe_action(&action.kind),
+        undo: prepared.undo(),
+    }))?;
+    let act = || {
+        faults
+            .strike(Moment::BeforeAction(id))
+            .at(bench.run.dir.path())?;
+        let wrote = faults.repeat(|| prepared.perform(bench))?;
+        faults
+            .strike(Moment::AfterAction(id))
+            .at(bench.run.dir.path())?;
+        Ok(wrote)
+    };
+    match act() {
+        Ok(wrote) => journal.append(&Record::ActionDone(ActionDone { id, wrote })),
+        Err(error) => {
+            let error: ExecError = error;
+            let message = error.to_string();
+            // If this cannot be written either, the announcement is enough to undo.
+            let _ = journal.append(&Record::ActionFailed(ActionFailed { id, message }));
+            Err(error)
+        }
+    }
+}
+
+/// Takes a failed run back and gives its error what could not be taken back.
+fn give_up(
+    run: &RunDir,
+    journal: &mut Writer,
+    error: ExecError,
+    options: &ApplyOptions<'_>,
+) -> ExecError {
+    let reversal = Reversal {
+        run,
+        journal,
+        faults: options.faults,
+        progress: options.progress,
+        keeps_logs: error.command().is_some(),
+    };
+    let report = reversal.run();
+    error
+        .in_run(run.id.as_str())
+        .with_undo_errors(report.errors())
+}
+
+/// A run whose actions are done. Its effects last until it is disposed or its process
+/// ends; in the latter case the next run in the same place, or `recover`, takes them back.
+#[derive(Debug)]
+pub struct RunHandle {
+    id: RunId,
+    cwd: PathBuf,
+    notes: Vec<String>,
+    faults: Faults,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    live: Option<(RunDir, Writer)>,
+    report: Option<DisposeReport>,
+}
+
+impl RunHandle {
+    /// Returns the run's name.
+    pub const fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// Returns where to work: the mirror if the run made one, else its directory.
+    pub fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// Returns what the user should know although nothing failed.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Takes everything back, last first, and reports what became of each action.
+    /// Later and concurrent calls wait for the first and return its report.
+    pub fn dispose(&self) -> DisposeReport {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((run, mut journal)) = inner.live.take() {
+            let reversal = Reversal {
+                run: &run,
+                journal: &mut journal,
+                faults: self.faults,
+                progress: None,
+                keeps_logs: false,
+            };
+            inner.report = Some(reversal.run());
+        }
+        inner.report.clone().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

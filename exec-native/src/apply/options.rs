@@ -1,0 +1,142 @@
+//! What a caller decides about a run besides its actions.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use plan_core::base::edition::Edition;
+use plan_core::effect::{Action, MissingReference, Outcome, Phase};
+
+use super::inject::Faults;
+use crate::os::proc::Cancel;
+use crate::state::{RunId, StateHome};
+
+/// Answers a template of references, and the persona field it is from, with its text.
+pub type Resolver<'o> = &'o dyn Fn(&str, &str) -> Result<String, MissingReference>;
+
+/// Hears what a run does.
+pub type Progress<'o> = &'o dyn Fn(&Event<'_>);
+
+/// Something that a run does.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'e> {
+    /// An earlier run that died was taken back first.
+    Recovered {
+        /// That run.
+        run: &'e RunId,
+    },
+    /// The first action of a phase comes.
+    Phase(Phase),
+    /// An action begins.
+    Started(&'e Action),
+    /// An action is done.
+    Done(&'e Action),
+    /// The user should know something although nothing failed.
+    Note {
+        /// The action's number.
+        action: u64,
+        /// What it is.
+        text: &'e str,
+    },
+    /// An action was taken back.
+    Undone {
+        /// The action's number.
+        action: u64,
+        /// How that ended.
+        outcome: &'e Outcome,
+    },
+    /// An action could not be taken back.
+    UndoFailed {
+        /// The action's number.
+        action: u64,
+        /// Why.
+        message: &'e str,
+    },
+}
+
+/// How a list of actions is applied.
+#[derive(Clone)]
+pub struct ApplyOptions<'o> {
+    /// What the caller calls the run, such as a persona's id.
+    pub label: Option<String>,
+    /// The dialect of the plan.
+    pub edition: Option<Edition>,
+    /// The digest of the plan.
+    pub plan_digest: Option<String>,
+    /// Fills late references in. By default every reference is missing.
+    pub resolver: Resolver<'o>,
+    /// Hears what the run does.
+    pub progress: Option<Progress<'o>>,
+    /// Whether skills are taken back when a run that became ready ends.
+    pub cleanup_skills_on_dispose: bool,
+    /// Live runs whose files this one may change; the caller disposes them later.
+    pub above: Vec<RunId>,
+    /// The whole environment of programs; `None` passes ours on.
+    pub command_env: Option<BTreeMap<String, String>>,
+    /// How long one program may take.
+    pub command_limit: Option<Duration>,
+    /// The flag that stops the run; what was done is undone.
+    pub cancel: Cancel,
+    /// Faults to inject, for tests.
+    pub faults: Faults,
+}
+
+impl Default for ApplyOptions<'_> {
+    fn default() -> Self {
+        Self {
+            label: None,
+            edition: None,
+            plan_digest: None,
+            resolver: &nothing_resolves,
+            progress: None,
+            cleanup_skills_on_dispose: true,
+            above: Vec::new(),
+            command_env: None,
+            command_limit: None,
+            cancel: Cancel::new(),
+            faults: Faults::default(),
+        }
+    }
+}
+
+impl fmt::Debug for ApplyOptions<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The environment of programs may hold secrets.
+        out.debug_struct("ApplyOptions")
+            .field("label", &self.label)
+            .field("edition", &self.edition)
+            .field("plan_digest", &self.plan_digest)
+            .field("cleanup_skills_on_dispose", &self.cleanup_skills_on_dispose)
+            .field("above", &self.above)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ApplyOptions<'_> {
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        if let Some(progress) = self.progress {
+            progress(event);
+        }
+    }
+}
+
+fn nothing_resolves(template: &str, field: &str) -> Result<String, MissingReference> {
+    let name = template.trim_start_matches('$').trim_matches(['{', '}']);
+    Err(MissingReference {
+        name: name.to_owned(),
+        field: field.to_owned(),
+    })
+}
+
+/// Where a list of actions is executed, and how.
+#[derive(Debug, Clone)]
+pub struct ExecuteOptions<'o> {
+    /// Where the run keeps what its undo needs.
+    pub state: StateHome,
+    /// The directory that the run is about.
+    pub cwd: PathBuf,
+    /// How the list is applied.
+    pub apply: ApplyOptions<'o>,
+}

@@ -1,0 +1,131 @@
+//! The reverse run: takes back, last first, what a journal says was announced.
+
+use plan_core::effect::{
+    Outcome, OutcomeKind, Record, RunClosed, Undo, UndoDone, UndoFailed, UndoStarted, UndoStep,
+};
+
+use super::handler;
+use super::inject::{Faults, Moment};
+use super::options::{Event, Progress};
+use super::report::{DisposeEntry, DisposeReport};
+use crate::error::{ExecError, IoResultExt as _};
+use crate::journal::Writer;
+use crate::os::proc::end_leftover;
+use crate::state::RunDir;
+
+/// A run whose effects are to be taken back.
+pub(crate) struct Reversal<'r> {
+    pub(crate) run: &'r RunDir,
+    pub(crate) journal: &'r mut Writer,
+    pub(crate) faults: Faults,
+    pub(crate) progress: Option<Progress<'r>>,
+    /// Whether the output of programs outlives the run.
+    pub(crate) keeps_logs: bool,
+}
+
+impl Reversal<'_> {
+    /// Takes back everything that is left and closes the run. Failures are collected:
+    /// each action is tried, and the journal stays open for those that failed.
+    ///
+    /// The undo data is durable since the announcement, so an undo whose own records
+    /// cannot be written is carried out all the same; it may safely happen twice.
+    pub(crate) fn run(mut self) -> DisposeReport {
+        let mut report = DisposeReport {
+            run: self.run.id.to_string(),
+            ..DisposeReport::default()
+        };
+        let mark = self.run.mark();
+        note(&mut report, end_leftover(&mark).at(&mark).map(drop));
+        let mut keeps_blobs = false;
+        for step in self.journal.state().recovery().steps {
+            let result = self.step(&step, &mut report);
+            let kept = result
+                .as_ref()
+                .is_ok_and(|outcome| outcome.kind == OutcomeKind::Kept);
+            // The list of a mirror is the base of what was done in it.
+            keeps_blobs |= kept && matches!(step.undo, Undo::RemoveMount(_));
+            report.entries.push(DisposeEntry {
+                action: step.id,
+                line: step.line,
+                result: result.map_err(|error| error.chain()),
+            });
+        }
+        note(&mut report, self.run.clear_stage());
+        if report.entries.iter().all(|entry| entry.result.is_ok()) && report.problems.is_empty() {
+            let closed = self.journal.append(&Record::RunClosed(RunClosed {}));
+            report.closed = closed.is_ok();
+            note(&mut report, closed);
+        }
+        if !report.closed || keeps_blobs || self.keeps_logs {
+            report.leftover = Some(self.run.dir.path().to_owned());
+        } else {
+            note(&mut report, self.run.remove());
+        }
+        report
+    }
+
+    fn step(&mut self, step: &UndoStep, report: &mut DisposeReport) -> Result<Outcome, ExecError> {
+        let id = step.id;
+        self.append(&Record::UndoStarted(UndoStarted { id }), report);
+        let result = self.take_back(step);
+        let tell = |event: &Event<'_>| {
+            if let Some(progress) = self.progress {
+                progress(event);
+            }
+        };
+        let record = match &result {
+            Ok(outcome) => {
+                tell(&Event::Undone {
+                    action: id,
+                    outcome,
+                });
+                Record::UndoDone(UndoDone {
+                    id,
+                    outcome: outcome.clone(),
+                })
+            }
+            Err(error) => {
+                let message = error.chain();
+                tell(&Event::UndoFailed {
+                    action: id,
+                    message: &message,
+                });
+                Record::UndoFailed(UndoFailed { id, message })
+            }
+        };
+        self.append(&record, report);
+        result
+    }
+
+    fn take_back(&self, step: &UndoStep) -> Result<Outcome, ExecError> {
+        let path = self.run.dir.path();
+        self.faults.strike(Moment::BeforeUndo(step.id)).at(path)?;
+        if step.stays {
+            let place = step
+                .undo
+                .paths()
+                .first()
+                .map_or_else(String::new, ToString::to_string);
+            return Ok(Outcome::kept(place, "skills were asked to stay".into()));
+        }
+        let outcome = self
+            .faults
+            .repeat(|| handler::undo(self.run, step.id, &step.undo))?;
+        self.faults.strike(Moment::AfterUndo(step.id)).at(path)?;
+        Ok(outcome)
+    }
+
+    fn append(&mut self, record: &Record, report: &mut DisposeReport) {
+        let appended = self.journal.append(record);
+        // One broken journal is one problem, not one for each record.
+        if report.problems.is_empty() {
+            note(report, appended);
+        }
+    }
+}
+
+fn note(report: &mut DisposeReport, result: Result<(), ExecError>) {
+    if let Err(error) = result {
+        report.problems.push(error.chain());
+    }
+}

@@ -1,0 +1,118 @@
+//! Reading journals, and the rule for what a crash leaves at the end.
+
+use std::ffi::OsStr;
+
+use plan_core::base::code::Code;
+use plan_core::base::diag::Diagnostic;
+use plan_core::base::json;
+use plan_core::effect::{Record, RunState};
+
+use super::frame::{FrameProblem, decode};
+use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::os::dir::Dir;
+use crate::os::fs::read_at;
+
+/// A journal that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Journal {
+    /// The whole records.
+    pub records: Vec<Record>,
+    /// What the records say.
+    pub state: RunState,
+    /// The length of the whole records in bytes.
+    pub whole_bytes: usize,
+    /// The length of what a crash left behind them, which is ignored.
+    pub torn_bytes: usize,
+}
+
+/// Why bytes are no journal.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum JournalError {
+    /// A line in the middle is damaged.
+    #[error("line {line} of the journal is damaged: {problem}")]
+    Damaged {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: FrameProblem,
+    },
+    /// A line is whole, but is no record that may stand there.
+    #[error("line {line} of the journal: {diagnostic}")]
+    Illegal {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        diagnostic: Diagnostic,
+    },
+}
+
+/// Reads a journal. A damaged last line is what a crash leaves: its record was never
+/// acknowledged, so no effect followed it, and it is ignored. A damaged line with
+/// whole lines behind it is no crash.
+///
+/// # Errors
+/// A line in the middle is damaged or illegal.
+pub fn parse(bytes: &[u8]) -> Result<Journal, JournalError> {
+    let mut journal = Journal {
+        records: Vec::new(),
+        state: RunState::new(),
+        whole_bytes: 0,
+        torn_bytes: 0,
+    };
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let line = journal.records.len() + 1;
+        let (text, after) = match decode(rest) {
+            Ok(frame) => frame,
+            Err(problem) if has_frame_behind(rest) => {
+                return Err(JournalError::Damaged { line, problem });
+            }
+            Err(_) => {
+                journal.torn_bytes = rest.len();
+                break;
+            }
+        };
+        let record = record(text, &mut journal.state)
+            .map_err(|diagnostic| JournalError::Illegal { line, diagnostic })?;
+        journal.records.push(record);
+        rest = after;
+        journal.whole_bytes = bytes.len() - rest.len();
+    }
+    Ok(journal)
+}
+
+fn record(text: &str, state: &mut RunState) -> Result<Record, Diagnostic> {
+    let value = json::read(text)
+        .map_err(|error| Diagnostic::error(Code::DOCUMENT_MALFORMED, error.message))?;
+    let record = Record::parse(&value)?;
+    state.accept(&record)?;
+    Ok(record)
+}
+
+fn has_frame_behind(bytes: &[u8]) -> bool {
+    let newlines = bytes.iter().enumerate();
+    newlines
+        .filter(|(_, byte)| **byte == b'\n')
+        .filter_map(|(place, _)| bytes.get(place + 1..))
+        .any(|rest| decode(rest).is_ok())
+}
+
+/// Reads the journal of a run directory; `None` when there is none.
+///
+/// # Errors
+/// The file cannot be read, or is no journal.
+pub fn read(dir: &Dir) -> Result<Option<Journal>, ExecError> {
+    let path = dir.path().join(super::FILE_NAME);
+    let name = OsStr::new(super::FILE_NAME);
+    if dir.stat(name).at(&path)?.is_none() {
+        return Ok(None);
+    }
+    let bytes = read_at(dir, name).at(&path)?;
+    let journal = parse(&bytes).map_err(|error| {
+        ExecError::new(ExecErrorKind::NeedsRecovery, error.to_string())
+            .at(&path)
+            .hint("the journal needs a person; `callsheet recover` leaves it alone")
+            .because(error)
+    })?;
+    Ok(Some(journal))
+}

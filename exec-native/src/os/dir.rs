@@ -1,0 +1,360 @@
+//! Directory handles. Every change goes through a handle and a bare name, so that
+//! no link that appears meanwhile can redirect it. Names are never followed.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, UTIME_OMIT,
+};
+use rustix::io::Errno;
+
+const OPEN_DIR: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+const OPEN_FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC);
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link.
+    Symlink,
+    /// A pipe, socket or device.
+    Other,
+}
+
+/// A modification time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mtime {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// Nanoseconds within the second.
+    pub nanos: i64,
+}
+
+/// What is known about a name without following it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// What it stands for.
+    pub kind: Kind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Size in bytes.
+    pub size: u64,
+    /// When the content changed last.
+    pub mtime: Mtime,
+    /// Device and inode: which file it is.
+    pub identity: (u64, u64),
+}
+
+impl Meta {
+    #[expect(
+        clippy::unnecessary_cast,
+        clippy::cast_lossless,
+        reason = "the fields' types differ between systems"
+    )]
+    fn of(stat: &Stat) -> Self {
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Dir,
+            FileType::Symlink => Kind::Symlink,
+            _ => Kind::Other,
+        };
+        Self {
+            kind,
+            mode: u32::from(Mode::from_raw_mode(stat.st_mode).as_raw_mode()) & 0o7777,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            mtime: Mtime {
+                seconds: stat.st_mtime as i64,
+                nanos: stat.st_mtime_nsec as i64,
+            },
+            identity: (stat.st_dev as u64, stat.st_ino as u64),
+        }
+    }
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Dir {
+    /// Opens a directory by its path; links on the way are followed.
+    ///
+    /// # Errors
+    /// The directory is missing, no directory, or may not be read.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let fd = rustix::fs::openat(CWD, path, OPEN_DIR, Mode::empty())?;
+        Ok(Self::adopt(fd, path.to_owned()))
+    }
+
+    /// Opens a directory in this one, unless the name is a link.
+    ///
+    /// # Errors
+    /// The name is missing or no directory, or may not be read.
+    pub fn child(&self, name: &OsStr) -> io::Result<Self> {
+        let flags = OPEN_DIR | OFlags::NOFOLLOW;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
+        Ok(Self::adopt(fd, self.path.join(name)))
+    }
+
+    pub(super) fn adopt(fd: OwnedFd, path: PathBuf) -> Self {
+        Self { fd, path }
+    }
+
+    /// Returns a second handle on the same directory.
+    ///
+    /// # Errors
+    /// The process has too many open files.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self::adopt(self.fd.try_clone()?, self.path.clone()))
+    }
+
+    /// Returns the path that the directory was opened by, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns what is known about the directory itself.
+    ///
+    /// # Errors
+    /// The file system fails.
+    pub fn meta(&self) -> io::Result<Meta> {
+        Ok(Meta::of(&rustix::fs::fstat(&self.fd)?))
+    }
+
+    /// Returns what is known about a name; `None` when it is missing.
+    ///
+    /// # Errors
+    /// The directory may not be searched.
+    pub fn stat(&self, name: &OsStr) -> io::Result<Option<Meta>> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(Meta::of(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns the names in the directory, sorted.
+    ///
+    /// # Errors
+    /// The directory may not be read.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.fd)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                names.push(OsStr::from_bytes(name).to_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Opens a regular file for reading; pipes do not block.
+    ///
+    /// # Errors
+    /// The file is missing, a link, or may not be read.
+    pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OPEN_FILE | OFlags::RDONLY | OFlags::NONBLOCK;
+        Ok(rustix::fs::openat(&self.fd, name, flags, Mode::empty())?.into())
+    }
+
+    /// Creates a file that must not exist. Until [`Dir::sync`] a crash of the system
+    /// can lose the name.
+    ///
+    /// # Errors
+    /// The name is taken, or the directory may not be written.
+    pub fn create(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let flags = OPEN_FILE | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        Ok(rustix::fs::openat(&self.fd, name, flags, bits(mode))?.into())
+    }
+
+    /// Opens a file for reading and appending, and creates it when it is missing.
+    ///
+    /// # Errors
+    /// The name is a link, or the directory may not be written.
+    pub fn open_or_create(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let flags = OPEN_FILE | OFlags::RDWR | OFlags::CREATE | OFlags::APPEND;
+        Ok(rustix::fs::openat(&self.fd, name, flags, bits(mode))?.into())
+    }
+
+    /// Creates a directory; `false` when it exists already.
+    ///
+    /// # Errors
+    /// The name is taken by something else, or the directory may not be written.
+    pub fn make_dir(&self, name: &OsStr, mode: u32) -> io::Result<bool> {
+        match rustix::fs::mkdirat(&self.fd, name, bits(mode)) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) if self.stat(name)?.is_some_and(|meta| meta.kind == Kind::Dir) => {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Creates a symbolic link.
+    ///
+    /// # Errors
+    /// The name is taken, or the directory may not be written.
+    pub fn make_link(&self, name: &OsStr, target: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::symlinkat(target, &self.fd, name)?)
+    }
+
+    /// Returns what a symbolic link points to.
+    ///
+    /// # Errors
+    /// The name is missing or no link.
+    pub fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
+        let target = rustix::fs::readlinkat(&self.fd, name, Vec::new())?;
+        Ok(OsString::from_vec(target.into_bytes()))
+    }
+
+    /// Gives a file, not what it links to, a second name.
+    ///
+    /// # Errors
+    /// The new name is taken, or lies on another file system.
+    pub fn hard_link(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
+        let flags = AtFlags::empty();
+        Ok(rustix::fs::linkat(&self.fd, name, &to.fd, new, flags)?)
+    }
+
+    /// Moves a name, replacing what the new name stood for. After a crash of the
+    /// system either name is whole; until both directories are synced it is open which.
+    ///
+    /// # Errors
+    /// The names lie on different file systems, or may not be changed.
+    pub fn rename(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.fd, name, &to.fd, new)?)
+    }
+
+    /// Moves a name to one that must be free.
+    ///
+    /// # Errors
+    /// As [`Dir::rename`], and when the new name is taken.
+    pub fn rename_new(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            let flags = rustix::fs::RenameFlags::NOREPLACE;
+            match rustix::fs::renameat_with(&self.fd, name, &to.fd, new, flags) {
+                // Some file systems cannot; then the check below has to do.
+                Err(Errno::INVAL | Errno::NOSYS) => {}
+                result => return Ok(result?),
+            }
+        }
+        if to.stat(new)?.is_some() {
+            return Err(Errno::EXIST.into());
+        }
+        self.rename(name, to, new)
+    }
+
+    /// Removes a file or link; `false` when it is missing.
+    ///
+    /// # Errors
+    /// The name is a directory, or the directory may not be written.
+    pub fn remove_file(&self, name: &OsStr) -> io::Result<bool> {
+        self.unlink(name, AtFlags::empty())
+    }
+
+    /// Removes an empty directory; `false` when it is missing.
+    ///
+    /// # Errors
+    /// The directory is not empty, or may not be removed.
+    pub fn remove_dir(&self, name: &OsStr) -> io::Result<bool> {
+        self.unlink(name, AtFlags::REMOVEDIR)
+    }
+
+    fn unlink(&self, name: &OsStr, flags: AtFlags) -> io::Result<bool> {
+        match rustix::fs::unlinkat(&self.fd, name, flags) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sets the permission bits of the directory itself.
+    ///
+    /// # Errors
+    /// The user does not own it.
+    pub fn set_own_mode(&self, mode: u32) -> io::Result<()> {
+        Ok(rustix::fs::fchmod(&self.fd, bits(mode))?)
+    }
+
+    /// Sets the modification time of a name, not of what it links to.
+    ///
+    /// # Errors
+    /// The name is missing or the user does not own it.
+    pub fn set_mtime(&self, name: &OsStr, mtime: Mtime) -> io::Result<()> {
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        Ok(rustix::fs::utimensat(
+            &self.fd,
+            name,
+            &stamps(mtime),
+            flags,
+        )?)
+    }
+
+    /// Makes the directory's names durable.
+    ///
+    /// # Errors
+    /// The storage fails.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(&self.fd)?)
+    }
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Sets permission bits, which creation masks, and the time of an open file.
+///
+/// # Errors
+/// The user does not own the file.
+pub fn set_attributes(file: &File, mode: Option<u32>, mtime: Option<Mtime>) -> io::Result<()> {
+    if let Some(mode) = mode {
+        rustix::fs::fchmod(file, bits(mode))?;
+    }
+    if let Some(mtime) = mtime {
+        rustix::fs::futimens(file, &stamps(mtime))?;
+    }
+    Ok(())
+}
+
+/// Returns what is known about an open file.
+///
+/// # Errors
+/// The file system fails.
+pub fn file_meta(file: &File) -> io::Result<Meta> {
+    Ok(Meta::of(&rustix::fs::fstat(file)?))
+}
+
+fn bits(mode: u32) -> Mode {
+    Mode::from_raw_mode(RawMode::try_from(mode & 0o7777).unwrap_or(0o700))
+}
+
+fn stamps(mtime: Mtime) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: Timespec {
+            tv_sec: mtime.seconds,
+            tv_nsec: mtime.nanos,
+        },
+    }
+}

@@ -1,0 +1,333 @@
+//! Files: safe resolution below a root, atomic replacement, backups.
+#![expect(clippy::disallowed_methods, reason = "the OS layer")]
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+
+use super::dir::{Dir, Kind, Mtime, file_meta, set_attributes};
+
+/// A name in an open directory: a path whose parents can no longer be exchanged.
+#[derive(Debug)]
+pub struct Place {
+    /// The directory.
+    pub dir: Dir,
+    /// The name in it.
+    pub name: OsString,
+}
+
+/// Finds the place of a path below a root. Links among the parents may be followed
+/// as long as they stay below the root. `None` when a parent is missing.
+///
+/// # Errors
+/// The path leaves the root, or a parent is no directory.
+pub fn resolve(below: &Path, path: &Path) -> io::Result<Option<Place>> {
+    let (parents, name) = split(below, path)?;
+    let root = Dir::open(below)?;
+    if parents.as_os_str().is_empty() {
+        return Ok(Some(Place { dir: root, name }));
+    }
+    match open_beneath(&root, &parents) {
+        Ok(dir) => Ok(Some(Place { dir, name })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Finds the place of a path below a root and refuses every link among the parents:
+/// for removal, where a wrong turn destroys. `None` when a parent is missing.
+///
+/// # Errors
+/// The path leaves the root, or a parent is a link or no directory.
+pub fn resolve_strictly(below: &Path, path: &Path) -> io::Result<Option<Place>> {
+    let (parents, name) = split(below, path)?;
+    match open_stepwise(&Dir::open(below)?, &parents) {
+        Ok(dir) => Ok(Some(Place { dir, name })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Finds the place of a path below a root and creates its missing parents with the
+/// mode given. A crash of the system can lose created directories that nothing
+/// durable lies in.
+///
+/// # Errors
+/// As [`resolve`], and when a directory cannot be created.
+pub fn resolve_making(below: &Path, path: &Path, mode: u32) -> io::Result<Place> {
+    let (parents, name) = split(below, path)?;
+    let root = Dir::open(below)?;
+    let mut dir = root.try_clone()?;
+    let mut walked = PathBuf::new();
+    for segment in parents.components() {
+        dir.make_dir_or_link(segment.as_os_str(), mode)?;
+        walked.push(segment);
+        dir = open_beneath(&root, &walked)?;
+    }
+    Ok(Place { dir, name })
+}
+
+/// Lists the parents of a path that do not exist, outermost first.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn missing_parents(below: &Path, path: &Path) -> io::Result<Vec<PathBuf>> {
+    let (parents, _) = split(below, path)?;
+    let root = Dir::open(below)?;
+    let mut missing = Vec::new();
+    let mut walked = PathBuf::new();
+    for segment in parents.components() {
+        walked.push(segment);
+        if !missing.is_empty() {
+            missing.push(below.join(&walked));
+            continue;
+        }
+        match open_beneath(&root, &walked) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                missing.push(below.join(&walked));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(missing)
+}
+
+fn split(below: &Path, path: &Path) -> io::Result<(PathBuf, OsString)> {
+    let escapes = || io::Error::new(io::ErrorKind::InvalidInput, "the path leaves its directory");
+    let rest = path.strip_prefix(below).map_err(|_| escapes())?;
+    let plain = rest
+        .components()
+        .all(|segment| matches!(segment, Component::Normal(_)));
+    let name = rest.file_name().filter(|_| plain).ok_or_else(escapes)?;
+    let parents = rest.parent().unwrap_or(Path::new(""));
+    Ok((parents.to_owned(), name.to_owned()))
+}
+
+fn open_beneath(root: &Dir, rest: &Path) -> io::Result<Dir> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{OFlags, ResolveFlags};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let confined = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(root, rest, flags, Mode::empty(), confined) {
+            Ok(fd) => return Ok(Dir::adopt(fd, root.path().join(rest))),
+            Err(Errno::XDEV) => return Err(leaves_root(root, rest)),
+            // Old kernels and some sandboxes do not have the call.
+            Err(Errno::NOSYS | Errno::PERM) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    open_stepwise(root, rest)
+}
+
+/// Opens a directory segment by segment and refuses every link.
+fn open_stepwise(root: &Dir, rest: &Path) -> io::Result<Dir> {
+    let mut dir = root.try_clone()?;
+    for segment in rest.components() {
+        dir = match dir.child(segment.as_os_str()) {
+            Err(error) if is_link(&dir, segment.as_os_str(), &error) => {
+                return Err(leaves_root(root, rest));
+            }
+            result => result?,
+        };
+    }
+    Ok(dir)
+}
+
+/// Tells whether a directory could not be opened because it is a link.
+fn is_link(dir: &Dir, name: &OsStr, error: &io::Error) -> bool {
+    let meta = || dir.stat(name).ok().flatten();
+    error.kind() != io::ErrorKind::NotFound && meta().is_some_and(|meta| meta.kind == Kind::Symlink)
+}
+
+fn leaves_root(root: &Dir, rest: &Path) -> io::Error {
+    let (rest, root) = (rest.display(), root.path().display());
+    let message = format!("`{rest}` leaves `{root}` through a symbolic link");
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+impl Dir {
+    /// Creates a directory unless the name is taken by one or by a link, which the
+    /// caller opens in a confined way.
+    fn make_dir_or_link(&self, name: &OsStr, mode: u32) -> io::Result<()> {
+        match self.stat(name)?.map(|meta| meta.kind) {
+            Some(Kind::Dir | Kind::Symlink) => Ok(()),
+            Some(Kind::File | Kind::Other) => Err(Errno::NOTDIR.into()),
+            None => self.make_dir(name, mode).map(drop),
+        }
+    }
+}
+
+/// Reads a regular file in a directory, not through a link.
+///
+/// # Errors
+/// The file is missing, no regular file, or may not be read.
+pub fn read_at(dir: &Dir, name: &OsStr) -> io::Result<Vec<u8>> {
+    let mut file = dir.open_file(name)?;
+    if file_meta(&file)?.kind != Kind::File {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a file by its path, through links.
+///
+/// # Errors
+/// The file is missing or may not be read.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+/// Tells whether a path, through links, is a directory.
+pub fn is_dir(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// Tells whether a path, through links, is a regular file.
+pub fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Makes a path absolute by the working directory of this moment.
+///
+/// # Errors
+/// The path is empty or the working directory is gone.
+pub fn absolute(path: &Path) -> io::Result<PathBuf> {
+    let mut plain = PathBuf::new();
+    for segment in std::path::absolute(path)?.components() {
+        match segment {
+            // Only the file system knows where `..` behind a link leads.
+            Component::ParentDir => return std::fs::canonicalize(path),
+            other => plain.push(other),
+        }
+    }
+    Ok(plain)
+}
+
+/// Creates a directory and its parents for the user alone.
+///
+/// # Errors
+/// A parent is no directory or may not be written.
+pub fn make_private_dirs(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(path)
+}
+
+/// What a written file gets besides its bytes; `None` leaves the system's default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// Modification time.
+    pub mtime: Option<Mtime>,
+}
+
+/// Replaces a file at once: readers and crashes find the old file or the new one.
+/// `temp` is a name in the same directory that only this writer uses; a crash can
+/// leave it behind. When the call returns, content and name are durable. An existing
+/// link is replaced, not followed; other names of a hard-linked file keep their content.
+///
+/// # Errors
+/// The directory may not be written or the storage is full; the old file is whole.
+pub fn write_atomic(
+    place: &Place,
+    temp: &OsStr,
+    bytes: &[u8],
+    attributes: Attributes,
+) -> io::Result<()> {
+    place.dir.remove_file(temp)?;
+    // A file that will be private is never readable by others, not even while empty.
+    let creation = attributes.mode.map_or(0o666, |mode| mode & 0o700 | 0o200);
+    let mut file = place.dir.create(temp, creation)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| set_attributes(&file, attributes.mode, attributes.mtime))
+        .and_then(|()| file.sync_all());
+    finish(place, temp, written)
+}
+
+/// Replaces a name by a symbolic link at once, with the guarantees of
+/// [`write_atomic`].
+///
+/// # Errors
+/// The directory may not be written.
+pub fn link_atomic(place: &Place, temp: &OsStr, target: &OsStr) -> io::Result<()> {
+    place.dir.remove_file(temp)?;
+    let made = place.dir.make_link(temp, target);
+    finish(place, temp, made)
+}
+
+/// Renames a finished temporary file over its place, or removes it after a failure.
+fn finish(place: &Place, temp: &OsStr, written: io::Result<()>) -> io::Result<()> {
+    let renamed = written.and_then(|()| place.dir.rename(temp, &place.dir, &place.name));
+    if let Err(error) = renamed {
+        // The failure that led here is the one worth reporting.
+        let _ = place.dir.remove_file(temp);
+        return Err(error);
+    }
+    place.dir.sync()
+}
+
+/// Keeps a file under a second name: the file itself when the file system allows,
+/// so that it can return as it was, else a copy with mode and time. When the call
+/// returns the backup is durable.
+///
+/// # Errors
+/// The file may not be read or the storage is full.
+pub fn back_up(place: &Place, store: &Dir, blob: &OsStr) -> io::Result<()> {
+    store.remove_file(blob)?;
+    if place.dir.hard_link(&place.name, store, blob).is_err() {
+        let mut source = place.dir.open_file(&place.name)?;
+        copy_into(&mut source, store, blob)?;
+    }
+    store.sync()
+}
+
+/// Puts a backup back in one step. The very file returns if it can; else a copy with
+/// its bytes, mode and time does, and the backup stays. Durable when the call returns.
+///
+/// # Errors
+/// The backup is missing, or the directory may not be written; what stood at the
+/// place still does.
+pub fn put_back(store: &Dir, blob: &OsStr, place: &Place, temp: &OsStr) -> io::Result<()> {
+    let same =
+        |one: &Dir, name: &OsStr| Ok::<_, io::Error>(one.stat(name)?.map(|meta| meta.identity));
+    let (backup, current) = (same(store, blob)?, same(&place.dir, &place.name)?);
+    if backup.is_some() && backup == current {
+        // Renaming one name of a file over another would do nothing.
+        return Ok(());
+    }
+    match store.rename(blob, &place.dir, &place.name) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            place.dir.remove_file(temp)?;
+            let mut source = store.open_file(blob)?;
+            let copied = copy_into(&mut source, &place.dir, temp);
+            finish(place, temp, copied)
+        }
+        result => {
+            result?;
+            place.dir.sync()?;
+            store.sync()
+        }
+    }
+}
+
+/// Copies an open file to a new name with mode and time, durably but for the name.
+fn copy_into(source: &mut File, dir: &Dir, name: &OsStr) -> io::Result<()> {
+    let meta = file_meta(source)?;
+    let mut copy = dir.create(name, 0o600)?;
+    io::copy(source, &mut copy)?;
+    set_attributes(&copy, Some(meta.mode), Some(meta.mtime))?;
+    copy.sync_all()
+}

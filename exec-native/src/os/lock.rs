@@ -1,0 +1,48 @@
+//! File locks. A held lock is the only sign of life that callsheet believes: the
+//! kernel lets go of it when its holder ends, however it ends.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::dir::Dir;
+
+/// A lock that is held until it is dropped or its process ends. Programs that the
+/// process starts do not inherit it.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of a file, which is created when it is missing; `None` when
+    /// somebody else holds it.
+    ///
+    /// # Errors
+    /// The file cannot be opened or the file system has no locks.
+    pub fn try_take(dir: &Dir, name: &OsStr) -> io::Result<Option<Self>> {
+        let file = dir.open_or_create(name, 0o600)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes the lock of a file, waiting while somebody else holds it.
+    ///
+    /// # Errors
+    /// The file cannot be opened or the file system has no locks.
+    pub fn take(dir: &Dir, name: &OsStr) -> io::Result<Self> {
+        let file = dir.open_or_create(name, 0o600)?;
+        loop {
+            match flock(&file, FlockOperation::LockExclusive) {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

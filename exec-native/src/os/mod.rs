@@ -1,0 +1,11 @@
+//! The operating system: files, locks, processes, clocks, environment and
+//! randomness. Nothing outside this directory names them; `clippy.toml` holds that.
+
+pub mod clock;
+pub mod dir;
+pub mod env;
+pub mod fs;
+pub mod lock;
+pub mod proc;
+pub mod rng;
+pub mod tree;

@@ -1,0 +1,262 @@
+//! The state home: where runs keep what their undo needs.
+//!
+//! `runs/<run id>/` holds `lease` (locked while the run lives), `journal.log`,
+//! `blobs/` (backups and lists), `stage/` (private files for the harness), `logs/`
+//! and perhaps `mount/`. All of it is for the user alone.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::os::dir::{Dir, Kind};
+use crate::os::lock::Lock;
+use crate::os::{clock, env, fs, rng, tree};
+
+const LEASE: &str = "lease";
+const BLOBS: &str = "blobs";
+const STAGE: &str = "stage";
+const LOGS: &str = "logs";
+const MOUNT: &str = "mount";
+const MARK: &str = "running";
+/// Names of run directories that are not complete yet.
+const UNBORN: &str = ".new-";
+
+/// The name of a run: sortable by time, and random.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunId(String);
+
+impl RunId {
+    fn new() -> std::io::Result<Self> {
+        let time = base32(u128::from(clock::now_ms()), 10);
+        let random = base32(u128::from(u64::from_le_bytes(rng::bytes()?)), 10);
+        Ok(Self(format!("r-{time}-{random}")))
+    }
+
+    /// Reads a run id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("r-")?;
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (!rest.is_empty() && rest.len() <= 40 && rest.bytes().all(plain))
+            .then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// Writes the low bits of a number with digits that sort as the number does.
+fn base32(number: u128, digits: u32) -> String {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let places = (0..digits).rev();
+    let digits = places.filter_map(|place| DIGITS.get((number >> (5 * place)) as usize & 31));
+    digits.map(|digit| char::from(*digit)).collect()
+}
+
+/// The directory that holds the state of every run of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateHome {
+    root: PathBuf,
+}
+
+impl StateHome {
+    /// Uses a directory, which is created when it is needed.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Finds the user's: `$CALLSHEET_STATE_HOME`, `$XDG_STATE_HOME/callsheet` or
+    /// `~/.local/state/callsheet`.
+    ///
+    /// # Errors
+    /// None of them is an absolute path.
+    pub fn from_env() -> Result<Self, ExecError> {
+        let own = env::var("CALLSHEET_STATE_HOME").map(PathBuf::from);
+        let shared = || {
+            let home = env::var("XDG_STATE_HOME").map(PathBuf::from);
+            // The base directory rules ignore relative paths.
+            Some(home.filter(|home| home.is_absolute())?.join("callsheet"))
+        };
+        let default = || Some(env::home_dir()?.join(".local/state/callsheet"));
+        let root = own.or_else(shared).or_else(default);
+        root.filter(|root| root.is_absolute())
+            .map(Self::at)
+            .ok_or_else(|| {
+                let message = "no place for the state of runs: the path must be absolute";
+                ExecError::new(ExecErrorKind::Config, message).hint("set CALLSHEET_STATE_HOME")
+            })
+    }
+
+    /// Returns the directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn runs(&self) -> Result<Dir, ExecError> {
+        let path = self.root.join("runs");
+        fs::make_private_dirs(&path).at(&path)?;
+        Dir::open(&path).at(&path)
+    }
+
+    /// Takes the lock that runs hold while they look at one another.
+    pub(crate) fn gate(&self) -> Result<Lock, ExecError> {
+        let runs = self.runs()?;
+        Lock::take(&runs, OsStr::new(".gate")).at(runs.path())
+    }
+
+    /// Lists the ids of the runs, oldest first.
+    pub(crate) fn run_ids(&self) -> Result<Vec<RunId>, ExecError> {
+        let runs = self.runs()?;
+        let names = runs.names().at(runs.path())?;
+        Ok(names
+            .iter()
+            .filter_map(|name| RunId::parse(name.to_str()?))
+            .collect())
+    }
+
+    /// Removes what a crash between the first steps of a run left. The caller holds
+    /// the gate, and runs are born behind it.
+    pub(crate) fn sweep(&self) -> Result<(), ExecError> {
+        let runs = self.runs()?;
+        for name in runs.names().at(runs.path())? {
+            if name.to_string_lossy().starts_with(UNBORN) {
+                tree::remove(&runs, &name).at(runs.path().join(&name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates a run's directory and takes its lease; the caller holds the gate.
+    pub(crate) fn create_run(&self) -> Result<RunDir, ExecError> {
+        let runs = self.runs()?;
+        let id = RunId::new().at(runs.path())?;
+        let unborn = format!("{UNBORN}{id}");
+        let make = || {
+            runs.make_dir(OsStr::new(&unborn), 0o700)?;
+            let dir = runs.child(OsStr::new(&unborn))?;
+            for name in [BLOBS, STAGE, LOGS] {
+                dir.make_dir(OsStr::new(name), 0o700)?;
+            }
+            let lease = Lock::try_take(&dir, OsStr::new(LEASE))?;
+            runs.rename(OsStr::new(&unborn), &runs, OsStr::new(id.as_str()))?;
+            runs.sync()?;
+            Ok(lease)
+        };
+        let lease = make().at(runs.path().join(id.as_str()))?;
+        let lease = lease
+            .ok_or_else(|| ExecError::new(ExecErrorKind::Internal, "a new run's lease is taken"))?;
+        RunDir::open(&runs, id, Some(lease))
+    }
+
+    /// Opens a run's directory; `None` when it is gone. The lease is taken if nobody
+    /// holds it.
+    pub(crate) fn open_run(&self, id: &RunId) -> Result<Option<RunDir>, ExecError> {
+        let runs = self.runs()?;
+        let path = runs.path().join(id.as_str());
+        let name = OsStr::new(id.as_str());
+        if runs
+            .stat(name)
+            .at(&path)?
+            .is_none_or(|meta| meta.kind != Kind::Dir)
+        {
+            return Ok(None);
+        }
+        let dir = runs.child(name).at(&path)?;
+        let lease = Lock::try_take(&dir, OsStr::new(LEASE)).at(&path)?;
+        RunDir::open(&runs, id.clone(), lease).map(Some)
+    }
+}
+
+/// A run's directory.
+#[derive(Debug)]
+pub(crate) struct RunDir {
+    pub(crate) id: RunId,
+    pub(crate) dir: Dir,
+    pub(crate) blobs: Dir,
+    runs: Dir,
+    lease: Option<Lock>,
+}
+
+impl RunDir {
+    fn open(runs: &Dir, id: RunId, lease: Option<Lock>) -> Result<Self, ExecError> {
+        let name = OsStr::new(id.as_str());
+        let dir = runs.child(name).at(runs.path().join(name))?;
+        // A crash while the directory was removed can have taken it.
+        dir.make_dir(OsStr::new(BLOBS), 0o700).at(dir.path())?;
+        let blobs = dir.child(OsStr::new(BLOBS)).at(dir.path())?;
+        let runs = runs.try_clone().at(runs.path())?;
+        Ok(Self {
+            id,
+            dir,
+            blobs,
+            runs,
+            lease,
+        })
+    }
+
+    /// Tells whether the run is ours: nobody else holds its lease.
+    pub(crate) const fn is_ours(&self) -> bool {
+        self.lease.is_some()
+    }
+
+    pub(crate) fn stage(&self) -> PathBuf {
+        self.dir.path().join(STAGE)
+    }
+
+    pub(crate) fn mount(&self) -> PathBuf {
+        self.dir.path().join(MOUNT)
+    }
+
+    pub(crate) fn log(&self, action: u64) -> PathBuf {
+        self.dir.path().join(LOGS).join(format!("{action}.log"))
+    }
+
+    /// The file that names the program that is running.
+    pub(crate) fn mark(&self) -> PathBuf {
+        self.dir.path().join(MARK)
+    }
+
+    /// Removes the private files.
+    pub(crate) fn clear_stage(&self) -> Result<(), ExecError> {
+        let stage = self.stage();
+        tree::remove(&self.dir, OsStr::new(STAGE))
+            .at(stage)
+            .map(drop)
+    }
+
+    /// Removes the run's directory, its lease last.
+    pub(crate) fn remove(&self) -> Result<(), ExecError> {
+        let path = self.dir.path();
+        for name in self.dir.names().at(path)? {
+            if name != OsStr::new(LEASE) {
+                tree::remove(&self.dir, &name).at(path.join(&name))?;
+            }
+        }
+        tree::remove(&self.runs, OsStr::new(self.id.as_str()))
+            .at(path)
+            .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_sort_by_time() {
+        assert!(base32(31, 2) < base32(32, 2));
+        assert_eq!(base32(1 << 49, 10), "g000000000");
+        let id = RunId::new().expect("randomness");
+        assert_eq!(RunId::parse(id.as_str()), Some(id.clone()));
+        assert_ne!(RunId::new().expect("randomness"), id);
+        assert_eq!(RunId::parse("r-../x"), None);
+    }
+}
