@@ -1,1 +1,4 @@
-//! x
+//! Executes callsheet plans as reversible transactions.
+
+pub mod os;
+pub mod personas;
