@@ -38,6 +38,8 @@ pub(super) struct Entry<'a> {
     pub(super) extends: Option<String>,
     pub(super) object: Object<'a>,
     pub(super) problems: Vec<Problem>,
+    /// Said when the file is used; they stop nothing.
+    pub(super) remarks: Vec<Problem>,
 }
 
 impl<'a> Catalog<'a> {
@@ -106,17 +108,17 @@ impl<'a> Entry<'a> {
             extends: None,
             object: Object::new(),
             problems: Vec::new(),
+            remarks: Vec::new(),
         };
         match read_object(file) {
             Ok(object) => {
                 entry.object = object;
                 let found = entry.read_head();
-                let found = if found.is_empty() {
-                    entry.check(options)
+                if found.is_empty() {
+                    entry.judge(options);
                 } else {
-                    found
-                };
-                entry.report(found);
+                    entry.report(found);
+                }
             }
             Err(diagnostic) => entry.report(vec![diagnostic]),
         }
@@ -175,7 +177,21 @@ impl<'a> Entry<'a> {
         found
     }
 
-    /// Checks the whole document. What an overlay may leave out is filled in, so
+    /// Checks the whole document. An intent of the author's own is no error: nothing
+    /// but routing, which knows only the listed ones, depends on it.
+    fn judge(&mut self, options: &ResolveOptions) {
+        let found = self.check(options).into_iter();
+        let (remarks, found) =
+            found.partition(|problem| problem.pointer.as_deref() == Some("/intent"));
+        self.report(found);
+        let remarks: Vec<Diagnostic> = remarks;
+        let remarks = remarks
+            .into_iter()
+            .map(|remark| self.problem(remark).softened());
+        self.remarks = remarks.collect();
+    }
+
+    /// Runs the check. What an overlay may leave out is filled in, so
     /// that only what it does say is judged.
     fn check(&self, options: &ResolveOptions) -> Vec<Diagnostic> {
         let mut filled = self.object.clone();

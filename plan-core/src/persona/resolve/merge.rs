@@ -17,6 +17,7 @@ pub(super) fn resolve_layer_spec<'a>(
     catalog: &Catalog<'a>,
     warnings: &mut Vec<Problem>,
 ) -> Object<'a> {
+    warnings.extend(entry.remarks.iter().cloned());
     let complete = catalog.options.complete();
     let carried = |name: &str| match find(name) {
         Some(field) => complete || field.recorded,

@@ -344,3 +344,20 @@ fn lists_every_persona_once() {
     assert_eq!(listed[1].intent.as_deref(), Some("review"));
     assert_eq!(listed[1].path.as_deref(), Some("/w/q.json"));
 }
+
+#[test]
+fn takes_an_intent_that_is_not_listed() {
+    let text = standalone("p", "").replace("\"review\"", "\"own\"");
+    let layers = facts(&[("cwd", &[("/w/p.json", &text)])]);
+    let found = resolve("p", &layers, &options(Edition::PersonaKit4)).unwrap();
+    assert!(found.warnings.is_empty());
+    let found = resolve("p", &layers, &options(Edition::V2026)).unwrap();
+    assert_eq!(
+        found.spec.get("intent").and_then(Value::as_str),
+        Some("own")
+    );
+    assert_eq!(
+        lines(&found.warnings),
+        ["[cwd] /w/p.json: persona.intent is invalid"]
+    );
+}

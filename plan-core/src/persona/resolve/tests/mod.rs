@@ -37,6 +37,14 @@ fn validate(value: &Value<'_>, _edition: Edition) -> Result<(), Vec<Diagnostic>>
         let rest = "is mutually exclusive";
         found.push(Diagnostic::at(Code::PERSONA_FIELD_INVALID, &settings, rest));
     }
+    if value.get_str("intent") == Some("own") {
+        let at = root.field("intent");
+        found.push(Diagnostic::at(
+            Code::PERSONA_FIELD_INVALID,
+            &at,
+            "is invalid",
+        ));
+    }
     for name in ["env", "memory"] {
         if value
             .get(name)
