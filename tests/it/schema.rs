@@ -473,7 +473,11 @@ fn messages(problems: Vec<plan_core::base::diag::Diagnostic>) -> Vec<String> {
 
 fn parse_persona_text(value: &Value<'_>) -> Vec<String> {
     let intent = value.get_str("intent").unwrap_or_default();
-    parse_persona(value, intent, Edition::V2026).map_or_else(messages, |_| Vec::new())
+    let mut found =
+        parse_persona(value, intent, Edition::V2026).map_or_else(messages, |_| Vec::new());
+    // A schema cannot say that a name is declared elsewhere in the document.
+    found.retain(|message| !message.ends_with("which is not declared"));
+    found
 }
 
 fn parse_agent_text(value: &Value<'_>) -> Vec<String> {
@@ -526,7 +530,7 @@ fn agent_schema_agrees_with_the_parser() {
 }
 
 #[test]
-fn only_the_parser_knows_three_rules() {
+fn only_the_parser_knows_some_rules() {
     // Unique names, ends of a range in order, lengths in UTF-16 units.
     let agent =
         jsonschema::draft202012::new(&serde_json::from_str(schema::AGENT).unwrap()).unwrap();

@@ -82,18 +82,30 @@ impl<'a> Catalog<'a> {
             .filter(move |entry| entry.layer == layer && entry.is_sound())
     }
 
+    /// Walks the files of a layer that have an id, sound ones first; broken ones only
+    /// when a search must stop at them.
+    pub(super) fn named<'s>(
+        &'s self,
+        layer: usize,
+        id: &'s str,
+    ) -> impl Iterator<Item = &'s Entry<'a>> {
+        let broken = self.entries.iter().filter(move |entry| {
+            self.options.complete() && entry.layer == layer && !entry.is_sound()
+        });
+        self.sound(layer)
+            .chain(broken)
+            .filter(move |entry| entry.id == id)
+    }
+
     /// Finds the file of a layer that answers to a reference: by id, in the
     /// built-in layer by intent too; a broken one only when the search must stop
     /// at it.
-    pub(super) fn in_layer(&self, layer: usize, id: &str) -> Option<&Entry<'a>> {
-        let answers = |entry: &&Entry<'a>| {
-            entry.id == id || (entry.source == BUILT_IN && entry.intent.as_deref() == Some(id))
+    pub(super) fn in_layer<'s>(&'s self, layer: usize, id: &'s str) -> Option<&'s Entry<'a>> {
+        let by_intent = || {
+            let mut entries = self.sound(layer).filter(|entry| entry.source == BUILT_IN);
+            entries.find(|entry| entry.intent.as_deref() == Some(id))
         };
-        let broken = || {
-            let all = self.entries.iter().filter(|entry| entry.layer == layer);
-            all.filter(|_| self.options.complete()).find(answers)
-        };
-        self.sound(layer).find(answers).or_else(broken)
+        self.named(layer, id).next().or_else(by_intent)
     }
 }
 
@@ -180,6 +192,10 @@ impl<'a> Entry<'a> {
     /// Checks the whole document. An intent of the author's own is no error: nothing
     /// but routing, which knows only the listed ones, depends on it.
     fn judge(&mut self, options: &ResolveOptions) {
+        if options.complete() && self.extends.is_some() {
+            // Judged when it is merged: a part of it may refer to what is inherited.
+            return;
+        }
         let found = self.check(options).into_iter();
         let (remarks, found) =
             found.partition(|problem| problem.pointer.as_deref() == Some("/intent"));
@@ -191,8 +207,8 @@ impl<'a> Entry<'a> {
         self.remarks = remarks.collect();
     }
 
-    /// Runs the check. What an overlay may leave out is filled in, so
-    /// that only what it does say is judged.
+    /// Runs the check. The recorded loader judges an overlay by itself: what it may
+    /// leave out is filled in, so that only what it does say is judged.
     fn check(&self, options: &ResolveOptions) -> Vec<Diagnostic> {
         let mut filled = self.object.clone();
         if !options.complete() {
@@ -205,11 +221,11 @@ impl<'a> Entry<'a> {
             // The recorded loader never looks at the intent's value.
             filled.insert("intent", "review");
         }
-        if self.extends.is_some() {
-            filled.remove("extends");
-            fill_overlay(&mut filled);
-        } else if let Some(prompt) = fallback_prompt(&filled) {
+        if let Some(prompt) = fallback_prompt(&filled) {
             filled.insert("systemPrompt", prompt);
+        }
+        if self.extends.is_some() {
+            fill_overlay(&mut filled);
         }
         if !options.complete() {
             fill(&mut filled, RUNTIME);
@@ -248,8 +264,7 @@ fn fill(filled: &mut Object<'_>, defaults: &[(&'static str, &'static str)]) {
 }
 
 fn fill_overlay(filled: &mut Object<'_>) {
-    fill(filled, &[("intent", "review"), ("description", "d")]);
-    fill(filled, RUNTIME);
+    fill(filled, &[("description", "d")]);
     let settings = filled.get("harnessSettings").cloned();
     match settings.unwrap_or_else(|| Object::new().into()) {
         Value::Object(mut settings) => {

@@ -10,7 +10,7 @@ use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Value};
 use crate::base::text::nearest;
 
-use super::catalog::{Catalog, Entry};
+use super::catalog::{Catalog, Entry, fallback_prompt};
 use super::error::Problem;
 use super::facts::BUILT_IN;
 use super::merge::{merge, resolve_layer_spec, tidy};
@@ -33,14 +33,13 @@ pub(super) fn resolve_spec<'a>(
         };
     }
     let spec = tidy(&spec);
-    // Each file was checked alone; only settings can contradict across files.
     if chain.len() > 1 {
-        check_settings(&spec, catalog).map_err(|found| {
-            found
-                .into_iter()
-                .map(|one| top.problem(one))
-                .collect::<Vec<_>>()
-        })?;
+        if catalog.options.complete() {
+            check_merged(&chain, catalog)?;
+        } else {
+            // Each file was checked alone; only settings can contradict.
+            check_settings(&spec, catalog).map_err(|found| attribute(found, &[top]))?;
+        }
     }
     Ok(spec)
 }
@@ -56,19 +55,11 @@ fn resolve_chain<'c, 'a>(
         let below = find_below(at, wanted, catalog)
             .map_err(|message| vec![extends_problem(at, message)])?;
         let Some(below) = below else {
-            let mut problem = extends_problem(
-                at,
-                format!("extends \"{wanted}\" was not found below {}", at.source),
-            );
-            if let Some(near) = nearest(wanted, ids_below(at, catalog)) {
-                problem.diagnostic = problem.diagnostic.help(format!("did you mean `{near}`?"));
-            } else if *wanted == at.id {
-                problem.diagnostic = problem.diagnostic.help(
-                    "a file without `intent` extends the persona of the same id; add `intent` if it stands alone",
-                );
-            }
-            return Err(vec![problem]);
+            return Err(vec![not_found(at, wanted, catalog)]);
         };
+        if !below.is_sound() {
+            return Err(below.problems.clone());
+        }
         if chain.iter().any(|seen| core::ptr::eq(*seen, below)) {
             let ids: Vec<&str> = chain
                 .iter()
@@ -82,6 +73,22 @@ fn resolve_chain<'c, 'a>(
         at = below;
     }
     Ok(chain)
+}
+
+fn not_found(entry: &Entry<'_>, wanted: &str, catalog: &Catalog<'_>) -> Problem {
+    let message = format!("extends \"{wanted}\" was not found below {}", entry.source);
+    let mut problem = extends_problem(entry, message);
+    let help = if let Some(near) = nearest(wanted, ids_below(entry, catalog)) {
+        format!("did you mean `{near}`?")
+    } else if *wanted == entry.id {
+        "a file without `intent` extends the persona of the same id; add `intent` if it \
+         stands alone"
+            .into()
+    } else {
+        return problem;
+    };
+    problem.diagnostic = problem.diagnostic.help(help);
+    problem
 }
 
 /// The layers that a file of `entry`'s layer may extend: those strictly below,
@@ -103,18 +110,15 @@ fn ids_below<'c>(entry: &Entry<'_>, catalog: &'c Catalog<'_>) -> Vec<&'c str> {
 /// Finds the persona that `wanted` names for a file, or says why it names several.
 fn find_below<'c, 'a>(
     entry: &Entry<'a>,
-    wanted: &str,
+    wanted: &'c str,
     catalog: &'c Catalog<'a>,
 ) -> Result<Option<&'c Entry<'a>>, String> {
     for layer in layers_below(entry, catalog) {
         // A directory can be reached as two layers; a file never extends itself
         // through another name of its own directory.
         let other = |below: &&Entry<'a>| below.source == BUILT_IN || below.path != entry.path;
-        if let Some(found) = catalog
-            .sound(layer)
-            .filter(other)
-            .find(|below| below.id == wanted)
-        {
+        let mut named = catalog.named(layer, wanted).filter(other);
+        if let Some(found) = named.next() {
             return Ok(Some(found));
         }
         let of_intent = catalog.sound(layer).filter(other);
@@ -146,6 +150,70 @@ fn extends_problem(entry: &Entry<'_>, message: String) -> Problem {
     };
     let diagnostic = Diagnostic::error(Code::PERSONA_RESOLUTION_FAILED, message);
     entry.problem(diagnostic.pointing(&root.field(at)))
+}
+
+/// Checks the whole merged persona as it is written, before paths are resolved.
+fn check_merged(chain: &[&Entry<'_>], catalog: &Catalog<'_>) -> Result<(), Vec<Problem>> {
+    let mut merged = Object::new();
+    for entry in chain.iter().rev() {
+        let mut object = entry.object.clone();
+        object.remove("extends");
+        merged = merge(merged, &object);
+        if let (None, Some(prompt)) = (&entry.extends, fallback_prompt(&merged)) {
+            merged.insert("systemPrompt", prompt);
+        }
+    }
+    let found = (catalog.options.validate)(&Value::Object(merged), catalog.options.edition);
+    let mut found = found.err().unwrap_or_default();
+    // Remarked on with the file that has it.
+    found.retain(|problem| problem.pointer.as_deref() != Some("/intent"));
+    if found.is_empty() {
+        Ok(())
+    } else {
+        Err(attribute(found, chain))
+    }
+}
+
+/// Says of each problem of a merged persona which file has it: the strongest one
+/// that says anything about the place.
+fn attribute(found: Vec<Diagnostic>, chain: &[&Entry<'_>]) -> Vec<Problem> {
+    let attributed = found.into_iter().filter_map(|mut diagnostic| {
+        let pointer = diagnostic.pointer.take().unwrap_or_default();
+        let depths = chain.iter().map(|entry| depth(&entry.object, &pointer));
+        // The first of equals, which `max_by_key` would not give.
+        let (entry, depth) = chain
+            .iter()
+            .zip(depths)
+            .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+        diagnostic.pointer = Some(prefix(&pointer, depth));
+        Some(entry.problem(diagnostic))
+    });
+    attributed.collect()
+}
+
+/// Counts the steps of a pointer that a document has.
+fn depth(object: &Object<'_>, pointer: &str) -> usize {
+    let document = Value::Object(object.clone());
+    let steps = pointer.matches('/').count();
+    let has = |steps: &usize| json_at(&document, &prefix(pointer, *steps)).is_some();
+    (0..=steps).rev().find(has).unwrap_or_default()
+}
+
+/// Keeps the first `steps` steps of a pointer.
+fn prefix(pointer: &str, steps: usize) -> String {
+    let tokens: Vec<&str> = pointer.split('/').take(steps + 1).collect();
+    tokens.join("/")
+}
+
+fn json_at<'v, 'a>(document: &'v Value<'a>, pointer: &str) -> Option<&'v Value<'a>> {
+    pointer.split('/').skip(1).try_fold(document, |at, token| {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        match at {
+            Value::Object(object) => object.get(&token),
+            Value::Array(items) => items.get(token.parse::<usize>().ok()?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        }
+    })
 }
 
 /// Checks the merged settings with the check of whole personas.

@@ -91,7 +91,7 @@ pub fn resolve<'a>(
 /// Finds the first layer that yields the persona. A broken file stops the search
 /// in a complete resolution, or else a layer below would silently stand in for it.
 fn find<'c, 'a>(
-    id: &str,
+    id: &'c str,
     catalog: &'c Catalog<'a>,
     warnings: &mut Vec<Problem>,
 ) -> Result<(&'c Entry<'a>, Object<'a>), PersonaResolutionError> {

@@ -1,9 +1,10 @@
 //! The JSON schemas of persona and agent files, for editors.
 //!
 //! They are written by hand and accept what the parser accepts in edition 2026; a
-//! test of the workspace tries both on mutated documents. Three rules have no form
-//! in a schema and are the parser's alone: schedule names are unique, the ends of a
-//! cron range are in order, and lengths count UTF-16 units.
+//! test of the workspace tries both on mutated documents. Four rules have no form
+//! in a schema and are the parser's alone: names of inputs and integrations refer to
+//! declared ones, schedule names are unique, the ends of a cron range are in order,
+//! and lengths count UTF-16 units.
 
 /// The schema of a persona file that stands alone.
 pub const PERSONA: &str = include_str!("persona.schema.json");

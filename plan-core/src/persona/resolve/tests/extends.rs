@@ -226,3 +226,42 @@ fn checks_settings_across_files() {
         "{error}"
     );
 }
+
+#[test]
+fn checks_what_is_merged_and_names_the_file() {
+    let gate = "\"integrations\":{\"g\":{\"optional\":true,\"enabledByInput\":\"A\"}}";
+    for (base, over, problem) in [
+        // An overlay may refer to what it inherits.
+        ("\"inputs\":{\"A\":\"1\"}", gate, None),
+        (
+            "\"x\":1",
+            gate,
+            Some(("/w/p.json", "/integrations/g/enabledByInput")),
+        ),
+        ("\"x\":1", "\"env\":\"x\"", Some(("/w/p.json", "/env"))),
+        (
+            "\"x\":1",
+            "\"harnessSettings\":{\"reasoning\":\"max\"}",
+            Some(("/w/p.json", "/harnessSettings/reasoning")),
+        ),
+        // Broken before anything is laid over it.
+        (
+            "\"env\":\"x\"",
+            "\"model\":\"y\"",
+            Some(("/u/p.json", "/env")),
+        ),
+    ] {
+        let base = standalone("p", base);
+        let over = format!("{{\"id\":\"p\",{over}}}");
+        let layers = facts(&[
+            ("cwd", &[("/w/p.json", &over)]),
+            ("user", &[("/u/p.json", &base)]),
+        ]);
+        let result = resolve("p", &layers, &options(Edition::V2026));
+        let found = result.as_ref().err().map(|error| {
+            let first = &error.problems()[0];
+            (&*first.path, first.diagnostic.pointer.as_deref().unwrap())
+        });
+        assert_eq!(found, problem, "{over}");
+    }
+}

@@ -37,6 +37,25 @@ fn validate(value: &Value<'_>, _edition: Edition) -> Result<(), Vec<Diagnostic>>
         let rest = "is mutually exclusive";
         found.push(Diagnostic::at(Code::PERSONA_FIELD_INVALID, &settings, rest));
     }
+    // A rule across parts: a gate is a declared input.
+    let gate = value
+        .get("integrations")
+        .and_then(|all| all.get("g")?.get_str("enabledByInput"));
+    let declared = |gate| {
+        value
+            .get("inputs")
+            .is_some_and(|inputs| inputs.get(gate).is_some())
+    };
+    if gate.is_some_and(|gate| !declared(gate)) {
+        let at = root.field("integrations");
+        let at = at.field("g");
+        let at = at.field("enabledByInput");
+        found.push(Diagnostic::at(
+            Code::PERSONA_FIELD_INVALID,
+            &at,
+            "is not declared",
+        ));
+    }
     if value.get_str("intent") == Some("own") {
         let at = root.field("intent");
         found.push(Diagnostic::at(
