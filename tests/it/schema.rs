@@ -3,6 +3,11 @@
 //! Every value of a full document is replaced by every value of a list, deleted,
 //! and joined by new keys; edge cases of single fields come on top. Both sides see
 //! the same text.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test of its own, helpers included"
+)]
 
 use jsonschema::Validator;
 use plan_core::base::edition::Edition;

@@ -250,7 +250,11 @@ fn loads_what_a_path_gives() {
     let found = world.load("s.json").unwrap();
     assert_eq!(json::print(&found.selection), selection);
     assert_eq!((found.spec, found.path), (None, Some(path)));
+}
 
+#[test]
+fn refuses_paths_that_give_no_persona() {
+    let world = World::new(Edition::V2026);
     world.write("project/n.json", "{\"name\":\"n\"}");
     world.write("project/n.yaml", "id: n");
     fs::create_dir(world.root.path().join("project/d.json")).unwrap();

@@ -26,31 +26,22 @@ pub(super) fn resolve_selection<'a>(
         return Err(PersonaResolutionError::not_interactive(&entry.id, &omitted));
     }
     let mut selection = Object::with_capacity(24);
-    let mut copy = |from: &'static str, to: &'static str| {
-        if let Some(value) = spec.get(from) {
-            selection.append(to, value.clone());
-        }
-    };
-    copy("id", "personaId");
-    copy("harness", "harness");
-    copy("model", "model");
-    copy("systemPrompt", "systemPrompt");
-    copy("harnessSettings", "harnessSettings");
-    copy("skills", "skills");
+    for name in REQUIRED {
+        let from = if name == "personaId" { "id" } else { name };
+        copy(spec.get(from), name, &mut selection);
+    }
     selection.insert("systemPrompt", prompt(spec));
     selection.append("rationale", rationale(spec, entry, catalog));
-    let carried = ["inputs", "env", "mcpServers", "permissions", "mount"];
-    for name in carried {
-        if let Some(value) = spec.get(name).filter(|value| value.is_truthy()) {
-            selection.append(name, value.clone());
-        }
+    for name in ["inputs", "env", "mcpServers", "permissions", "mount"] {
+        copy(
+            spec.get(name).filter(|value| value.is_truthy()),
+            name,
+            &mut selection,
+        );
     }
-    if catalog.options.complete() {
-        for name in ["memory", "relay"] {
-            if let Some(value) = spec.get(name) {
-                selection.append(name, value.clone());
-            }
-        }
+    for name in ["memory", "relay"] {
+        let carried = spec.get(name).filter(|_| catalog.options.complete());
+        copy(carried, name, &mut selection);
     }
     append_sidecar(
         &mut selection,
@@ -63,6 +54,22 @@ pub(super) fn resolve_selection<'a>(
         ["agentsMd", "agentsMdContent", "agentsMdMode"],
     );
     Ok(selection)
+}
+
+/// What every selection has, before its rationale.
+const REQUIRED: [&str; 6] = [
+    "personaId",
+    "harness",
+    "model",
+    "systemPrompt",
+    "harnessSettings",
+    "skills",
+];
+
+fn copy<'a>(value: Option<&Value<'a>>, name: &'static str, selection: &mut Object<'a>) {
+    if let Some(value) = value {
+        selection.append(name, value.clone());
+    }
 }
 
 fn prompt(spec: &Object<'_>) -> String {
