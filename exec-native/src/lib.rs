@@ -9,7 +9,9 @@
 pub mod apply;
 pub mod error;
 pub mod journal;
+pub mod launch;
 pub mod os;
+pub mod personas;
 pub mod state;
 
 pub use apply::{

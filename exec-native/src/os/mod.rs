@@ -8,4 +8,6 @@ pub mod fs;
 pub mod lock;
 pub mod proc;
 pub mod rng;
+pub mod spawn;
 pub mod tree;
+pub mod walk;

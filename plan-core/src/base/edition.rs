@@ -37,6 +37,9 @@ pub struct Switches {
     pub strict_parse: bool,
     /// Configuration files are written before sidecars.
     pub config_before_sidecars: bool,
+    /// Resolving a persona keeps every field of its files, checks them in full and
+    /// refuses a broken file instead of looking further down.
+    pub complete_resolution: bool,
 }
 
 impl Edition {
@@ -52,6 +55,7 @@ impl Edition {
                 exports_unset_inputs: true,
                 strict_parse: false,
                 config_before_sidecars: true,
+                complete_resolution: false,
             },
             Edition::V2026 => &Switches {
                 envelope: true,
@@ -62,6 +66,7 @@ impl Edition {
                 exports_unset_inputs: false,
                 strict_parse: true,
                 config_before_sidecars: false,
+                complete_resolution: true,
             },
         }
     }

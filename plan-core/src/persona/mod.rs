@@ -18,6 +18,7 @@ pub mod parse;
 pub mod plan;
 pub mod relay;
 pub mod resolve;
+pub mod schema;
 pub mod selection;
 pub mod sidecar;
 pub mod skills;
