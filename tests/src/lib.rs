@@ -1,1 +1,6 @@
-//! x
+//! What the integration tests share: the repository as data, a small scanner of
+//! Rust sources, and the bodies of the fuzz targets.
+
+pub mod fuzz;
+pub mod repo;
+pub mod source;

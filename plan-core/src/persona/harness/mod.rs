@@ -3,10 +3,13 @@
 //! Everything in which harnesses differ is a field of [`HarnessDef`] and lives in
 //! the harness's own file; nothing else in the workspace asks which harness it is.
 
+// The next lines are written by tests/it/harness_registry.rs.
 mod claude;
 mod codex;
 mod grok;
 mod opencode;
+// End of the written lines.
+
 mod registry;
 
 pub use registry::ALL;
