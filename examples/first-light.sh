@@ -33,10 +33,16 @@ fail() {
 }
 # Shows a command as a reader would type it, then runs it.
 show() {
-    local shown="$*"
-    shown=${shown//"$callsheet"/callsheet}
-    shown=${shown//"$persona"/${persona#"$root"/}}
-    printf '$ %s\n' "$shown"
+    local shown='$' word
+    for word in "$@"; do
+        case $word in
+        "$callsheet") word=callsheet ;;
+        "$persona") word=${persona#"$root"/} ;;
+        *' '*) word="'$word'" ;;
+        esac
+        shown="$shown $word"
+    done
+    printf '%s\n' "$shown"
     "$@"
 }
 

@@ -97,6 +97,8 @@ fn look(host: &Host) -> Result<Session, Refusal> {
     sight.system_prompt = system_prompt(host, &options)?;
     sight.servers = servers(host, &options)?;
     sight.options = options.names();
+    let mode = options.value("--permission-mode").unwrap_or("default");
+    mode.clone_into(&mut sight.mode);
     if !options.has("--bare") {
         context(host, &options, &mut sight);
     }
@@ -281,7 +283,7 @@ fn begin(host: &Host, session: &Session) -> Vec<String> {
         ("tools", texts(["Bash", "Edit", "Read", "Write"])),
         ("mcp_servers", Value::Array(servers.collect())),
         ("model", sight.model.as_str().into()),
-        ("permissionMode", "default".into()),
+        ("permissionMode", sight.mode.as_str().into()),
         ("apiKeySource", "none".into()),
         ("claude_code_version", "2.1.329".into()),
         ("agents", texts([])),

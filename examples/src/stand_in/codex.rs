@@ -178,6 +178,10 @@ fn sight(host: &Host, options: &Options, config: &Table) -> Sight {
         .unwrap_or_default()
         .clone_into(&mut sight.system_prompt);
     sight.options = options.names();
+    let mode = options
+        .value("--sandbox")
+        .or_else(|| text(config, "sandbox_mode"));
+    mode.unwrap_or("default").clone_into(&mut sight.mode);
     sight.read_context(host, &[&["AGENTS.override.md", "AGENTS.md"]]);
     let dirs = [
         host.cwd.join(".agents/skills"),

@@ -23,6 +23,9 @@ pub fn text(session: &Session) -> String {
     let mut out = format!("# Report of the stand-in for {}\n\n", sight.agent);
     let prompt = sight.system_prompt_line();
     let _ = write!(out, "Model: {}\nSystem prompt: {prompt}\n", sight.model);
+    if !sight.mode.is_empty() {
+        let _ = writeln!(out, "Mode: {}", sight.mode);
+    }
     let task = session.task.trim().lines().next().unwrap_or("(none)");
     let _ = writeln!(out, "Task: {task}");
     let context = sight.context.iter();

@@ -63,6 +63,8 @@ pub struct Sight {
     pub agent: &'static str,
     /// The model that was asked for.
     pub model: String,
+    /// The permission mode or sandbox, as the agent calls it.
+    pub mode: String,
     /// The system prompt, however it arrived.
     pub system_prompt: String,
     /// The context files, each with its first line.
