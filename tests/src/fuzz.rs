@@ -67,47 +67,109 @@ impl Noise {
     }
 }
 
-/// Pieces that parsers of this repository have an opinion about.
-const PIECES: [&str; 30] = [
+/// Values that parsers of this repository have an opinion about.
+const VALUES: [&str; 27] = [
     "{}",
     "[]",
+    "[[]]",
     "null",
     "true",
     "false",
     "0",
     "-1",
-    "1e999",
+    "0.5",
     "1e21",
     "\"\"",
+    "\" \"",
     "\"..\"",
+    "\"a/../b.md\"",
     "\"/etc/passwd\"",
     "\"-x\"",
     "\"$NAME\"",
     "\"${A}${\"",
-    "\"\\ud83d\"",
     "\"\\u0000\"",
     "\"claude\"",
-    "\"codex\"",
+    "\"opencode\"",
     "\"bypassPermissions\"",
     "\"extend\"",
-    "\"__proto__\":1",
-    "\"0\":0",
-    "\"skills\":[{}]",
-    "\"mcpServers\":{\"a b\":{}}",
-    "\"inputs\":{\"A\":\"\"}",
-    ",",
-    ":",
-    "[[[[[[[[",
-    "\u{2028}",
+    "\"é😀\\u2028\"",
+    "{\"a b\": {\"type\": \"stdio\", \"command\": \"$C\"}}",
+    "{\"A\": \"\", \"1\": {}}",
+    "[{\"id\": \"x\", \"source\": \"x/..\", \"description\": \"d\"}]",
 ];
 
-/// Changes a text a little: one to four edits, each at a character boundary.
+/// Keys that mean something.
+const KEYS: [&str; 16] = [
+    "id",
+    "intent",
+    "harness",
+    "extends",
+    "skills",
+    "inputs",
+    "env",
+    "mcpServers",
+    "permissions",
+    "mount",
+    "claudeMd",
+    "agentsMdContent",
+    "memory",
+    "onEvent",
+    "__proto__",
+    "0",
+];
+
+/// Texts that are no value.
+const PIECES: [&str; 8] = [",", ":", "{", "}", "\"", "[[[[[[[[", "\"a\":1,", "\u{2028}"];
+
+/// Changes a text a little. Where it is JSON it mostly stays JSON.
 pub fn mutate(seed_text: &str, noise: &mut Noise) -> String {
+    if let (1.., Ok(value)) = (noise.below(5), json::read(seed_text)) {
+        let mut value = value.to_owned_value();
+        for _ in 0..=noise.below(3) {
+            value = change(&value, noise);
+        }
+        return json::print(&value);
+    }
     let mut text = seed_text.to_owned();
     for _ in 0..=noise.below(3) {
         text = edit(&text, noise);
     }
     text
+}
+
+/// Changes one place of a value tree.
+fn change(value: &json::Value<'static>, noise: &mut Noise) -> json::Value<'static> {
+    let members = value.as_object().map_or(0, json::Object::len);
+    let items = value.as_array().map_or(0, <[_]>::len);
+    if members + items == 0 || noise.below(8) == 0 {
+        return other(noise);
+    }
+    let chosen = noise.below(members + items);
+    let deed = noise.below(10);
+    if let Some(object) = value.as_object() {
+        let mut new = json::Object::new();
+        for (place, (key, member)) in object.entries().iter().enumerate() {
+            match (place == chosen, deed) {
+                (true, 0) => {}
+                (true, 1) => new.insert(noise.pick(&KEYS).unwrap_or_default(), member.clone()),
+                (true, 2) => new.insert(noise.pick(&KEYS).unwrap_or_default(), other(noise)),
+                (true, _) => new.insert(key.clone(), change(member, noise)),
+                (false, _) => new.insert(key.clone(), member.clone()),
+            }
+        }
+        return new.into();
+    }
+    let mut new = value.as_array().unwrap_or_default().to_vec();
+    if let Some(item) = new.get_mut(chosen) {
+        *item = change(item, noise);
+    }
+    new.into()
+}
+
+/// One of the values.
+fn other(noise: &mut Noise) -> json::Value<'static> {
+    let text = noise.pick(&VALUES).unwrap_or("null");
+    json::read(text).unwrap_or_default()
 }
 
 fn edit(text: &str, noise: &mut Noise) -> String {
@@ -116,35 +178,13 @@ fn edit(text: &str, noise: &mut Noise) -> String {
     let (head, tail) = text.split_at(from);
     let cut = text.get(to..).unwrap_or_default();
     let middle = text.get(from..to).unwrap_or_default();
-    match noise.below(6) {
+    match noise.below(5) {
         0 => format!("{head}{cut}"),
         1 => format!("{head}{middle}{tail}"),
         2 => head.to_owned(),
         3 => format!("{head}{}{cut}", noise.pick(&PIECES).unwrap_or_default()),
-        4 => replace_value(text, noise),
         _ => format!("{head}{}{tail}", noise.pick(&PIECES).unwrap_or_default()),
     }
-}
-
-/// Replaces what stands behind one `": "`, up to the end of its line, so that the
-/// text stays JSON more often than not.
-fn replace_value(text: &str, noise: &mut Noise) -> String {
-    let places: Vec<usize> = text.match_indices("\": ").map(|(at, _)| at + 3).collect();
-    let Some(from) = places.get(noise.below(places.len())).copied() else {
-        return text.to_owned();
-    };
-    let (head, tail) = text.split_at(from);
-    let line = tail.find('\n').unwrap_or(tail.len());
-    let rest = tail.get(line..).unwrap_or_default();
-    let comma = if tail.get(..line).is_some_and(|value| value.ends_with(',')) {
-        ","
-    } else {
-        ""
-    };
-    format!(
-        "{head}{}{comma}{rest}",
-        noise.pick(&PIECES).unwrap_or_default()
-    )
 }
 
 fn boundary(text: &str, at: usize) -> usize {

@@ -41,7 +41,7 @@ fn sources(packages: &[&str]) -> Answer<Vec<(String, String, Source)>> {
 
 /// Tells whether a file holds nothing but tests.
 fn is_test_file(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/")
+    path.ends_with("tests.rs") || path.contains("/tests/")
 }
 
 /// Fails with every complaint at once.
