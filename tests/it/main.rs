@@ -1,3 +1,28 @@
-//! x
+//! One binary with every integration test: rules of the repository first, then
+//! behaviour.
 
+mod conformance;
+mod examples;
+mod fuzz;
+mod harness_registry;
+mod layering;
+mod modules;
+mod no_std;
 mod schema;
+mod tidy;
+
+use tests::repo::{Answer, files, read};
+
+/// Cargo builds this file only; a test file that is not named here would never run.
+#[test]
+fn no_forgotten_files() -> Answer<()> {
+    let main = read("tests/it/main.rs")?;
+    for path in files("tests/it", ".rs")? {
+        let name = path.trim_start_matches("tests/it/").trim_end_matches(".rs");
+        let name = name.trim_end_matches("/mod");
+        let top = !name.contains('/') && name != "main";
+        let named = main.lines().any(|line| line == format!("mod {name};"));
+        assert!(!top || named, "tests/it/main.rs lacks `mod {name};`");
+    }
+    Ok(())
+}

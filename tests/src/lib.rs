@@ -1,3 +1,7 @@
-//! What the integration tests share.
+//! What the integration tests share: recorded behaviour, the repository as data, a
+//! small scanner of Rust sources, and the bodies of the fuzz targets.
 
 pub mod conformance;
+pub mod fuzz;
+pub mod repo;
+pub mod source;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use plan_core::base::json::{Object, Value};
 use plan_core::effect::MissingReference;
 use plan_core::persona::env::resolve_references;
+use plan_core::persona::harness::launch::PrivateLink;
 use plan_core::persona::harness::{self, HarnessDef};
 use plan_core::persona::lower::{Places, staged};
 use plan_core::persona::plan::PersonaSpawnPlan;
@@ -103,7 +104,7 @@ pub fn locate(
 /// Finds where the private links of a plan point: to files that the user has.
 pub fn link_targets(plan: &PersonaSpawnPlan<'_>) -> Vec<Option<String>> {
     let links = plan.private_links.iter().flatten();
-    let target = |link: &plan_core::persona::harness::launch::PrivateLink<'_>| {
+    let target = |link: &PrivateLink<'_>| {
         let home = env::var(&link.home_env).map(PathBuf::from);
         let home = home.or_else(|| Some(env::home_dir()?.join(&*link.home_default)))?;
         let target = home.join(&*link.target);
@@ -119,7 +120,7 @@ pub fn link_targets(plan: &PersonaSpawnPlan<'_>) -> Vec<Option<String>> {
 pub fn resolve_reference(template: &str, field: &str) -> Result<String, MissingReference> {
     let variables: Object<'_> =
         env::vars().into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-    resolve_references(template, field, &variables).map(std::borrow::Cow::into_owned)
+    resolve_references(template, &variables, field).map(std::borrow::Cow::into_owned)
 }
 
 /// Turns a missing reference into an error with a next step.

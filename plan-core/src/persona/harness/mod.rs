@@ -8,13 +8,12 @@ pub mod launch;
 pub mod outcome;
 mod registry;
 
-// The registry test writes this block from the files of this folder.
-// <harnesses>
+// The next lines are written by tests/it/harness_registry.rs.
 mod claude;
 mod codex;
 mod grok;
 mod opencode;
-// </harnesses>
+// End of the written lines.
 
 use alloc::vec::Vec;
 

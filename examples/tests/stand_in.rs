@@ -1,0 +1,359 @@
+//! The stand-in plays each agent as the agent was measured.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use plan_core::base::json;
+use tempfile::TempDir;
+
+/// A directory with a program that has an agent's name, and a project.
+struct Stage {
+    dir: TempDir,
+    agent: &'static str,
+    env: Vec<(&'static str, String)>,
+}
+
+/// What a run printed and how it ended.
+struct Run {
+    out: String,
+    err: String,
+    code: Option<i32>,
+}
+
+impl Stage {
+    fn new(agent: &'static str) -> std::io::Result<Self> {
+        let dir = TempDir::new()?;
+        fs::create_dir_all(dir.path().join("bin"))?;
+        fs::create_dir_all(dir.path().join("project/.git"))?;
+        let to = dir.path().join("bin").join(agent);
+        if fs::hard_link(env!("CARGO_BIN_EXE_stand-in"), &to).is_err() {
+            fs::copy(env!("CARGO_BIN_EXE_stand-in"), &to)?;
+        }
+        let env = Vec::new();
+        Ok(Self { dir, agent, env })
+    }
+
+    fn file(&self, path: &str, text: &str) -> std::io::Result<String> {
+        let path = self.dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+        fs::write(&path, text)?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.dir.path().join("project").join(path)).ok()
+    }
+
+    fn run(&self, args: &[&str], stdin: &str) -> std::io::Result<Run> {
+        let mut child = Command::new(self.dir.path().join("bin").join(self.agent))
+            .args(args)
+            .env_clear()
+            .env("PATH", self.dir.path().join("bin"))
+            .env("HOME", self.dir.path())
+            .env("IS_SANDBOX", "1")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.dir.path().join("project"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(mut to) = child.stdin.take() {
+            // An agent that refuses its options does not read.
+            drop(to.write_all(stdin.as_bytes()));
+        }
+        child.wait_with_output().map(Run::from)
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: output.status.code(),
+        }
+    }
+}
+
+impl Run {
+    /// The types of the events, in order; every line must be JSON.
+    fn events(&self) -> Result<Vec<String>, String> {
+        let types = self.out.lines().map(|line| {
+            let event = json::read(line).map_err(|error| format!("{line}: {error}"))?;
+            Ok(event.get_str("type").unwrap_or_default().to_owned())
+        });
+        types.collect()
+    }
+
+    /// A text in the last event.
+    fn last(&self, pointer: &str) -> Option<String> {
+        let line = self.out.lines().last()?;
+        let mut event = json::read(line).ok()?.to_owned_value();
+        event.pointer_mut(pointer).map(|value| json::print(value))
+    }
+}
+
+const CLAUDE: [&str; 4] = ["-p", "--output-format", "stream-json", "--verbose"];
+const CODEX: [&str; 4] = ["exec", "--json", "--skip-git-repo-check", "-"];
+const OPENCODE: [&str; 5] = ["run", "--agent", "scout", "--format", "json"];
+
+#[test]
+fn versions_have_the_agents_own_form() {
+    let versions = [
+        ("claude", "2.1.329 (Claude Code)\n"),
+        ("codex", "codex-cli 0.169.0\n"),
+        ("opencode", "1.18.33\n"),
+        ("grok", "grok 0.1.0\n"),
+    ];
+    for (agent, version) in versions {
+        let run = Stage::new(agent).unwrap().run(&["--version"], "").unwrap();
+        assert_eq!((run.out.as_str(), run.code), (version, Some(0)));
+    }
+}
+
+#[test]
+fn unknown_options_end_with_the_agents_own_code() {
+    let refused: [(&str, &[&str], i32); 5] = [
+        ("claude", &["-p", "--sandbox", "x"], 1),
+        ("codex", &["exec", "--search", "-"], 2),
+        ("opencode", &["run", "--permission-mode", "x"], 1),
+        ("grok", &["--sandbox"], 2),
+        ("claude", &["-p", "--output-format", "stream-json"], 1),
+    ];
+    for (agent, args, code) in refused {
+        let run = Stage::new(agent).unwrap().run(args, "task").unwrap();
+        assert_eq!(
+            (run.out.as_str(), run.code),
+            ("", Some(code)),
+            "{agent} {args:?}"
+        );
+        assert!(!run.err.is_empty());
+    }
+}
+
+#[test]
+fn claude_reads_its_files_and_reports_without_secrets() {
+    let stage = Stage::new("claude").unwrap();
+    let prompt = stage
+        .file("stage/system.md", "You write notes.\nMore.")
+        .unwrap();
+    let servers = r#"{"mcpServers":{"notes":{"type":"stdio","command":"gone","env":{"KEY":"s3cret"}},
+        "web":{"type":"http","url":"https://x.test/mcp?token=s3cret","headers":{"Authorization":"Bearer s3cret"}}}}"#;
+    let config = stage.file("stage/mcp.json", servers).unwrap();
+    stage
+        .file("stage/plugin/skills/tone/SKILL.md", "# Tone")
+        .unwrap();
+    let plugin = stage.dir.path().join("stage/plugin");
+    stage.file("project/CLAUDE.md", "House rules\n").unwrap();
+    let mut args = CLAUDE.to_vec();
+    args.extend([
+        "--append-system-prompt-file",
+        &prompt,
+        "--mcp-config",
+        &config,
+    ]);
+    args.extend(["--strict-mcp-config", "--permission-mode", "acceptEdits"]);
+    args.extend(["--plugin-dir", plugin.to_str().unwrap()]);
+    let run = stage.run(&args, "Look around.").unwrap();
+    assert_eq!(
+        run.events().unwrap(),
+        ["system", "assistant", "user", "assistant", "result"]
+    );
+    assert!(
+        run.out.contains(r#"{"name":"notes","status":"failed"}"#),
+        "{}",
+        run.out
+    );
+    let report = stage.read("STANDIN_REPORT.md").unwrap();
+    for seen in [
+        "System prompt: You write notes.\n",
+        "CLAUDE.md: House rules",
+        "- tone",
+        "KEY=<set>",
+        "notes: gone (cannot start)",
+        "web: https://x.test/mcp Authorization=<set>",
+    ] {
+        assert!(report.contains(seen), "{seen} is not in:\n{report}");
+    }
+    assert!(!report.contains("s3cret") && !run.out.contains("s3cret"));
+}
+
+#[test]
+fn claude_denies_what_nobody_allowed() {
+    let stage = Stage::new("claude").unwrap();
+    let run = stage.run(&CLAUDE, "Write a.md: hello").unwrap();
+    assert_eq!((run.code, stage.read("a.md")), (Some(0), None));
+    assert_eq!(
+        run.last("/permission_denials/0/tool_name").as_deref(),
+        Some("\"Write\"")
+    );
+    let allowed = [&CLAUDE[..], &["--allowedTools", "Read", "Write"]].concat();
+    let run = stage
+        .run(&allowed, "Write a.md: hello\nAppend a.md: again")
+        .unwrap();
+    assert_eq!(run.last("/permission_denials").as_deref(), Some("[]"));
+    assert_eq!(stage.read("a.md").as_deref(), Some("hello\nagain\n"));
+}
+
+#[test]
+fn a_failing_service_is_told_in_each_agents_way() {
+    let prompt_file = Stage::new("grok").unwrap();
+    let task = prompt_file.file("task.md", "FAIL api").unwrap();
+    let claude = Stage::new("claude")
+        .unwrap()
+        .run(&CLAUDE, "FAIL api")
+        .unwrap();
+    assert_eq!(claude.last("/is_error").as_deref(), Some("true"));
+    assert_eq!(claude.last("/subtype").as_deref(), Some("\"success\""));
+    let codex = Stage::new("codex")
+        .unwrap()
+        .run(&CODEX, "FAIL api")
+        .unwrap();
+    assert_eq!(codex.events().unwrap()[2..], ["error", "turn.failed"]);
+    let opencode = Stage::new("opencode")
+        .unwrap()
+        .run(&OPENCODE, "FAIL api")
+        .unwrap();
+    assert_eq!(opencode.events().unwrap(), ["step_start", "error"]);
+    let grok = prompt_file.run(&["--prompt-file", &task], "").unwrap();
+    for run in [claude, codex, opencode, grok] {
+        assert_eq!(run.code, Some(1));
+    }
+}
+
+#[test]
+fn an_exit_code_may_be_asked_for() {
+    let run = Stage::new("codex")
+        .unwrap()
+        .run(&CODEX, "FAIL exit 9")
+        .unwrap();
+    assert_eq!(run.code, Some(9));
+    assert_eq!(run.events().unwrap(), ["thread.started", "turn.started"]);
+}
+
+#[test]
+fn codex_needs_a_sandbox_that_may_write() {
+    let mut stage = Stage::new("codex").unwrap();
+    let run = stage.run(&CODEX, "Write a.md: x").unwrap();
+    assert_eq!((run.code, stage.read("a.md")), (Some(0), None));
+    assert_eq!(
+        run.events().unwrap()[2..],
+        ["item.completed", "turn.completed"]
+    );
+    let config = "model = \"m\"\nsandbox_mode = \"workspace-write\"\ndeveloper_instructions = \"Be brief.\"\n\n\
+        [mcp_servers.\"n o\"]\nurl = \"https://x.test\"\nhttp_headers = { \"X\" = \"s3cret\" }\n";
+    stage.file("home/config.toml", config).unwrap();
+    stage.env.push((
+        "CODEX_HOME",
+        stage.dir.path().join("home").to_string_lossy().into_owned(),
+    ));
+    let run = stage.run(&CODEX, "Look.").unwrap();
+    assert_eq!(
+        run.events().unwrap()[2..],
+        ["item.completed", "item.completed", "turn.completed"]
+    );
+    let report = stage.read("STANDIN_REPORT.md").unwrap();
+    assert!(report.contains("System prompt: Be brief."), "{report}");
+    assert!(report.contains("n o: https://x.test X=<set>"), "{report}");
+}
+
+#[test]
+fn codex_refuses_a_broken_start() {
+    let mut stage = Stage::new("codex").unwrap();
+    stage.env.push((
+        "CODEX_HOME",
+        stage.dir.path().join("home").to_string_lossy().into_owned(),
+    ));
+    let code = |stage: &Stage, args: &[&str], stdin: &str| stage.run(args, stdin).unwrap().code;
+    assert_eq!(code(&stage, &CODEX, ""), Some(1));
+    let quoted = [
+        "exec",
+        "-c",
+        "mcp_servers.\"a.b\".command=\"x\"",
+        "--skip-git-repo-check",
+        "-",
+    ];
+    assert_eq!(code(&stage, &quoted, "task"), Some(1));
+    stage
+        .file(
+            "home/config.toml",
+            "[mcp_servers.x]\ncommand = \"gone\"\nrequired = true\n",
+        )
+        .unwrap();
+    assert_eq!(code(&stage, &CODEX, "task"), Some(1));
+    stage.file("home/config.toml", "not toml").unwrap();
+    assert_eq!(code(&stage, &CODEX, "task"), Some(1));
+}
+
+#[test]
+fn opencode_takes_its_configuration_from_the_environment() {
+    let mut stage = Stage::new("opencode").unwrap();
+    let config = r#"{"agent":{"scout":{"model":"a/b","prompt":"Scout.","mode":"primary",
+        "permission":{"*":"allow","edit":"deny"}}}}"#;
+    stage
+        .env
+        .push(("OPENCODE_CONFIG_CONTENT", config.to_owned()));
+    let run = stage.run(&OPENCODE, "Write a.md: x").unwrap();
+    assert_eq!(run.events().unwrap(), ["step_start", "text", "step_finish"]);
+    assert_eq!(stage.read("a.md"), None);
+    stage.env[0].1 = config.replace("deny", "ask");
+    let run = stage.run(&OPENCODE, "Write a.md: x").unwrap();
+    assert_eq!(run.last("/part/reason").as_deref(), Some("\"tool-calls\""));
+    assert!(run.err.contains("auto-rejecting"));
+    stage.env[0].1 = config.replace("deny", "allow");
+    let run = stage.run(&OPENCODE, "Write a.md: x").unwrap();
+    assert_eq!(
+        run.events().unwrap(),
+        ["step_start", "tool_use", "text", "step_finish"]
+    );
+    assert_eq!(stage.read("a.md").as_deref(), Some("x\n"));
+    stage.env.clear();
+    let run = stage.run(&OPENCODE, "Look.").unwrap();
+    assert!(run.err.contains("Falling back to default agent"));
+    assert_eq!(run.code, Some(0));
+}
+
+#[test]
+fn grok_writes_only_when_approved() {
+    let stage = Stage::new("grok").unwrap();
+    let task = stage
+        .file("task.md", "You scout.\n\nUser task:\nWrite a.md: x")
+        .unwrap();
+    let run = stage
+        .run(&["--no-auto-update", "--prompt-file", &task], "")
+        .unwrap();
+    assert_eq!((run.code, stage.read("a.md")), (Some(0), None));
+    let run = stage
+        .run(&["--always-approve", "--prompt-file", &task], "")
+        .unwrap();
+    assert_eq!(run.out, "Wrote a.md.\n");
+    assert_eq!(stage.read("a.md").as_deref(), Some("x\n"));
+}
+
+#[test]
+fn nothing_is_written_outside_the_project() {
+    let stage = Stage::new("claude").unwrap();
+    let args = [&CLAUDE[..], &["--permission-mode", "bypassPermissions"]].concat();
+    let run = stage.run(&args, "Write ../a.md: x").unwrap();
+    assert_eq!(
+        run.last("/permission_denials/0/tool_name").as_deref(),
+        Some("\"Write\"")
+    );
+    assert!(!stage.dir.path().join("a.md").exists());
+}
+
+#[test]
+fn interactive_starts_speak_to_a_person() {
+    let stage = Stage::new("claude").unwrap();
+    let run = stage
+        .run(&["--append-system-prompt", "Be kind."], "")
+        .unwrap();
+    assert!(
+        run.out.starts_with("Hello. I was told: Be kind.\n"),
+        "{}",
+        run.out
+    );
+    assert!(stage.read("STANDIN_REPORT.md").is_some());
+}

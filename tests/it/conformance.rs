@@ -1,0 +1,31 @@
+//! Recorded behaviour of persona-kit 4.1.59, reproduced to the byte.
+
+use std::path::{Path, PathBuf};
+
+use tests::conformance::replay;
+use tests::repo::{Answer, root};
+
+/// The folder of recordings: `CALLSHEET_CONFORMANCE`, or beside the repository.
+fn folder() -> PathBuf {
+    let named = std::env::var_os("CALLSHEET_CONFORMANCE").map(PathBuf::from);
+    named.unwrap_or_else(|| root().join("../shared/conformance")).join("persona")
+}
+
+#[test]
+fn every_recording_is_reproduced() -> Answer<()> {
+    let folder = folder();
+    if !Path::new(&folder).is_dir() {
+        println!("skipped: no recordings at {}", folder.display());
+        return Ok(());
+    }
+    let mut wrong = Vec::new();
+    for (file, report) in replay(&folder)? {
+        let failed = report.differences.len() + report.unknown.values().sum::<usize>();
+        println!("{file}: {} passed, {failed} failed", report.passed);
+        assert!(report.passed > 0, "{file} holds no case");
+        wrong.extend(report.differences.into_iter().take(10));
+        wrong.extend(report.unknown.keys().map(|name| format!("no function `{name}`")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# The README's test command: makes ready what is missing, then runs everything.
+#
+#   tests/run.sh            all steps
+#   tests/run.sh --fast     without documentation, wasm32 lints and the examples
+#
+# Every test that a runner reports counts; a step without a runner (formatting, lints,
+# documentation, the examples) counts as one. The last line is "N passed, N failed".
+# CALLSHEET_SKIP_WASM=1 leaves out what needs a WebAssembly target.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+fast=no
+[ "${1:-}" = --fast ] && fast=yes
+
+passed=0
+failed=0
+log=$(mktemp "${TMPDIR:-/tmp}/callsheet-tests.XXXXXX")
+trap 'rm -f "$log"' EXIT
+
+say() { printf '\n== %s\n' "$*"; }
+skip() { printf '\n-- skipped: %s\n' "$*"; }
+count() {
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+}
+
+# check NAME COMMAND…: a step that counts as one.
+check() {
+    say "$1"
+    shift
+    if "$@"; then
+        count 1 0
+    else
+        printf 'failed: %s\n' "$*" >&2
+        count 0 1
+    fi
+}
+
+# sum PATTERN: adds up the numbers before PATTERN in the runner's summaries.
+sum() { grep -oE "[0-9]+ $1" "$log.summary" | awk '{ total += $1 } END { print total + 0 }'; }
+
+# tests NAME SUMMARY COMMAND…: a step whose runner prints lines that match SUMMARY.
+tests() {
+    local name=$1 summary=$2 ended=0 good bad
+    shift 2
+    say "$name"
+    "$@" 2>&1 | tee "$log" || ended=${PIPESTATUS[0]}
+    # Colours would hide the numbers.
+    sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E "$summary" >"$log.summary"
+    good=$(sum passed)
+    bad=$(sum '(failed|timed out|exec failed)')
+    rm -f "$log.summary"
+    # A runner that failed without naming a test, or stopped before its summary.
+    if [ "$ended" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
+    count "$good" "$bad"
+}
+
+finish() {
+    printf '\n%s passed, %s failed\n' "$passed" "$failed"
+    [ "$failed" = 0 ]
+    exit
+}
+
+# --- Set-up. Each tool says what it installs; nothing is installed twice. ---
+say "Set-up"
+if ! command -v cargo >/dev/null; then
+    printf 'cargo is not on PATH. Install Rust from https://rustup.rs and run this again.\n' >&2
+    count 0 1
+    finish
+fi
+cargo --version
+wasm=no
+if [ "${CALLSHEET_SKIP_WASM:-}" = 1 ]; then
+    skip "WebAssembly (CALLSHEET_SKIP_WASM=1)"
+elif sh tests/setup-wasm.sh; then
+    wasm=yes
+else
+    count 0 1
+fi
+has_wasm_target() { [ -d "$(rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null)" ]; }
+
+# --- Steps. Everything native is built with the same settings, so it is built once. ---
+native=(--workspace --exclude plan-wasm)
+check "Formatting" cargo fmt --all --check
+check "Lints" cargo clippy --quiet "${native[@]}" --all-targets -- -D warnings
+if [ "$fast" = no ] && [ "$wasm" = yes ] && has_wasm_target; then
+    check "Lints for wasm32" cargo clippy --quiet -p plan-core -p plan-wasm \
+        --target wasm32-unknown-unknown -- -D warnings
+else
+    skip "lints for wasm32 (no target, or --fast)"
+fi
+
+# Unit tests, rules of the repository, conformance, and a short run of the fuzz targets.
+if cargo nextest --version >/dev/null 2>&1; then
+    tests "Tests" '^ *Summary \[' cargo nextest run "${native[@]}" --no-fail-fast
+else
+    tests "Tests" '^test result:' cargo test "${native[@]}" --lib --bins --tests --no-fail-fast
+fi
+tests "Documentation tests" '^test result:' cargo test "${native[@]}" --doc --no-fail-fast
+
+if [ "$fast" = no ]; then
+    check "Documentation" env RUSTDOCFLAGS="-D warnings" \
+        cargo doc --quiet "${native[@]}" --exclude tests --exclude examples --no-deps
+    check "Example: first light" examples/first-light.sh
+fi
+if cargo deny --version >/dev/null 2>&1; then
+    check "Supply chain" cargo deny check bans licenses sources
+else
+    skip "supply chain (cargo-deny is not installed: cargo install cargo-deny)"
+fi
+finish
