@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `callsheet` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    exec_native::cli::main()
+}

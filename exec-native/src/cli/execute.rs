@@ -1,0 +1,108 @@
+//! `callsheet execute`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use plan_core::base::json::Writer;
+use plan_core::persona::plan::PersonaSpawnPlan;
+
+use super::Answer;
+use super::failure::{Failure, Located};
+use super::output::{Output, Shape};
+use super::prepare::{load_options, read_json};
+use super::session::Session;
+use crate::error::{ExecError, ExecErrorKind};
+use crate::launch::run_attached;
+use crate::os::{env, spawn};
+
+/// Carries out a saved plan.
+#[derive(Debug, Args)]
+#[command(after_help = "Without a command the plan is held until standard input closes or a signal
+arrives, then taken back. With one, the command runs in the plan's directory with the plan's
+environment.
+
+Examples:
+  callsheet plan reviewer.json --json > plan.json
+  callsheet execute plan.json -- sh -c 'ls -a; cat CLAUDE.md'
+  callsheet execute plan.json --json < /dev/null")]
+pub(super) struct ExecuteCommand {
+    /// A file that holds a plan, as `callsheet plan --json` prints it.
+    plan: String,
+    /// The project directory; the current one by default.
+    #[arg(long, short = 'C', value_name = "DIR", default_value = ".")]
+    cwd: String,
+    /// Prints the run and its directory as JSON, and the report at its end.
+    #[arg(long)]
+    json: bool,
+    /// A command to run instead of holding the plan.
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+impl ExecuteCommand {
+    pub(super) fn answer(&self, output: &Output) -> Answer {
+        self.execute(output).map_err(|failure| failure.json(self.json))
+    }
+
+    fn execute(&self, output: &Output) -> Answer {
+        let value = read_json(&self.plan)?;
+        let plan = PersonaSpawnPlan::read(&value).map_err(|diagnostic| Failure::Refused {
+            problems: vec![Located { diagnostic, path: Some(self.plan.clone()) }],
+            json: false,
+        })?;
+        output.warnings(plan.warnings.iter().flatten());
+        let edition = plan.edition();
+        let program = self.program(&load_options(edition)?.cwd)?;
+        let mut session = Session::open(&plan, &self.cwd, &program, output)?;
+        let code = if let Some((_, args)) = self.command.split_first() {
+            session.launch.args = args.to_vec();
+            run_attached(&session.launch).map(|exit| u8::try_from(exit.code).unwrap_or(1))
+        } else {
+            self.hold(&session, output)
+        };
+        let (report, closing) = session.close(output);
+        if self.json {
+            let data = Shape(|out: &mut Writer| {
+                out.begin_object();
+                out.field("run", &report.run);
+                out.field("clean", &report.is_clean());
+                out.end_object();
+            });
+            output.envelope(&data, &[])?;
+        }
+        let code = code?;
+        Ok(if code == 0 { closing } else { code })
+    }
+
+    /// Says where the plan is, and waits.
+    fn hold(&self, session: &Session, output: &Output) -> Result<u8, ExecError> {
+        let cwd = session.launch.cwd.to_string_lossy().into_owned();
+        let told = if self.json {
+            let data = Shape(|out: &mut Writer| {
+                out.begin_object();
+                out.field("run", session.handle.id().as_str());
+                out.field("cwd", &cwd);
+                out.end_object();
+            });
+            output.envelope(&data, &[])
+        } else {
+            output.note(&format!("run {} is ready in {cwd}", session.handle.id()));
+            output.note("close standard input or press Ctrl-C to take it back");
+            Ok(())
+        };
+        if told.is_err() {
+            return Ok(3);
+        }
+        let signal = env::wait_for_end_of_input().map_err(|error| {
+            ExecError::new(ExecErrorKind::Failed, "standard input cannot be read").because(error)
+        })?;
+        Ok(signal.map_or(0, |signal| u8::try_from(128 + signal).unwrap_or(1)))
+    }
+
+    fn program(&self, cwd: &str) -> Result<PathBuf, ExecError> {
+        let Some(name) = self.command.first() else { return Ok(PathBuf::from(cwd)) };
+        spawn::find_program(name, env::var("PATH").as_deref()).ok_or_else(|| {
+            ExecError::new(ExecErrorKind::Missing, format!("`{name}` is not installed, or not on PATH"))
+        })
+    }
+}

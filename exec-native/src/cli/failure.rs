@@ -1,0 +1,272 @@
+//! How a command fails, how that is shown, and which exit code it has.
+
+use std::fmt;
+use std::io;
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use plan_core::base::diag::{Diagnostic, Severity};
+use plan_core::base::json::{self, Writer};
+use plan_core::persona::build::PlanError;
+use plan_core::persona::resolve::{PersonaResolutionError, Problem};
+
+use super::output::{Output, envelope};
+use crate::error::ExecError;
+use crate::os::walk;
+use crate::personas::DOCUMENT_LIMIT;
+
+/// Why a command could not do what it was asked.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Problems in documents or options.
+    Refused {
+        /// The problems.
+        problems: Vec<Located>,
+        /// Whether to print the envelope.
+        json: bool,
+    },
+    /// An error as a JavaScript caller of persona-kit knows it.
+    Compat {
+        /// The error's class.
+        name: &'static str,
+        /// Its message.
+        message: String,
+        /// Its other fields.
+        fields: Vec<(&'static str, String)>,
+    },
+    /// Something could not be carried out.
+    Exec(ExecError, bool),
+    /// Standard output was closed.
+    BrokenPipe(io::Error),
+}
+
+/// A problem and the file that it is in.
+#[derive(Debug)]
+pub(super) struct Located {
+    /// The problem.
+    pub(super) diagnostic: Diagnostic,
+    /// The file that its pointer leads into.
+    pub(super) path: Option<String>,
+}
+
+impl From<Diagnostic> for Located {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self { diagnostic, path: None }
+    }
+}
+
+impl From<&Problem> for Located {
+    fn from(problem: &Problem) -> Self {
+        let diagnostic = problem.diagnostic.clone();
+        Self { diagnostic, path: Some(problem.path.clone()) }
+    }
+}
+
+impl From<ExecError> for Failure {
+    fn from(error: ExecError) -> Self {
+        Failure::Exec(error, false)
+    }
+}
+
+impl Failure {
+    /// Creates a failure of one problem.
+    pub(super) fn of(diagnostic: Diagnostic) -> Self {
+        Failure::Refused { problems: vec![diagnostic.into()], json: false }
+    }
+
+    /// Says that the caller reads JSON.
+    #[must_use]
+    pub(super) fn json(self, json: bool) -> Self {
+        match self {
+            Failure::Refused { problems, .. } => Failure::Refused { problems, json },
+            Failure::Exec(error, _) => Failure::Exec(error, json),
+            other => other,
+        }
+    }
+
+    /// Creates the failure of a persona that cannot be found or put together.
+    pub(super) fn unresolved(error: &PersonaResolutionError) -> Self {
+        let mut problems: Vec<Located> = error.problems().iter().map(Into::into).collect();
+        if problems.is_empty() {
+            problems.push(error.diagnostic().into());
+        }
+        Failure::Refused { problems, json: false }
+    }
+
+    /// Creates the failure of a persona that cannot be planned.
+    pub(super) fn unplanned(error: &PlanError, path: Option<&str>) -> Self {
+        let located = |diagnostic| Located { diagnostic, path: path.map(String::from) };
+        let problems = error.diagnostics().into_iter().map(located).collect();
+        Failure::Refused { problems, json: false }
+    }
+
+    /// Creates the failure that persona-kit would throw for a plan.
+    pub(super) fn compat_plan(error: &PlanError) -> Self {
+        let fields = match error {
+            PlanError::MissingInput(missing) => {
+                vec![("input", missing.input.clone()), ("env", missing.env.clone())]
+            }
+            _ => Vec::new(),
+        };
+        Failure::Compat { name: error.class(), message: error.to_string(), fields }
+    }
+
+    /// Shows the failure and returns its exit code.
+    pub(super) fn show(&self, output: &Output) -> u8 {
+        match self {
+            Failure::Refused { problems, json } => {
+                if *json {
+                    let diagnostics: Vec<_> =
+                        problems.iter().map(|problem| problem.diagnostic.clone()).collect();
+                    show_envelope(output, &diagnostics);
+                } else {
+                    problems.iter().for_each(|problem| output.problem(&problem.render(output)));
+                }
+                1
+            }
+            Failure::Compat { name, message, fields } => {
+                output.problem(&compat_json(name, message, fields));
+                1
+            }
+            Failure::Exec(error, json) => {
+                show_exec(error, *json, output);
+                error.exit_code()
+            }
+            // Whoever read us has seen enough.
+            Failure::BrokenPipe(_) => 3,
+        }
+    }
+}
+
+fn show_envelope(output: &Output, diagnostics: &[Diagnostic]) {
+    if output.line(&envelope(None::<&str>, diagnostics)).is_err() {
+        output.problem("standard output was closed");
+    }
+}
+
+fn compat_json(name: &str, message: &str, fields: &[(&'static str, String)]) -> String {
+    let mut out = Writer::compact();
+    out.begin_object();
+    out.field("name", name);
+    out.field("message", message);
+    for (field, value) in fields {
+        out.field(field, value);
+    }
+    out.end_object();
+    out.finish()
+}
+
+fn show_exec(error: &ExecError, json: bool, output: &Output) {
+    if json {
+        show_envelope(output, &exec_diagnostics(error));
+        return;
+    }
+    output.problem(&format!("{} {}", output.paint("31", "error:"), error.chain()));
+    for diagnostic in error.diagnostics() {
+        output.problem(&format!("  {diagnostic}"));
+    }
+    if let Some(command) = error.command() {
+        output.problem(&command.to_string());
+    }
+    for undo in error.undo_errors() {
+        output.problem(&format!("  not taken back: {}", undo.chain()));
+    }
+    for hint in error.hints() {
+        output.problem(&format!("  help: {hint}"));
+    }
+}
+
+/// Turns an execution error into diagnostics for programs.
+fn exec_diagnostics(error: &ExecError) -> Vec<Diagnostic> {
+    let mut diagnostics = error.diagnostics().to_vec();
+    let code = plan_core::base::code::Code::EXECUTION_FAILED;
+    let mut main = Diagnostic::error(code, error.chain());
+    main.help = error.hints().first().cloned();
+    diagnostics.insert(0, main);
+    let undone = error.undo_errors().iter().map(|undo| Diagnostic::error(code, undo.chain()));
+    diagnostics.extend(undone);
+    diagnostics
+}
+
+impl Located {
+    /// Renders the problem with the place in its file.
+    fn render(&self, output: &Output) -> String {
+        let text = self.path.as_deref().and_then(|path| walk::read_text_limited(path, DOCUMENT_LIMIT).ok());
+        let span = text.as_deref().and_then(|text| self.span(text));
+        let report = Report {
+            diagnostic: &self.diagnostic,
+            source: text.map(|text| NamedSource::new(self.path.as_deref().unwrap_or_default(), text)),
+            span,
+        };
+        let theme =
+            if output.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let mut rendered = String::new();
+        let handler = GraphicalReportHandler::new_themed(theme).with_links(false);
+        match handler.render_report(&mut rendered, &report) {
+            Ok(()) => rendered.trim_end().to_owned(),
+            Err(fmt::Error) => self.diagnostic.to_string(),
+        }
+    }
+
+    /// Finds the place: the value, or the nearest one round it when it is missing.
+    fn span(&self, text: &str) -> Option<(usize, usize)> {
+        if let Err(error) = json::read(text) {
+            return Some((error.offset, error.offset));
+        }
+        let mut pointer = self.diagnostic.pointer.as_deref()?;
+        loop {
+            if let Some(span) = json::locate(text, pointer) {
+                // A whole document underlined says nothing.
+                return (!pointer.is_empty()).then_some(span);
+            }
+            pointer = pointer.rsplit_once('/')?.0;
+        }
+    }
+}
+
+/// A diagnostic as miette renders it.
+#[derive(Debug)]
+struct Report<'r> {
+    diagnostic: &'r Diagnostic,
+    source: Option<NamedSource<String>>,
+    span: Option<(usize, usize)>,
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.diagnostic.message)
+    }
+}
+
+impl std::error::Error for Report<'_> {}
+
+impl miette::Diagnostic for Report<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.diagnostic.code.as_str()))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.diagnostic.severity {
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Error => miette::Severity::Error,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let help = self.diagnostic.help.as_ref()?;
+        Some(Box::new(help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.span?;
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let (start, end) = self.span?;
+        // A long value would fill the screen; its first line says where it is.
+        let line = self.source.as_ref().and_then(|source| source.inner().get(start..end));
+        let length = line.and_then(|text| text.lines().next()).map_or(0, str::len);
+        let span = LabeledSpan::new(Some("here".to_owned()), start, length.max(1));
+        Some(Box::new(std::iter::once(span)))
+    }
+}

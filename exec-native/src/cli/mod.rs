@@ -1,0 +1,98 @@
+//! The command line: one file a command, each a thin layer over the library.
+
+mod args;
+mod doctor;
+mod execute;
+mod failure;
+mod output;
+mod persona;
+mod plan;
+mod prepare;
+mod run;
+mod runs;
+mod session;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use failure::Failure;
+use output::Output;
+
+/// What a command answers: its exit code.
+type Answer = Result<u8, Failure>;
+
+/// Plans coding agents from persona files and runs them as reversible transactions.
+#[derive(Debug, Parser)]
+#[command(name = "callsheet", version, about, long_about = None, propagate_version = true)]
+#[command(after_help = "Examples:
+  callsheet plan reviewer.json --task 'Review the last commit'
+  callsheet run reviewer.json
+  callsheet run reviewer.json --task 'Review the last commit' --json
+  callsheet persona validate reviewer.json
+  callsheet doctor")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Says nothing on standard error but errors.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows how an agent would be started, without touching anything.
+    Plan(plan::PlanCommand),
+    /// Starts an agent: in this terminal, or once with --task. Everything that it needed
+    /// is taken back afterwards.
+    Run(run::RunCommand),
+    /// Carries out a saved plan and holds it, or runs a command in it, then takes it back.
+    Execute(execute::ExecuteCommand),
+    /// Lists runs: those that live, and those that need recovery.
+    Runs(runs::RunsCommand),
+    /// Takes back what dead runs left.
+    Recover(runs::RecoverCommand),
+    /// Lists, shows and checks personas.
+    #[command(subcommand)]
+    Persona(persona::PersonaCommand),
+    /// Checks this machine: harnesses, programs, runs that need recovery.
+    Doctor(doctor::DoctorCommand),
+    /// Prints a completion script, for example: callsheet completions bash > callsheet.bash
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no errors.
+            let code = if error.use_stderr() { 64 } else { 0 };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(3),
+            };
+        }
+    };
+    let output = Output::new(cli.quiet);
+    let answer = match &cli.command {
+        Command::Plan(command) => command.answer(&output),
+        Command::Run(command) => command.answer(&output),
+        Command::Execute(command) => command.answer(&output),
+        Command::Runs(command) => command.answer(&output),
+        Command::Recover(command) => command.answer(&output),
+        Command::Persona(command) => command.answer(&output),
+        Command::Doctor(command) => command.answer(&output),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "callsheet", &mut script);
+            output.bytes(&script).map(|()| 0)
+        }
+    };
+    let code = answer.unwrap_or_else(|failure| failure.show(&output));
+    ExitCode::from(code)
+}

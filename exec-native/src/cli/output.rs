@@ -1,0 +1,102 @@
+//! What a person or a program reads from us: texts, envelopes, colours only on a
+//! terminal.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use plan_core::base::diag::Diagnostic;
+use plan_core::base::json::{Print, Writer};
+
+use super::failure::Failure;
+use crate::os::env;
+
+/// The version of the envelope that `--json` prints.
+const SCHEMA: &str = "callsheet/1";
+
+/// Where output goes.
+#[derive(Debug)]
+pub(super) struct Output {
+    quiet: bool,
+    /// Whether standard error shows colours.
+    pub(super) colour: bool,
+}
+
+impl Output {
+    /// Looks at the terminal once.
+    pub(super) fn new(quiet: bool) -> Self {
+        let colour = io::stderr().is_terminal()
+            && env::var("NO_COLOR").is_none_or(|value| value.is_empty())
+            && env::var("TERM").as_deref() != Some("dumb");
+        Self { quiet, colour }
+    }
+
+    /// Writes bytes to standard output.
+    pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::BrokenPipe)
+    }
+
+    /// Writes a line to standard output.
+    pub(super) fn line(&self, text: &str) -> Result<(), Failure> {
+        self.bytes(format!("{text}\n").as_bytes())
+    }
+
+    /// Writes a line for the person at the terminal to standard error.
+    pub(super) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.problem(text);
+        }
+    }
+
+    /// Writes a line about a problem to standard error, even when quiet.
+    pub(super) fn problem(&self, text: &str) {
+        // Without standard error there is nobody to tell.
+        writeln!(io::stderr(), "{text}").ok();
+    }
+
+    /// Writes warnings to standard error.
+    pub(super) fn warnings<'w>(&self, warnings: impl IntoIterator<Item = &'w Diagnostic>) {
+        for warning in warnings {
+            let help = warning.help.as_ref().map(|help| format!(" ({help})"));
+            self.note(&format!("{} {warning}{}", self.paint("33", "warning:"), help.unwrap_or_default()));
+        }
+    }
+
+    /// Colours a word when colours are shown.
+    pub(super) fn paint(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// Writes a successful envelope to standard output.
+    pub(super) fn envelope(
+        &self,
+        data: &(impl Print + ?Sized),
+        diagnostics: &[Diagnostic],
+    ) -> Result<(), Failure> {
+        self.line(&envelope(Some(data), diagnostics))
+    }
+}
+
+/// Builds the envelope: successful when there is data.
+pub(super) fn envelope<T: Print + ?Sized>(data: Option<&T>, diagnostics: &[Diagnostic]) -> String {
+    let mut out = Writer::compact();
+    out.begin_object();
+    out.field("schema", SCHEMA);
+    out.field("ok", &data.is_some());
+    out.key("data");
+    match data {
+        Some(data) => data.print(&mut out),
+        None => out.raw("null"),
+    }
+    out.field("diagnostics", diagnostics);
+    out.end_object();
+    out.finish()
+}
+
+/// Prints through a closure, for data that is put together on the spot.
+pub(super) struct Shape<F: Fn(&mut Writer)>(pub(super) F);
+
+impl<F: Fn(&mut Writer)> Print for Shape<F> {
+    fn print(&self, out: &mut Writer) {
+        (self.0)(out);
+    }
+}

@@ -1,0 +1,137 @@
+//! `callsheet run`.
+
+use std::time::Duration;
+
+use clap::Args;
+use plan_core::base::json::Writer;
+use plan_core::persona::harness::HarnessDef;
+use plan_core::persona::harness::outcome::{Outcome, Verdict};
+
+use super::Answer;
+use super::args::PersonaArgs;
+use super::failure::Failure;
+use super::output::{Output, Shape};
+use super::prepare::Source;
+use super::session::Session;
+use crate::error::{ExecError, ExecErrorKind};
+use crate::launch::{OneShotOptions, locate, run_attached, run_one_shot};
+
+/// Starts an agent.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  callsheet run reviewer.json
+  callsheet run reviewer.json --task 'Review the last commit'
+  git diff | callsheet run reviewer --task - --json
+  callsheet run reviewer.json -- --resume 3f2a…
+
+Exit codes: the harness's own; 1 when it ended with 0 but did not finish its task;
+6 when something could not be taken back; 69 when the harness is not installed;
+78 when a variable that the persona needs is not set.")]
+pub(super) struct RunCommand {
+    #[command(flatten)]
+    persona: PersonaArgs,
+    /// Prints the outcome of a one-shot run as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Shows the harness's events as they come.
+    #[arg(long, short)]
+    verbose: bool,
+    /// Ends a one-shot run after so many seconds; the persona's limit by default.
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// Ends a one-shot run that has been silent for so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    idle_timeout: Option<u64>,
+    /// More arguments for the harness.
+    #[arg(last = true, value_name = "ARGS")]
+    more: Vec<String>,
+}
+
+impl RunCommand {
+    pub(super) fn answer(&self, output: &Output) -> Answer {
+        self.run(output).map_err(|failure| failure.json(self.json))
+    }
+
+    fn run(&self, output: &Output) -> Answer {
+        let source = Source::load(&self.persona, output)?;
+        let plan = source.plan()?;
+        output.warnings(plan.warnings.iter().flatten());
+        let (program, def) = locate(&plan)?;
+        let mut session = Session::open(&plan, &source.cwd, &program, output)?;
+        session.launch.args.extend(self.more.iter().cloned());
+        match def.filter(|_| plan.stdin.is_some() || source.one_shot()) {
+            Some(def) => self.once(&session, def, output),
+            None => {
+                let exit = run_attached(&session.launch);
+                let (_, closing) = session.close(output);
+                let exit = exit?;
+                Ok(worst(exit_code(exit.code), closing))
+            }
+        }
+    }
+
+    fn once(&self, session: &Session, def: &'static HarnessDef, output: &Output) -> Answer {
+        let options = OneShotOptions {
+            limit: self.timeout.map(Duration::from_secs),
+            silence: self.idle_timeout.map(Duration::from_secs),
+        };
+        let ran = run_one_shot(&session.launch, def, options, &mut |line| {
+            if self.verbose {
+                output.problem(line);
+            }
+        });
+        let (report, closing) = session.close(output);
+        let (outcome, exit) = ran?;
+        if self.json {
+            let data = Shape(|out: &mut Writer| {
+                out.begin_object();
+                out.field("run", &report.run);
+                out.field("outcome", &outcome);
+                out.field("clean", &report.is_clean());
+                out.end_object();
+            });
+            output.envelope(&data, &[])?;
+        } else {
+            if !outcome.text.is_empty() {
+                output.line(outcome.text.trim_end())?;
+            }
+            tell(&outcome, output);
+        }
+        if let Some(signal) = exit.asked {
+            return Ok(worst(exit_code(128 + signal), closing));
+        }
+        let code = match outcome.verdict {
+            Verdict::Completed | Verdict::CompletedWithDenials => 0,
+            Verdict::Failed => exit_code(exit.code).max(1),
+        };
+        Ok(worst(code, closing))
+    }
+}
+
+fn tell(outcome: &Outcome, output: &Output) {
+    for denial in &outcome.denials {
+        output.note(&format!("{} {denial}", output.paint("33", "denied:")));
+    }
+    if let Some(reason) = &outcome.reason {
+        output.problem(&format!("{} {reason}", output.paint("31", "failed:")));
+    }
+    if let Some(usage) = &outcome.usage {
+        let cost = outcome.cost_usd.map(|cost| format!(", ${cost:.4}")).unwrap_or_default();
+        output.note(&format!("{} tokens in, {} out{cost}", usage.input, usage.output));
+    }
+}
+
+fn exit_code(code: i32) -> u8 {
+    u8::try_from(code).unwrap_or(1)
+}
+
+/// A run that could not be taken back must not look like a success.
+fn worst(code: u8, closing: u8) -> u8 {
+    if code == 0 { closing } else { code }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        ExecError::new(ExecErrorKind::Failed, error.to_string()).into()
+    }
+}

@@ -1,0 +1,123 @@
+//! A prepared run on the command line: progress, signals, and a report at its end.
+
+use std::path::Path;
+
+use plan_core::effect::{Outcome, OutcomeKind, describe_action};
+use plan_core::persona::lower::{Places, lower};
+use plan_core::persona::plan::PersonaSpawnPlan;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::failure::{Failure, Located};
+use super::output::Output;
+use crate::apply::{ApplyOptions, DisposeReport, Event, Run, RunHandle};
+use crate::error::{ExecError, ExecErrorKind};
+use crate::launch::{LaunchDescriptor, link_targets, missing, resolve_reference};
+use crate::os::proc::Cancel;
+use crate::state::StateHome;
+
+/// A plan that is carried out.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// The run.
+    pub(super) handle: RunHandle,
+    /// What it starts.
+    pub(super) launch: LaunchDescriptor,
+}
+
+impl Session {
+    /// Carries a plan out. Nothing is touched when a reference has no value.
+    pub(super) fn open(
+        plan: &PersonaSpawnPlan<'_>,
+        cwd: &str,
+        program: &Path,
+        output: &Output,
+    ) -> Result<Self, Failure> {
+        check_references(plan)?;
+        let cancel = Cancel::new();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, cancel.flag()).map_err(|error| {
+                ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
+            })?;
+        }
+        let state = StateHome::from_env()?;
+        let run = Run::begin(&state, Path::new(cwd))?;
+        let cwd = run.cwd().to_string_lossy().into_owned();
+        let (stage, mount) = (run.stage_dir(), run.mount_dir());
+        let (stage, mount) = (stage.to_string_lossy(), mount.to_string_lossy());
+        let targets = link_targets(plan);
+        let places = Places {
+            cwd: &cwd,
+            stage: &stage,
+            mount: &mount,
+            include_git: true,
+            link_targets: &targets,
+        };
+        let actions = lower(plan, &places).map_err(|problems| Failure::Refused {
+            problems: problems.into_iter().map(Located::from).collect(),
+            json: false,
+        })?;
+        let launch = LaunchDescriptor::new(plan, program.to_path_buf(), &places)?;
+        let progress = |event: &Event<'_>| tell(event, output);
+        let options = ApplyOptions {
+            label: plan.persona.get_str("personaId").map(String::from),
+            edition: Some(plan.edition()),
+            plan_digest: plan.digest.clone(),
+            resolver: &resolve_reference,
+            progress: Some(&progress),
+            cancel,
+            ..ApplyOptions::default()
+        };
+        let handle = run.apply(&actions, &options)?;
+        handle.notes().iter().for_each(|note| output.note(note));
+        Ok(Self { handle, launch })
+    }
+
+    /// Takes everything back and says what could not be, or was kept on purpose.
+    /// Returns the exit code that this asks for: 0, or 6 when recovery is needed.
+    pub(super) fn close(&self, output: &Output) -> (DisposeReport, u8) {
+        let report = self.handle.dispose();
+        for (entry, outcome) in report.kept() {
+            output.problem(&format!("kept: {}", kept(&entry.line, outcome)));
+        }
+        let errors = report.errors();
+        for error in &errors {
+            output.problem(&format!("{} {}", output.paint("31", "error:"), error.chain()));
+        }
+        if errors.is_empty() {
+            return (report, 0);
+        }
+        output.problem(&format!(
+            "run {} is not fully taken back; try again with: callsheet recover",
+            self.handle.id()
+        ));
+        (report, ExecErrorKind::NeedsRecovery.exit_code())
+    }
+}
+
+fn kept(line: &str, outcome: &Outcome) -> String {
+    let why = outcome.why.as_deref().unwrap_or("it was changed meanwhile");
+    let place = outcome.kept_at.as_deref().map(|place| format!("; see {place}"));
+    format!("{line}: {why}{}", place.unwrap_or_default())
+}
+
+fn check_references(plan: &PersonaSpawnPlan<'_>) -> Result<(), ExecError> {
+    let documents = plan.env_documents.iter().flatten().map(|document| &document.document);
+    let files = plan.private_files.iter().flatten().map(|file| &file.document);
+    for reference in documents.chain(files).flat_map(|document| document.references()) {
+        resolve_reference(&reference.template, &reference.field).map_err(missing)?;
+    }
+    Ok(())
+}
+
+fn tell(event: &Event<'_>, output: &Output) {
+    match event {
+        Event::Recovered { run } => {
+            output.note(&format!("an earlier run ({run}) had died here; its changes were taken back"));
+        }
+        Event::Started(action) => output.note(&output.paint("2", &format!("  {}", describe_action(action)))),
+        Event::Note { text, .. } => output.note(text),
+        Event::Undone { outcome, .. } if outcome.kind == OutcomeKind::Kept => {}
+        Event::UndoFailed { message, .. } => output.problem(message),
+        Event::Phase(_) | Event::Done(_) | Event::Undone { .. } => {}
+    }
+}
