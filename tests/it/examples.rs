@@ -54,7 +54,10 @@ fn every_harness_and_feature_is_shown() -> Answer<()> {
         .collect::<Answer<_>>()?;
     let shown = |needle: &str| texts.iter().any(|text| text.contains(needle));
     for id in ["claude", "codex", "opencode", "grok"] {
-        assert!(shown(&format!("\"harness\": \"{id}\"")), "no persona on {id}");
+        assert!(
+            shown(&format!("\"harness\": \"{id}\"")),
+            "no persona on {id}"
+        );
     }
     let features = [
         "inputs",
