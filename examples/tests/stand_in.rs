@@ -1,9 +1,11 @@
 //! The stand-in plays each agent as the agent was measured.
+#![cfg(unix)]
 
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use plan_core::base::json;
 use tempfile::TempDir;
@@ -46,7 +48,7 @@ impl Stage {
         fs::read_to_string(self.dir.path().join("project").join(path)).ok()
     }
 
-    fn run(&self, args: &[&str], stdin: &str) -> std::io::Result<Run> {
+    fn start(&self, args: &[&str], stdin: &str) -> std::io::Result<Child> {
         let mut child = Command::new(self.dir.path().join("bin").join(self.agent))
             .args(args)
             .env_clear()
@@ -63,7 +65,11 @@ impl Stage {
             // An agent that refuses its options does not read.
             drop(to.write_all(stdin.as_bytes()));
         }
-        child.wait_with_output().map(Run::from)
+        Ok(child)
+    }
+
+    fn run(&self, args: &[&str], stdin: &str) -> std::io::Result<Run> {
+        self.start(args, stdin)?.wait_with_output().map(Run::from)
     }
 }
 
@@ -356,4 +362,18 @@ fn interactive_starts_speak_to_a_person() {
         run.out
     );
     assert!(stage.read("STANDIN_REPORT.md").is_some());
+}
+
+#[test]
+fn waiting_and_hanging_are_real() {
+    let started = Instant::now();
+    let run = Stage::new("codex").unwrap().run(&CODEX, "SLEEP 1").unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(1) && run.code == Some(0));
+    let stage = Stage::new("opencode").unwrap();
+    let mut child = stage.start(&OPENCODE, "HANG").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(child.try_wait().unwrap(), None);
+    child.kill().unwrap();
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!(run.events().unwrap(), ["step_start"]);
 }

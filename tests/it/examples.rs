@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use plan_core::base::json::{self, Value};
-use plan_core::persona::harness;
 use tests::repo::{Answer, files, read, root};
 
 /// Every persona file of the examples.
@@ -54,8 +53,11 @@ fn every_harness_and_feature_is_shown() -> Answer<()> {
         .map(|path| read(path))
         .collect::<Answer<_>>()?;
     let shown = |needle: &str| texts.iter().any(|text| text.contains(needle));
-    for def in harness::ALL {
-        assert!(shown(&format!("\"harness\": \"{}\"", def.id)), "{}", def.id);
+    for id in ["claude", "codex", "opencode", "grok"] {
+        assert!(
+            shown(&format!("\"harness\": \"{id}\"")),
+            "no persona on {id}"
+        );
     }
     let features = [
         "inputs",
