@@ -169,7 +169,7 @@ impl Drop for Run {
     fn drop(&mut self) {
         // A run that never acted leaves nothing; a failure here is found by recovery.
         if let Some(run) = self.run.take() {
-            let _ = run.remove();
+            drop(run.remove());
         }
     }
 }
@@ -276,7 +276,7 @@ fn perform(bench: &Bench<'_>, journal: &mut Writer, action: &Action) -> Result<(
             let error: ExecError = error;
             let message = error.to_string();
             // If this cannot be written either, the announcement is enough to undo.
-            let _ = journal.append(&Record::ActionFailed(ActionFailed { id, message }));
+            drop(journal.append(&Record::ActionFailed(ActionFailed { id, message })));
             Err(error)
         }
     }
