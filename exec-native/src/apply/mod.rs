@@ -294,7 +294,6 @@ fn give_up(
         journal,
         faults: options.faults,
         progress: options.progress,
-        keeps_logs: error.command().is_some(),
     };
     let report = reversal.run();
     error
@@ -345,7 +344,6 @@ impl RunHandle {
                 journal: &mut journal,
                 faults: self.faults,
                 progress: None,
-                keeps_logs: false,
             };
             inner.report = Some(reversal.run());
         }
