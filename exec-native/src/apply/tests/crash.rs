@@ -26,6 +26,14 @@ fn child() {
         "before-record" => Moment::BeforeRecord(place),
         "torn-record" => Moment::TornRecord(place),
         "after-record" => Moment::AfterRecord(place),
+        "installer" => {
+            // The installer tells when it runs, and its parent kills us then.
+            let script = "mkdir -p s/new; echo x > s/new/a; sleep 60; echo late > s/new/b";
+            world
+                .apply(&super::list([world.command(script, &["s/new"])]))
+                .unwrap();
+            return;
+        }
         "after-action" => Moment::AfterAction(action),
         "after-undo" => Moment::AfterUndo(action),
         other => panic!("{other}"),
@@ -109,5 +117,35 @@ fn the_next_run_in_a_place_takes_a_dead_one_back_first() {
     let handle = world.apply_with(&world.everything(), options).unwrap();
     assert_eq!(recovered.into_inner(), 1);
     assert!(handle.dispose().is_clean());
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn an_installer_does_not_outlive_its_run() {
+    let world = World::new();
+    let before = world.snapshot();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "apply::tests::crash::child"])
+        .env(CHILD, format!("installer 0 {}", world.root.display()))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !world.repo().join("s/new/a").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = list_runs(&world.state()).unwrap().remove(0);
+    assert_eq!(run.liveness, Liveness::Dead);
+    let mark = std::fs::read_to_string(run.dir.join("running")).unwrap();
+    let process = format!("/proc/{}", mark.split(' ').next().unwrap());
+    assert!(
+        Path::new(&process).exists(),
+        "the installer goes on by itself"
+    );
+    let reports = recover(&world.state(), None).unwrap();
+    assert!(reports[0].result.as_ref().unwrap().is_clean());
+    let stat = std::fs::read_to_string(format!("{process}/stat")).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
     assert_eq!(world.snapshot(), before);
 }

@@ -3,6 +3,7 @@
 
 mod crash;
 mod files;
+mod receipts;
 mod runs;
 mod trees;
 
