@@ -181,7 +181,7 @@ impl ExecError {
         self
     }
 
-    pub(crate) fn from_command(mut self, failure: CommandFailure) -> Self {
+    pub(crate) fn with_command(mut self, failure: CommandFailure) -> Self {
         self.0.command = Some(failure);
         self
     }
