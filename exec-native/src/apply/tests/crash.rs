@@ -149,3 +149,28 @@ fn an_installer_does_not_outlive_its_run() {
     assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
     assert_eq!(world.snapshot(), before);
 }
+
+#[test]
+fn what_happens_after_a_file_returned_is_not_undone() {
+    let world = World::new();
+    let file = world.repo().join("AGENTS.md");
+    // Its undo is done and not recorded.
+    die(&world, "after-undo", 5);
+    std::fs::remove_file(&file).unwrap();
+    let reports = recover(&world.state(), None).unwrap();
+    assert!(
+        reports[0].result.as_ref().unwrap().is_clean(),
+        "{reports:?}"
+    );
+    assert!(!file.exists(), "the user removed it");
+    std::fs::write(&file, "again").unwrap();
+    die(&world, "after-undo", 5);
+    std::fs::write(&file, "prompt").unwrap();
+    let reports = recover(&world.state(), None).unwrap();
+    assert!(reports[0].result.as_ref().unwrap().closed, "{reports:?}");
+    assert_eq!(
+        world.read("AGENTS.md"),
+        b"prompt",
+        "although we wrote these bytes once"
+    );
+}

@@ -1,11 +1,14 @@
 //! Files and links: written, put back, kept.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use plan_core::effect::{ActionKind, Content, Document, OutcomeKind, WriteMode};
 
-use super::{World, list};
+use super::super::*;
+use super::{World, faulty, list};
 
 fn mode(world: &World, name: &str) -> u32 {
     fs::metadata(world.repo().join(name))
@@ -199,6 +202,53 @@ fn a_deleted_file_returns_and_a_deleted_new_one_stays_away() {
         .map(|entry| entry.result.as_ref().unwrap().kind);
     let kinds: Vec<_> = kinds.collect();
     assert_eq!(kinds, [OutcomeKind::Removed, OutcomeKind::Restored]);
+    assert_eq!(world.snapshot(), before);
+}
+
+/// Backups cannot be the files themselves when the state home is on another file
+/// system. Skipped where there is only one.
+#[test]
+fn copies_come_back_from_another_file_system() {
+    let world = World::new();
+    let shared = Path::new("/dev/shm");
+    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
+    if device(shared).is_none_or(|shared| Some(shared) == device(&world.root)) {
+        return;
+    }
+    let home = tempfile::tempdir_in(shared).unwrap();
+    let before = world.snapshot();
+    for repeat in [0, 1] {
+        let apply = faulty(Faults {
+            repeat,
+            ..Faults::default()
+        });
+        let state = StateHome::at(home.path());
+        let options = ExecuteOptions {
+            state,
+            cwd: world.repo(),
+            apply,
+        };
+        let handle = execute(&world.everything(), &options).unwrap();
+        assert_ne!(world.snapshot(), before);
+        let report = handle.dispose();
+        assert!(report.is_clean(), "{report:?}");
+        let mut after = world.snapshot();
+        // The twin is a copy of its own now.
+        assert_eq!(after.len(), before.len());
+        after.retain(|path, text| before.get(path) != Some(text));
+        assert!(after.is_empty(), "{after:?}");
+    }
+}
+
+#[test]
+fn a_link_with_a_target_that_is_no_text_returns() {
+    let world = World::new();
+    let target = OsStr::from_bytes(b"\xff");
+    std::os::unix::fs::symlink(target, world.repo().join("odd")).unwrap();
+    let before = world.snapshot();
+    let handle = world.one(world.write("odd", WriteMode::Extend, "x"));
+    assert_eq!(world.read("odd"), b"x");
+    assert!(handle.dispose().is_clean());
     assert_eq!(world.snapshot(), before);
 }
 
