@@ -111,9 +111,14 @@ impl ExecError {
         self.0.kind
     }
 
-    /// Returns the exit code of a command that ends with this error.
+    /// Returns the exit code of a command that ends with this error. Effects that are
+    /// still there weigh more than what went wrong first.
     pub fn exit_code(&self) -> u8 {
-        self.0.kind.exit_code()
+        if self.0.undo_errors.is_empty() {
+            self.0.kind.exit_code()
+        } else {
+            ExecErrorKind::NeedsRecovery.exit_code()
+        }
     }
 
     /// Returns what the error is about.
@@ -176,7 +181,7 @@ impl ExecError {
         self
     }
 
-    pub(crate) fn from_command(mut self, failure: CommandFailure) -> Self {
+    pub(crate) fn with_command(mut self, failure: CommandFailure) -> Self {
         self.0.command = Some(failure);
         self
     }

@@ -232,6 +232,15 @@ impl RunDir {
             .map(drop)
     }
 
+    /// Removes backups and lists.
+    pub(crate) fn clear_blobs(&self) -> Result<(), ExecError> {
+        let path = self.blobs.path();
+        for name in self.blobs.names().at(path)? {
+            tree::remove(&self.blobs, &name).at(path.join(&name))?;
+        }
+        Ok(())
+    }
+
     /// Removes the run's directory, its lease last.
     pub(crate) fn remove(&self) -> Result<(), ExecError> {
         let path = self.dir.path();

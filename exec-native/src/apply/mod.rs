@@ -45,7 +45,7 @@ pub fn execute(actions: &ActionList, options: &ExecuteOptions<'_>) -> Result<Run
 pub struct Run {
     state: StateHome,
     cwd: PathBuf,
-    run: Option<RunDir>,
+    dir: Option<RunDir>,
     id: RunId,
 }
 
@@ -66,7 +66,7 @@ impl Run {
             state: state.clone(),
             cwd,
             id: run.id.clone(),
-            run: Some(run),
+            dir: Some(run),
         })
     }
 
@@ -82,12 +82,12 @@ impl Run {
 
     /// Returns the directory for private files; it is removed when the run ends.
     pub fn stage_dir(&self) -> PathBuf {
-        self.run.as_ref().map(RunDir::stage).unwrap_or_default()
+        self.dir.as_ref().map(RunDir::stage).unwrap_or_default()
     }
 
     /// Returns the place for a mirror of the project; it does not exist yet.
     pub fn mount_dir(&self) -> PathBuf {
-        self.run.as_ref().map(RunDir::mount).unwrap_or_default()
+        self.dir.as_ref().map(RunDir::mount).unwrap_or_default()
     }
 
     /// Performs the actions in order.
@@ -104,7 +104,7 @@ impl Run {
         let id = self.id.clone();
         let journal = self.open_journal(actions, options);
         let mut journal = journal.map_err(|error| error.in_run(id.as_str()))?;
-        let Some(run) = self.run.take() else {
+        let Some(run) = self.dir.take() else {
             return Err(ExecError::new(ExecErrorKind::Internal, "the run is over"));
         };
         let mounted = actions.iter().find_map(|action| match &action.kind {
@@ -132,7 +132,7 @@ impl Run {
         actions: &ActionList,
         options: &ApplyOptions<'_>,
     ) -> Result<Writer, ExecError> {
-        let Some(run) = &self.run else {
+        let Some(run) = &self.dir else {
             return Err(ExecError::new(ExecErrorKind::Internal, "the run is over"));
         };
         let cwd = self.cwd.to_str().ok_or_else(|| {
@@ -168,8 +168,8 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         // A run that never acted leaves nothing; a failure here is found by recovery.
-        if let Some(run) = self.run.take() {
-            let _ = run.remove();
+        if let Some(run) = self.dir.take() {
+            drop(run.remove());
         }
     }
 }
@@ -276,7 +276,7 @@ fn perform(bench: &Bench<'_>, journal: &mut Writer, action: &Action) -> Result<(
             let error: ExecError = error;
             let message = error.to_string();
             // If this cannot be written either, the announcement is enough to undo.
-            let _ = journal.append(&Record::ActionFailed(ActionFailed { id, message }));
+            drop(journal.append(&Record::ActionFailed(ActionFailed { id, message })));
             Err(error)
         }
     }
@@ -294,7 +294,6 @@ fn give_up(
         journal,
         faults: options.faults,
         progress: options.progress,
-        keeps_logs: error.command().is_some(),
     };
     let report = reversal.run();
     error
@@ -345,7 +344,6 @@ impl RunHandle {
                 journal: &mut journal,
                 faults: self.faults,
                 progress: None,
-                keeps_logs: false,
             };
             inner.report = Some(reversal.run());
         }

@@ -7,7 +7,7 @@ use plan_core::effect::{RunStarted, RunStatus};
 
 use super::inject::Faults;
 use super::report::DisposeReport;
-use super::undo::Reversal;
+use super::undo::{Reversal, clear};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::journal::{self, Journal, Writer};
 use crate::state::{RunDir, RunId, StateHome};
@@ -135,13 +135,9 @@ pub(crate) fn recover_run(
         Err(error) => return Some(report(None, Err(error.in_run(run.id.as_str())))),
     };
     if journal.state.status() == RunStatus::Closed {
-        // A closed run stays only for what is worth keeping.
-        let removed = if keeps_something(run) {
-            Ok(())
-        } else {
-            run.remove()
-        };
-        return removed
+        // A crash can have come between the last record and the clearing.
+        let cleared = clear(run, &journal.state);
+        return cleared
             .err()
             .map(|error| report(Some(&journal), Err(error)));
     }
@@ -159,19 +155,8 @@ fn take_back(run: &RunDir, journal: &Journal, faults: Faults) -> Result<DisposeR
         journal: &mut writer,
         faults,
         progress: None,
-        keeps_logs: false,
     };
     Ok(reversal.run())
-}
-
-fn keeps_something(run: &RunDir) -> bool {
-    let has = |path: &Path| crate::os::fs::is_dir(path);
-    let logs = run.dir.path().join("logs");
-    let has_logs = crate::os::dir::Dir::open(&logs)
-        .and_then(|logs| logs.names())
-        .is_ok_and(|names| !names.is_empty());
-    let has_lists = run.blobs.names().is_ok_and(|names| !names.is_empty());
-    has(&run.mount()) || has_logs || has_lists
 }
 
 /// Makes way for a new run: takes back dead runs that are about the same directory

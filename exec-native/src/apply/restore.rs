@@ -179,29 +179,33 @@ fn standing(run: &RunDir, undo: &PutBack, place: &Place) -> io::Result<Standing>
     let PutBack {
         original, written, ..
     } = undo;
-    let Some(meta) = place.dir.stat(&place.name)? else {
-        // Nothing foreign can be lost where nothing is.
-        return Ok(match original.kind {
-            EntryKind::Absent => Standing::Original,
-            EntryKind::File | EntryKind::Symlink => Standing::Ours,
-        });
-    };
     let blob = original
         .blob
         .as_ref()
         .map(|blob| run.blobs.stat(OsStr::new(blob)));
     let blob = blob.transpose()?.flatten();
+    // The backup itself went back before a crash; what happened since is not ours.
+    let returned = original.blob.is_some() && blob.is_none();
+    let Some(meta) = place.dir.stat(&place.name)? else {
+        // Nothing foreign can be lost where nothing is.
+        let is_done = returned || original.kind == EntryKind::Absent;
+        return Ok(if is_done {
+            Standing::Original
+        } else {
+            Standing::Ours
+        });
+    };
     if blob.is_some_and(|blob| blob.identity == meta.identity) {
         return Ok(Standing::Original);
     }
     let current = look(&place.dir, &place.name, meta.kind)?;
-    let is_ours = current.as_ref() == Some(written);
     let before = Written {
         kind: original.kind,
         digest: original.digest.clone(),
         target: original.target.clone(),
     };
     let is_original = current.as_ref() == Some(&before);
+    let is_ours = current.as_ref() == Some(written) && !returned;
     // Equal bytes: as long as the backup is here, it is the better original.
     Ok(if is_ours && (blob.is_some() || !is_original) {
         Standing::Ours

@@ -1,7 +1,8 @@
 //! The reverse run: takes back, last first, what a journal says was announced.
 
 use plan_core::effect::{
-    Outcome, OutcomeKind, Record, RunClosed, Undo, UndoDone, UndoFailed, UndoStarted, UndoStep,
+    ActionState, Outcome, OutcomeKind, Record, RunClosed, RunState, Undo, UndoDone, UndoFailed,
+    UndoStarted, UndoStep,
 };
 
 use super::handler;
@@ -10,6 +11,7 @@ use super::options::{Event, Progress};
 use super::report::{DisposeEntry, DisposeReport};
 use crate::error::{ExecError, IoResultExt as _};
 use crate::journal::Writer;
+use crate::os::fs::is_file;
 use crate::os::proc::end_leftover;
 use crate::state::RunDir;
 
@@ -19,8 +21,6 @@ pub(crate) struct Reversal<'r> {
     pub(crate) journal: &'r mut Writer,
     pub(crate) faults: Faults,
     pub(crate) progress: Option<Progress<'r>>,
-    /// Whether the output of programs outlives the run.
-    pub(crate) keeps_logs: bool,
 }
 
 impl Reversal<'_> {
@@ -36,14 +36,8 @@ impl Reversal<'_> {
         };
         let mark = self.run.mark();
         note(&mut report, end_leftover(&mark).at(&mark).map(drop));
-        let mut keeps_blobs = false;
         for step in self.journal.state().recovery().steps {
             let result = self.step(&step, &mut report);
-            let kept = result
-                .as_ref()
-                .is_ok_and(|outcome| outcome.kind == OutcomeKind::Kept);
-            // The list of a mirror is the base of what was done in it.
-            keeps_blobs |= kept && matches!(step.undo, Undo::RemoveMount(_));
             report.entries.push(DisposeEntry {
                 action: step.id,
                 line: step.line,
@@ -56,11 +50,11 @@ impl Reversal<'_> {
             report.closed = closed.is_ok();
             note(&mut report, closed);
         }
-        if !report.closed || keeps_blobs || self.keeps_logs {
-            report.leftover = Some(self.run.dir.path().to_owned());
-        } else {
-            note(&mut report, self.run.remove());
+        if report.closed {
+            note(&mut report, clear(self.run, self.journal.state()));
         }
+        let stays = !report.closed || is_worth_keeping(self.run, self.journal.state());
+        report.leftover = stays.then(|| self.run.dir.path().to_owned());
         report
     }
 
@@ -122,6 +116,32 @@ impl Reversal<'_> {
             note(report, appended);
         }
     }
+}
+
+/// Removes what a closed run has no use for: all of it, unless somebody worked in
+/// its mirror or a program failed.
+pub(crate) fn clear(run: &RunDir, state: &RunState) -> Result<(), ExecError> {
+    if !is_worth_keeping(run, state) {
+        return run.remove();
+    }
+    if !state.actions().iter().any(is_kept_mirror) {
+        return run.clear_blobs();
+    }
+    Ok(())
+}
+
+fn is_worth_keeping(run: &RunDir, state: &RunState) -> bool {
+    state.actions().iter().any(|action| {
+        let has_log = action.failure.is_some() && is_file(&run.log(action.announced.id));
+        has_log || is_kept_mirror(action)
+    })
+}
+
+/// The list of a mirror is the base that the work in it is told from.
+fn is_kept_mirror(action: &ActionState) -> bool {
+    let outcome = action.outcome.as_ref();
+    matches!(action.announced.undo, Undo::RemoveMount(_))
+        && outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Kept)
 }
 
 fn note(report: &mut DisposeReport, result: Result<(), ExecError>) {

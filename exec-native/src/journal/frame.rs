@@ -61,9 +61,9 @@ mod tests {
     #[test]
     fn a_frame_survives_and_its_damage_shows() {
         let frame = encode("{\"a\":\"é\"}");
-        assert_eq!(
-            frame,
-            "10 5aa0f4d0 {\"a\":\"é\"}\n".replace("5aa0f4d0", &frame[3..11])
+        assert!(
+            frame.starts_with("10 ") && frame.ends_with(" {\"a\":\"é\"}\n"),
+            "{frame}"
         );
         let bytes = frame.as_bytes();
         assert_eq!(decode(bytes), Ok(("{\"a\":\"é\"}", &b""[..])));

@@ -11,3 +11,6 @@ pub use writer::Writer;
 
 /// The journal's name in a run directory.
 pub const FILE_NAME: &str = "journal.log";
+
+#[cfg(test)]
+mod tests;

@@ -58,7 +58,7 @@ pub struct Meta {
 impl Meta {
     #[expect(
         clippy::unnecessary_cast,
-        clippy::cast_lossless,
+        clippy::cast_possible_wrap,
         reason = "the fields' types differ between systems"
     )]
     fn of(stat: &Stat) -> Self {
@@ -70,7 +70,7 @@ impl Meta {
         };
         Self {
             kind,
-            mode: u32::from(Mode::from_raw_mode(stat.st_mode).as_raw_mode()) & 0o7777,
+            mode: stat.st_mode as u32 & 0o7777,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mtime: Mtime {
                 seconds: stat.st_mtime as i64,

@@ -273,7 +273,7 @@ fn finish(place: &Place, temp: &OsStr, written: io::Result<()>) -> io::Result<()
     let renamed = written.and_then(|()| place.dir.rename(temp, &place.dir, &place.name));
     if let Err(error) = renamed {
         // The failure that led here is the one worth reporting.
-        let _ = place.dir.remove_file(temp);
+        drop(place.dir.remove_file(temp));
         return Err(error);
     }
     place.dir.sync()

@@ -13,7 +13,7 @@ use super::dir::Dir;
 /// process starts do not inherit it.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -25,7 +25,7 @@ impl Lock {
     pub fn try_take(dir: &Dir, name: &OsStr) -> io::Result<Option<Self>> {
         let file = dir.open_or_create(name, 0o600)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -39,10 +39,18 @@ impl Lock {
         let file = dir.open_or_create(name, 0o600)?;
         loop {
             match flock(&file, FlockOperation::LockExclusive) {
-                Ok(()) => return Ok(Self { _file: file }),
+                Ok(()) => return Ok(Self { file }),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A program that is being started holds a copy of the file for a moment, and
+        // closing ours would not let go. If this fails the closing does it later.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }

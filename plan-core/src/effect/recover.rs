@@ -16,6 +16,8 @@ pub struct ActionState {
     pub announced: ActionAnnounced,
     /// How far it is.
     pub status: ActionStatus,
+    /// Why it failed.
+    pub failure: Option<String>,
     /// How its undo ended.
     pub outcome: Option<Outcome>,
     /// Why its undo failed the last time.
@@ -88,7 +90,12 @@ impl RunState {
             }
             Record::ActionAnnounced(announced) => self.announce(announced)?,
             Record::ActionDone(done) => self.act(done.id, ActionEvent::Finish)?,
-            Record::ActionFailed(failed) => self.act(failed.id, ActionEvent::Fail)?,
+            Record::ActionFailed(failed) => {
+                self.act(failed.id, ActionEvent::Fail)?;
+                if let Some(action) = self.action_mut(failed.id) {
+                    action.failure = Some(failed.message.clone());
+                }
+            }
             Record::RunReady(_) => {
                 self.require(RunEvent::Ready, |status| status == ActionStatus::Done)?;
                 self.was_ready = true;
@@ -166,6 +173,7 @@ impl RunState {
         self.actions.push(ActionState {
             announced: announced.clone(),
             status,
+            failure: None,
             outcome: None,
             undo_failure: None,
         });

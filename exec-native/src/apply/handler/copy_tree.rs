@@ -55,13 +55,11 @@ pub(super) fn refuse_existing(place: Option<&Place>, path: &str) -> Result<(), E
     let Some(place) = place else {
         return Ok(());
     };
-    match place.dir.stat(&place.name).at(path)? {
-        None => Ok(()),
-        Some(_) => {
-            let message = "it exists already and is not ours to replace";
-            Err(ExecError::new(ExecErrorKind::Failed, message).at(path))
-        }
+    if place.dir.stat(&place.name).at(path)?.is_none() {
+        return Ok(());
     }
+    let message = "it exists already and is not ours to replace";
+    Err(ExecError::new(ExecErrorKind::Failed, message).at(path))
 }
 
 /// The name of the list of what an action created.
@@ -174,15 +172,12 @@ pub(super) fn undo(run: &RunDir, id: u64, undo: &RemoveTrees) -> Result<Outcome,
             Err(error) => return Err(error).at(path),
         };
         tree::remove(&place.dir, &temp_name(run, id)).at(path)?;
-        let left = match &manifest {
-            Some(manifest) => {
-                let below = relative(path, &undo.below);
-                manifest.remove_unchanged(&place, below).at(path)?
-            }
-            None => {
-                tree::remove(&place.dir, &place.name).at(path)?;
-                0
-            }
+        let left = if let Some(manifest) = &manifest {
+            let below = relative(path, &undo.below);
+            manifest.remove_unchanged(&place, below).at(path)?
+        } else {
+            tree::remove(&place.dir, &place.name).at(path)?;
+            0
         };
         if left > 0 {
             let why = format!("{left} files in it were changed or added by somebody else");

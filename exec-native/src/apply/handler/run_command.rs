@@ -80,7 +80,7 @@ impl Prepared for RunCommand {
             cancel: &bench.options.cancel,
         };
         match proc::run(&job) {
-            Ok(ended) => self.judge(ended, &log)?,
+            Ok(ended) => self.judge(&ended, &log)?,
             Err(error) => return Err(self.not_started(error)),
         }
         let mut manifest = Manifest::default();
@@ -97,7 +97,7 @@ impl Prepared for RunCommand {
 }
 
 impl RunCommand {
-    fn judge(&self, ended: Ended, log: &Path) -> Result<(), ExecError> {
+    fn judge(&self, ended: &Ended, log: &Path) -> Result<(), ExecError> {
         let line = shell_join(&self.argv);
         let (kind, how) = match ended.stopped {
             None if ended.code == 0 => return Ok(()),
@@ -115,7 +115,7 @@ impl RunCommand {
         };
         let hint = format!("its whole output is in {}", log.display());
         let error = ExecError::new(kind, format!("`{line}` {how}"));
-        Err(error.from_command(failure).hint(hint))
+        Err(error.with_command(failure).hint(hint))
     }
 
     fn not_started(&self, error: io::Error) -> ExecError {

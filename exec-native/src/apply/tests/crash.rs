@@ -1,0 +1,176 @@
+//! Death at every record: a child process runs into SIGKILL, then recovery must
+//! leave the tree as it was.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
+
+use super::super::*;
+use super::{World, faulty};
+
+const CHILD: &str = "CALLSHEET_TEST_CHILD";
+
+/// Not a test by itself: what the killed process does.
+#[test]
+fn child() {
+    let Ok(order) = std::env::var(CHILD) else {
+        return;
+    };
+    let mut words = order.splitn(3, ' ');
+    let (how, place) = (
+        words.next().unwrap(),
+        words.next().unwrap().parse().unwrap(),
+    );
+    let world = World::existing(words.next().unwrap());
+    let action = u64::from(place);
+    let moment = match how {
+        "before-record" => Moment::BeforeRecord(place),
+        "torn-record" => Moment::TornRecord(place),
+        "after-record" => Moment::AfterRecord(place),
+        "installer" => {
+            // The installer tells when it runs, and its parent kills us then.
+            let script = "mkdir -p s/new; echo x > s/new/a; sleep 60; echo late > s/new/b";
+            world
+                .apply(&super::list([world.command(script, &["s/new"])]))
+                .unwrap();
+            return;
+        }
+        "after-action" => Moment::AfterAction(action),
+        "after-undo" => Moment::AfterUndo(action),
+        other => panic!("{other}"),
+    };
+    let faults = Faults {
+        kill: Some(moment),
+        ..Faults::default()
+    };
+    world
+        .apply_with(&world.everything(), faulty(faults))
+        .unwrap()
+        .dispose();
+}
+
+fn die(world: &World, how: &str, place: u32) {
+    let order = format!("{how} {place} {}", world.root.display());
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "apply::tests::crash::child"])
+        .env(CHILD, order)
+        .output()
+        .unwrap()
+        .status;
+    assert_eq!(status.signal(), Some(9), "{how} {place}");
+}
+
+fn survives(how: &str, places: std::ops::Range<u32>) {
+    let world = World::new();
+    let before = world.snapshot();
+    for place in places {
+        die(&world, how, place);
+        for report in recover(&world.state(), Some(&world.repo())).unwrap() {
+            let result = report.result.unwrap();
+            assert!(result.is_clean(), "{how} {place}: {result:?}");
+        }
+        assert_eq!(world.snapshot(), before, "{how} {place}");
+        assert_eq!(world.run_dirs(), 0, "{how} {place}");
+    }
+}
+
+/// The records of a whole life: the start, two for each of twelve actions, ready,
+/// two for each undo, closed.
+const RECORDS: u32 = 1 + 24 + 1 + 24 + 1;
+
+#[test]
+fn death_before_any_record() {
+    survives("before-record", 0..RECORDS);
+}
+
+#[test]
+fn death_within_any_record() {
+    survives("torn-record", 0..RECORDS);
+}
+
+#[test]
+fn death_after_any_record() {
+    survives("after-record", 0..RECORDS);
+}
+
+#[test]
+fn death_between_effect_and_record() {
+    survives("after-action", 0..12);
+    survives("after-undo", 0..12);
+}
+
+#[test]
+fn the_next_run_in_a_place_takes_a_dead_one_back_first() {
+    let world = World::new();
+    let before = world.snapshot();
+    // Everything is applied, then the process dies.
+    die(&world, "after-record", 25);
+    let recovered = RefCell::new(0);
+    let progress = |event: &Event<'_>| {
+        if matches!(event, Event::Recovered { .. }) {
+            *recovered.borrow_mut() += 1;
+        }
+    };
+    let options = ApplyOptions {
+        progress: Some(&progress),
+        ..ApplyOptions::default()
+    };
+    let handle = world.apply_with(&world.everything(), options).unwrap();
+    assert_eq!(recovered.into_inner(), 1);
+    assert!(handle.dispose().is_clean());
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn an_installer_does_not_outlive_its_run() {
+    let world = World::new();
+    let before = world.snapshot();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "apply::tests::crash::child"])
+        .env(CHILD, format!("installer 0 {}", world.root.display()))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !world.repo().join("s/new/a").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = list_runs(&world.state()).unwrap().remove(0);
+    assert_eq!(run.liveness, Liveness::Dead);
+    let mark = std::fs::read_to_string(run.dir.join("running")).unwrap();
+    let process = format!("/proc/{}", mark.split(' ').next().unwrap());
+    assert!(
+        Path::new(&process).exists(),
+        "the installer goes on by itself"
+    );
+    let reports = recover(&world.state(), None).unwrap();
+    assert!(reports[0].result.as_ref().unwrap().is_clean());
+    let stat = std::fs::read_to_string(format!("{process}/stat")).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn what_happens_after_a_file_returned_is_not_undone() {
+    let world = World::new();
+    let file = world.repo().join("AGENTS.md");
+    // Its undo is done and not recorded.
+    die(&world, "after-undo", 5);
+    std::fs::remove_file(&file).unwrap();
+    let reports = recover(&world.state(), None).unwrap();
+    assert!(
+        reports[0].result.as_ref().unwrap().is_clean(),
+        "{reports:?}"
+    );
+    assert!(!file.exists(), "the user removed it");
+    std::fs::write(&file, "again").unwrap();
+    die(&world, "after-undo", 5);
+    std::fs::write(&file, "prompt").unwrap();
+    let reports = recover(&world.state(), None).unwrap();
+    assert!(reports[0].result.as_ref().unwrap().closed, "{reports:?}");
+    assert_eq!(
+        world.read("AGENTS.md"),
+        b"prompt",
+        "although we wrote these bytes once"
+    );
+}
