@@ -8,7 +8,9 @@ use tests::repo::{Answer, root};
 /// The folder of recordings: `CALLSHEET_CONFORMANCE`, or beside the repository.
 fn folder() -> PathBuf {
     let named = std::env::var_os("CALLSHEET_CONFORMANCE").map(PathBuf::from);
-    named.unwrap_or_else(|| root().join("../shared/conformance")).join("persona")
+    named
+        .unwrap_or_else(|| root().join("../shared/conformance"))
+        .join("persona")
 }
 
 #[test]
@@ -24,7 +26,12 @@ fn every_recording_is_reproduced() -> Answer<()> {
         println!("{file}: {} passed, {failed} failed", report.passed);
         assert!(report.passed > 0, "{file} holds no case");
         wrong.extend(report.differences.into_iter().take(10));
-        wrong.extend(report.unknown.keys().map(|name| format!("no function `{name}`")));
+        wrong.extend(
+            report
+                .unknown
+                .keys()
+                .map(|name| format!("no function `{name}`")),
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())

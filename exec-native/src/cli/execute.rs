@@ -17,14 +17,16 @@ use crate::os::{env, spawn};
 
 /// Carries out a saved plan.
 #[derive(Debug, Args)]
-#[command(after_help = "Without a command the plan is held until standard input closes or a signal
+#[command(
+    after_help = "Without a command the plan is held until standard input closes or a signal
 arrives, then taken back. With one, the command runs in the plan's directory with the plan's
 environment.
 
 Examples:
   callsheet plan reviewer.json --json > plan.json
   callsheet execute plan.json -- sh -c 'ls -a; cat CLAUDE.md'
-  callsheet execute plan.json --json < /dev/null")]
+  callsheet execute plan.json --json < /dev/null"
+)]
 pub(super) struct ExecuteCommand {
     /// A file that holds a plan, as `callsheet plan --json` prints it.
     plan: String,
@@ -41,13 +43,17 @@ pub(super) struct ExecuteCommand {
 
 impl ExecuteCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
-        self.execute(output).map_err(|failure| failure.json(self.json))
+        self.execute(output)
+            .map_err(|failure| failure.json(self.json))
     }
 
     fn execute(&self, output: &Output) -> Answer {
         let value = read_json(&self.plan)?;
         let plan = PersonaSpawnPlan::read(&value).map_err(|diagnostic| Failure::Refused {
-            problems: vec![Located { diagnostic, path: Some(self.plan.clone()) }],
+            problems: vec![Located {
+                diagnostic,
+                path: Some(self.plan.clone()),
+            }],
             json: false,
         })?;
         output.warnings(plan.warnings.iter().flatten());
@@ -100,9 +106,14 @@ impl ExecuteCommand {
     }
 
     fn program(&self, cwd: &str) -> Result<PathBuf, ExecError> {
-        let Some(name) = self.command.first() else { return Ok(PathBuf::from(cwd)) };
+        let Some(name) = self.command.first() else {
+            return Ok(PathBuf::from(cwd));
+        };
         spawn::find_program(name, env::var("PATH").as_deref()).ok_or_else(|| {
-            ExecError::new(ExecErrorKind::Missing, format!("`{name}` is not installed, or not on PATH"))
+            ExecError::new(
+                ExecErrorKind::Missing,
+                format!("`{name}` is not installed, or not on PATH"),
+            )
         })
     }
 }

@@ -1,7 +1,6 @@
 //! How a command fails, how that is shown, and which exit code it has.
 
 use std::fmt;
-use std::io;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use plan_core::base::diag::{Diagnostic, Severity};
@@ -36,7 +35,7 @@ pub(super) enum Failure {
     /// Something could not be carried out.
     Exec(ExecError, bool),
     /// Standard output was closed.
-    BrokenPipe(io::Error),
+    BrokenPipe,
 }
 
 /// A problem and the file that it is in.
@@ -50,14 +49,20 @@ pub(super) struct Located {
 
 impl From<Diagnostic> for Located {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self { diagnostic, path: None }
+        Self {
+            diagnostic,
+            path: None,
+        }
     }
 }
 
 impl From<&Problem> for Located {
     fn from(problem: &Problem) -> Self {
         let diagnostic = problem.diagnostic.clone();
-        Self { diagnostic, path: Some(problem.path.clone()) }
+        Self {
+            diagnostic,
+            path: Some(problem.path.clone()),
+        }
     }
 }
 
@@ -70,7 +75,10 @@ impl From<ExecError> for Failure {
 impl Failure {
     /// Creates a failure of one problem.
     pub(super) fn of(diagnostic: Diagnostic) -> Self {
-        Failure::Refused { problems: vec![diagnostic.into()], json: false }
+        Failure::Refused {
+            problems: vec![diagnostic.into()],
+            json: false,
+        }
     }
 
     /// Says that the caller reads JSON.
@@ -89,25 +97,41 @@ impl Failure {
         if problems.is_empty() {
             problems.push(error.diagnostic().into());
         }
-        Failure::Refused { problems, json: false }
+        Failure::Refused {
+            problems,
+            json: false,
+        }
     }
 
     /// Creates the failure of a persona that cannot be planned.
     pub(super) fn unplanned(error: &PlanError, path: Option<&str>) -> Self {
-        let located = |diagnostic| Located { diagnostic, path: path.map(String::from) };
+        let located = |diagnostic| Located {
+            diagnostic,
+            path: path.map(String::from),
+        };
         let problems = error.diagnostics().into_iter().map(located).collect();
-        Failure::Refused { problems, json: false }
+        Failure::Refused {
+            problems,
+            json: false,
+        }
     }
 
     /// Creates the failure that persona-kit would throw for a plan.
     pub(super) fn compat_plan(error: &PlanError) -> Self {
         let fields = match error {
             PlanError::MissingInput(missing) => {
-                vec![("input", missing.input.clone()), ("env", missing.env.clone())]
+                vec![
+                    ("input", missing.input.clone()),
+                    ("env", missing.env.clone()),
+                ]
             }
             _ => Vec::new(),
         };
-        Failure::Compat { name: error.class(), message: error.to_string(), fields }
+        Failure::Compat {
+            name: error.class(),
+            message: error.to_string(),
+            fields,
+        }
     }
 
     /// Shows the failure and returns its exit code.
@@ -115,15 +139,23 @@ impl Failure {
         match self {
             Failure::Refused { problems, json } => {
                 if *json {
-                    let diagnostics: Vec<_> =
-                        problems.iter().map(|problem| problem.diagnostic.clone()).collect();
+                    let diagnostics: Vec<_> = problems
+                        .iter()
+                        .map(|problem| problem.diagnostic.clone())
+                        .collect();
                     show_envelope(output, &diagnostics);
                 } else {
-                    problems.iter().for_each(|problem| output.problem(&problem.render(output)));
+                    problems
+                        .iter()
+                        .for_each(|problem| output.problem(&problem.render(output)));
                 }
                 1
             }
-            Failure::Compat { name, message, fields } => {
+            Failure::Compat {
+                name,
+                message,
+                fields,
+            } => {
                 output.problem(&compat_json(name, message, fields));
                 1
             }
@@ -132,7 +164,7 @@ impl Failure {
                 error.exit_code()
             }
             // Whoever read us has seen enough.
-            Failure::BrokenPipe(_) => 3,
+            Failure::BrokenPipe => 3,
         }
     }
 }
@@ -160,12 +192,20 @@ fn show_exec(error: &ExecError, json: bool, output: &Output) {
         show_envelope(output, &exec_diagnostics(error));
         return;
     }
-    output.problem(&format!("{} {}", output.paint("31", "error:"), error.chain()));
+    output.problem(&format!(
+        "{} {}",
+        output.paint("31", "error:"),
+        error.chain()
+    ));
     for diagnostic in error.diagnostics() {
         output.problem(&format!("  {diagnostic}"));
     }
     if let Some(command) = error.command() {
-        output.problem(&command.to_string());
+        output.problem(command.output.trim_end());
+        output.problem(&format!(
+            "  the whole output is in {}",
+            command.log.display()
+        ));
     }
     for undo in error.undo_errors() {
         output.problem(&format!("  not taken back: {}", undo.chain()));
@@ -182,7 +222,10 @@ fn exec_diagnostics(error: &ExecError) -> Vec<Diagnostic> {
     let mut main = Diagnostic::error(code, error.chain());
     main.help = error.hints().first().cloned();
     diagnostics.insert(0, main);
-    let undone = error.undo_errors().iter().map(|undo| Diagnostic::error(code, undo.chain()));
+    let undone = error
+        .undo_errors()
+        .iter()
+        .map(|undo| Diagnostic::error(code, undo.chain()));
     diagnostics.extend(undone);
     diagnostics
 }
@@ -190,15 +233,22 @@ fn exec_diagnostics(error: &ExecError) -> Vec<Diagnostic> {
 impl Located {
     /// Renders the problem with the place in its file.
     fn render(&self, output: &Output) -> String {
-        let text = self.path.as_deref().and_then(|path| walk::read_text_limited(path, DOCUMENT_LIMIT).ok());
+        let text = self
+            .path
+            .as_deref()
+            .and_then(|path| walk::read_text_limited(path, DOCUMENT_LIMIT).ok());
         let span = text.as_deref().and_then(|text| self.span(text));
         let report = Report {
             diagnostic: &self.diagnostic,
-            source: text.map(|text| NamedSource::new(self.path.as_deref().unwrap_or_default(), text)),
+            source: text
+                .map(|text| NamedSource::new(self.path.as_deref().unwrap_or_default(), text)),
             span,
         };
-        let theme =
-            if output.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let theme = if output.colour {
+            GraphicalTheme::unicode()
+        } else {
+            GraphicalTheme::unicode_nocolor()
+        };
         let mut rendered = String::new();
         let handler = GraphicalReportHandler::new_themed(theme).with_links(false);
         match handler.render_report(&mut rendered, &report) {
@@ -264,8 +314,13 @@ impl miette::Diagnostic for Report<'_> {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let (start, end) = self.span?;
         // A long value would fill the screen; its first line says where it is.
-        let line = self.source.as_ref().and_then(|source| source.inner().get(start..end));
-        let length = line.and_then(|text| text.lines().next()).map_or(0, str::len);
+        let line = self
+            .source
+            .as_ref()
+            .and_then(|source| source.inner().get(start..end));
+        let length = line
+            .and_then(|text| text.lines().next())
+            .map_or(0, str::len);
         let span = LabeledSpan::new(Some("here".to_owned()), start, length.max(1));
         Some(Box::new(std::iter::once(span)))
     }

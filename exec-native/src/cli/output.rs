@@ -32,7 +32,9 @@ impl Output {
     /// Writes bytes to standard output.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
-        out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::BrokenPipe)
+        out.write_all(bytes)
+            .and_then(|()| out.flush())
+            .map_err(|_| Failure::BrokenPipe)
     }
 
     /// Writes a line to standard output.
@@ -57,13 +59,21 @@ impl Output {
     pub(super) fn warnings<'w>(&self, warnings: impl IntoIterator<Item = &'w Diagnostic>) {
         for warning in warnings {
             let help = warning.help.as_ref().map(|help| format!(" ({help})"));
-            self.note(&format!("{} {warning}{}", self.paint("33", "warning:"), help.unwrap_or_default()));
+            self.note(&format!(
+                "{} {warning}{}",
+                self.paint("33", "warning:"),
+                help.unwrap_or_default()
+            ));
         }
     }
 
     /// Colours a word when colours are shown.
     pub(super) fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// Writes a successful envelope to standard output.

@@ -56,11 +56,13 @@ pub(super) struct ShowCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "This is the compatibility form: it prints what persona-kit's
+#[command(
+    after_help = "This is the compatibility form: it prints what persona-kit's
 parsePersonaSpec returns, and its error as {\"name\",\"message\"} on standard error.
 
 Example:
-  callsheet persona parse reviewer.json --intent review --json")]
+  callsheet persona parse reviewer.json --intent review --json"
+)]
 pub(super) struct ParseCommand {
     /// The file.
     file: String,
@@ -105,9 +107,9 @@ impl PersonaCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
         match self {
             PersonaCommand::List(command) => command.answer(output),
-            PersonaCommand::Show(command) => {
-                command.answer(output).map_err(|failure| failure.json(command.json))
-            }
+            PersonaCommand::Show(command) => command
+                .answer(output)
+                .map_err(|failure| failure.json(command.json)),
             PersonaCommand::Parse(command) => command.answer(output),
             PersonaCommand::Validate(command) => command.answer(output),
             PersonaCommand::Schema(command) => {
@@ -154,13 +156,17 @@ impl ListCommand {
 impl ShowCommand {
     fn answer(&self, output: &Output) -> Answer {
         let options = load_options(self.edition.into())?;
-        let loaded = load_reference(&self.persona, &options)
-            .map_err(|error| Failure::unresolved(&error))?;
+        let loaded =
+            load_reference(&self.persona, &options).map_err(|error| Failure::unresolved(&error))?;
         let shown = match &loaded.spec {
             Some(spec) if !self.selection => spec,
             _ => &loaded.selection,
         };
-        let warnings: Vec<_> = loaded.warnings.iter().map(|problem| problem.diagnostic.clone()).collect();
+        let warnings: Vec<_> = loaded
+            .warnings
+            .iter()
+            .map(|problem| problem.diagnostic.clone())
+            .collect();
         if self.json {
             output.envelope(shown, &warnings)?;
             return Ok(0);
@@ -190,9 +196,15 @@ impl ParseCommand {
             Ok(object) if self.json => output.line(&print(&object)).map(|()| 0),
             Ok(object) => output.line(&pretty(&object)).map(|()| 0),
             Err(problems) => {
-                let located = |diagnostic| Located { diagnostic, path: Some(self.file.clone()) };
+                let located = |diagnostic| Located {
+                    diagnostic,
+                    path: Some(self.file.clone()),
+                };
                 let problems = problems.into_iter().map(located).collect();
-                Err(self.compat(Failure::Refused { problems, json: false }))
+                Err(self.compat(Failure::Refused {
+                    problems,
+                    json: false,
+                }))
             }
         }
     }
@@ -201,9 +213,15 @@ impl ParseCommand {
     fn compat(&self, failure: Failure) -> Failure {
         match failure {
             Failure::Refused { problems, .. } if self.json => {
-                let first = problems.first().map(|problem| problem.diagnostic.to_string());
+                let first = problems
+                    .first()
+                    .map(|problem| problem.diagnostic.to_string());
                 let message = first.unwrap_or_default();
-                Failure::Compat { name: "Error", message, fields: Vec::new() }
+                Failure::Compat {
+                    name: "Error",
+                    message,
+                    fields: Vec::new(),
+                }
             }
             other => other,
         }
@@ -227,7 +245,9 @@ impl ValidateCommand {
                             .iter()
                             .map(|issue| issue.message.to_string())
                             .collect::<Vec<_>>();
-                        issues.iter().for_each(|issue| output.note(&format!("warning: {issue}")));
+                        issues
+                            .iter()
+                            .for_each(|issue| output.note(&format!("warning: {issue}")));
                     }
                     if !self.json {
                         output.note(&format!("{reference}: ok"));
@@ -235,9 +255,15 @@ impl ValidateCommand {
                 }
             }
         }
-        let warnings: Vec<_> = warnings.into_iter().map(|problem| problem.diagnostic).collect();
+        let warnings: Vec<_> = warnings
+            .into_iter()
+            .map(|problem| problem.diagnostic)
+            .collect();
         if !problems.is_empty() {
-            return Err(Failure::Refused { problems, json: self.json });
+            return Err(Failure::Refused {
+                problems,
+                json: self.json,
+            });
         }
         if self.json {
             let data = Shape(|out: &mut Writer| {

@@ -1,7 +1,7 @@
 //! `callsheet plan`.
 
 use clap::Args;
-use plan_core::base::json::{print, Writer};
+use plan_core::base::json::{Writer, print};
 use plan_core::base::text::shell_join;
 use plan_core::effect::{Action, ActionList, describe_action};
 use plan_core::persona::lower::{Places, lower};
@@ -64,7 +64,12 @@ impl PlanCommand {
         Ok(0)
     }
 
-    fn effects(&self, plan: &PersonaSpawnPlan<'_>, actions: &ActionList, output: &Output) -> Answer {
+    fn effects(
+        &self,
+        plan: &PersonaSpawnPlan<'_>,
+        actions: &ActionList,
+        output: &Output,
+    ) -> Answer {
         if self.json {
             let data = Shape(|out: &mut Writer| {
                 out.begin_object();
@@ -75,7 +80,12 @@ impl PlanCommand {
             return Ok(0);
         }
         for action in actions.iter() {
-            output.line(&format!("{:>3} {:<12} {}", action.id, action.phase.as_str(), describe_action(action)))?;
+            output.line(&format!(
+                "{:>3} {:<12} {}",
+                action.id,
+                action.phase.as_str(),
+                describe_action(&action.kind)
+            ))?;
         }
         Ok(0)
     }
@@ -87,15 +97,37 @@ fn summary(plan: &PersonaSpawnPlan<'_>, actions: &ActionList, cwd: &str) -> Stri
     let id = plan.persona.get_str("personaId").unwrap_or("?");
     let model = plan.persona.get_str("model").unwrap_or("?");
     let mut lines = vec![
-        format!("{id} on {} ({model}), {}, edition {}", plan.cli, mode.as_str(), plan.edition().as_str()),
-        format!("  in      {cwd}{}", if plan.mount.is_some() { " (mirrored, with hidden and read-only paths)" } else { "" }),
+        format!(
+            "{id} on {} ({model}), {}, edition {}",
+            plan.cli,
+            mode.as_str(),
+            plan.edition().as_str()
+        ),
+        format!(
+            "  in      {cwd}{}",
+            if plan.mount.is_some() {
+                " (mirrored, with hidden and read-only paths)"
+            } else {
+                ""
+            }
+        ),
         format!("  starts  {} {}", plan.cli, shell_join(&plan.args)),
     ];
     if let Some(stdin) = &plan.stdin {
-        lines.push(format!("  reads   the task on standard input ({} bytes)", stdin.len()));
+        lines.push(format!(
+            "  reads   the task on standard input ({} bytes)",
+            stdin.len()
+        ));
     }
-    if let Some(prompt) = plan.initial_prompt.as_ref().filter(|prompt| !prompt.is_empty()) {
-        lines.push(format!("  prompt  {} bytes as the last argument", prompt.len()));
+    if let Some(prompt) = plan
+        .initial_prompt
+        .as_ref()
+        .filter(|prompt| !prompt.is_empty())
+    {
+        lines.push(format!(
+            "  prompt  {} bytes as the last argument",
+            prompt.len()
+        ));
     }
     for input in &plan.inputs {
         lines.push(format!("  input   {} (in ${})", input.name, input.env_name));
@@ -105,18 +137,33 @@ fn summary(plan: &PersonaSpawnPlan<'_>, actions: &ActionList, cwd: &str) -> Stri
         lines.push(format!("  sets    {}", names.join(" ")));
     }
     for document in plan.env_documents.iter().flatten() {
-        let names: Vec<_> = document.document.references().iter().map(|reference| &*reference.template).collect();
-        lines.push(format!("  sets    {} from {} at the start", document.name, names.join(", ")));
+        let names: Vec<_> = document
+            .document
+            .references()
+            .iter()
+            .map(|reference| &*reference.template)
+            .collect();
+        lines.push(format!(
+            "  sets    {} from {} at the start",
+            document.name,
+            names.join(", ")
+        ));
     }
     lines.push(String::new());
     if actions.is_empty() {
         lines.push("  nothing is written".to_owned());
     }
     for action in actions.iter() {
-        lines.push(format!("  {:<12} {}", action.phase.as_str(), describe_action(action)));
+        lines.push(format!(
+            "  {:<12} {}",
+            action.phase.as_str(),
+            describe_action(&action.kind)
+        ));
     }
     if !actions.is_empty() {
-        lines.push(format!("\n  {STAGE} is the run's private directory; everything is taken back afterwards"));
+        lines.push(format!(
+            "\n  {STAGE} is the run's private directory; everything is taken back afterwards"
+        ));
     }
     lines.join("\n")
 }

@@ -9,7 +9,7 @@ use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::options::PlanOptions;
 use plan_core::persona::parse::parse_persona;
 use plan_core::persona::plan::PersonaSpawnPlan;
-use plan_core::persona::resolve::{Problem, Unread};
+use plan_core::persona::resolve::Unread;
 
 use super::args::PersonaArgs;
 use super::failure::{Failure, Located};
@@ -29,8 +29,6 @@ pub(super) struct Source {
     pub(super) path: Option<String>,
     /// The project directory, absolute.
     pub(super) cwd: String,
-    /// What went wrong on the way without stopping it.
-    pub(super) warnings: Vec<Problem>,
     options: Value<'static>,
     ambient: Object<'static>,
 }
@@ -55,8 +53,14 @@ pub(super) fn read_json(path: &str) -> Result<Value<'static>, Failure> {
             let place = json::position(&text, error.offset);
             let message = format!("{path}:{}:{}: {error}", place.line, place.column);
             let diagnostic = Diagnostic::error(Code::DOCUMENT_MALFORMED, message);
-            let problem = Located { diagnostic, path: Some(path.to_owned()) };
-            Err(Failure::Refused { problems: vec![problem], json: false })
+            let problem = Located {
+                diagnostic,
+                path: Some(path.to_owned()),
+            };
+            Err(Failure::Refused {
+                problems: vec![problem],
+                json: false,
+            })
         }
     }
 }
@@ -70,19 +74,29 @@ impl Source {
     pub(super) fn load(args: &PersonaArgs, output: &Output) -> Result<Self, Failure> {
         let edition = Edition::from(args.edition);
         let load = load_options(edition)?;
-        let loaded = load_reference(&args.persona, &load)
-            .map_err(|error| Failure::unresolved(&error))?;
+        let loaded =
+            load_reference(&args.persona, &load).map_err(|error| Failure::unresolved(&error))?;
         output.warnings(loaded.warnings.iter().map(|problem| &problem.diagnostic));
-        let cwd = args.cwd.as_deref().map_or_else(|| load.cwd.clone(), |dir| join(&load.cwd, dir));
-        let declared_in = loaded.path.as_deref().map(parent).unwrap_or(&cwd).to_owned();
+        let cwd = args
+            .cwd
+            .as_deref()
+            .map_or_else(|| load.cwd.clone(), |dir| join(&load.cwd, dir));
+        let declared_in = loaded
+            .path
+            .as_deref()
+            .map(parent)
+            .unwrap_or(&cwd)
+            .to_owned();
         let mut source = Self {
             edition,
             selection: Value::Object(loaded.selection),
             path: loaded.spec.is_none().then_some(loaded.path).flatten(),
             cwd,
-            warnings: loaded.warnings,
             options: Value::Object(Object::new()),
-            ambient: env::vars().into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            ambient: env::vars()
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
         };
         source.gather(args, &declared_in)?;
         Ok(source)
@@ -96,7 +110,10 @@ impl Source {
             Some(Value::Object(options)) => options,
             Some(_) => {
                 let message = "the options file must hold a JSON object";
-                return Err(Failure::of(Diagnostic::error(Code::PERSONA_OPTION_INVALID, message)));
+                return Err(Failure::of(Diagnostic::error(
+                    Code::PERSONA_OPTION_INVALID,
+                    message,
+                )));
             }
         };
         if !args.inputs.is_empty() {
@@ -126,7 +143,10 @@ impl Source {
             options.insert("hostIsRoot", proc::is_root());
         } else if args.task.is_some() || args.task_file.is_some() {
             let message = "--task needs --edition 2026: persona-kit 4 plans are interactive";
-            return Err(Failure::of(Diagnostic::error(Code::PERSONA_OPTION_INVALID, message)));
+            return Err(Failure::of(Diagnostic::error(
+                Code::PERSONA_OPTION_INVALID,
+                message,
+            )));
         }
         self.options = Value::Object(options);
         Ok(())
@@ -163,5 +183,12 @@ fn task(args: &PersonaArgs) -> Result<Option<String>, Failure> {
             text.map(Some).map_err(|why| unread(path, &why))
         }
         (None, None) => Ok(None),
+    }
+}
+
+impl Source {
+    /// Tells whether the run is for one task.
+    pub(super) fn one_shot(&self) -> bool {
+        self.options.get("task").is_some()
     }
 }

@@ -116,8 +116,14 @@ fn tell(outcome: &Outcome, output: &Output) {
         output.problem(&format!("{} {reason}", output.paint("31", "failed:")));
     }
     if let Some(usage) = &outcome.usage {
-        let cost = outcome.cost_usd.map(|cost| format!(", ${cost:.4}")).unwrap_or_default();
-        output.note(&format!("{} tokens in, {} out{cost}", usage.input, usage.output));
+        let cost = outcome
+            .cost_usd
+            .map(|cost| format!(", ${cost:.4}"))
+            .unwrap_or_default();
+        output.note(&format!(
+            "{} tokens in, {} out{cost}",
+            usage.input, usage.output
+        ));
     }
 }
 

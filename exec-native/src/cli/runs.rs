@@ -59,9 +59,15 @@ impl RunsCommand {
         }
         for run in &runs {
             let started = run.started.as_ref();
-            let label = started.and_then(|started| started.label.as_deref()).unwrap_or("-");
+            let label = started
+                .and_then(|started| started.label.as_deref())
+                .unwrap_or("-");
             let cwd = started.map_or("-", |started| &started.cwd);
-            output.line(&format!("{}  {:<8} {label}  {cwd}", run.id, word(run.liveness)))?;
+            output.line(&format!(
+                "{}  {:<8} {label}  {cwd}",
+                run.id,
+                word(run.liveness)
+            ))?;
         }
         if runs.iter().any(|run| run.liveness == Liveness::Dead) {
             output.note("dead runs are taken back by: callsheet recover");
@@ -99,12 +105,19 @@ impl RecoverCommand {
         } else {
             tell(&reports, output);
         }
-        Ok(if failed { ExecErrorKind::NeedsRecovery.exit_code() } else { 0 })
+        Ok(if failed {
+            ExecErrorKind::NeedsRecovery.exit_code()
+        } else {
+            0
+        })
     }
 }
 
 fn is_over(report: &RecoveryReport) -> bool {
-    report.result.as_ref().is_ok_and(|dispose| dispose.closed && dispose.errors().is_empty())
+    report
+        .result
+        .as_ref()
+        .is_ok_and(|dispose| dispose.closed && dispose.errors().is_empty())
 }
 
 fn tell(reports: &[RecoveryReport], output: &Output) {
@@ -114,10 +127,18 @@ fn tell(reports: &[RecoveryReport], output: &Output) {
     for report in reports {
         match &report.result {
             Ok(dispose) => {
-                let state = if is_over(report) { "taken back" } else { "not fully taken back" };
-                output.note(&format!("{}: {state}, {} actions", report.id, dispose.entries.len()));
+                let state = if is_over(report) {
+                    "taken back"
+                } else {
+                    "not fully taken back"
+                };
+                output.note(&format!(
+                    "{}: {state}, {} actions",
+                    report.id,
+                    dispose.entries.len()
+                ));
                 for (entry, outcome) in dispose.kept() {
-                    let place = outcome.kept_at.as_deref().unwrap_or("its place");
+                    let place = outcome.path.as_deref().unwrap_or("in its place");
                     output.problem(&format!("  kept: {} ({place})", entry.line));
                 }
                 for error in dispose.errors() {
@@ -150,4 +171,3 @@ fn recovered(out: &mut Writer, reports: &[RecoveryReport]) {
     out.end_array();
     out.end_object();
 }
-

@@ -81,7 +81,11 @@ impl Session {
         }
         let errors = report.errors();
         for error in &errors {
-            output.problem(&format!("{} {}", output.paint("31", "error:"), error.chain()));
+            output.problem(&format!(
+                "{} {}",
+                output.paint("31", "error:"),
+                error.chain()
+            ));
         }
         if errors.is_empty() {
             return (report, 0);
@@ -96,14 +100,28 @@ impl Session {
 
 fn kept(line: &str, outcome: &Outcome) -> String {
     let why = outcome.why.as_deref().unwrap_or("it was changed meanwhile");
-    let place = outcome.kept_at.as_deref().map(|place| format!("; see {place}"));
+    let place = outcome
+        .beside
+        .as_deref()
+        .map(|place| format!("; the original is {place}"));
     format!("{line}: {why}{}", place.unwrap_or_default())
 }
 
 fn check_references(plan: &PersonaSpawnPlan<'_>) -> Result<(), ExecError> {
-    let documents = plan.env_documents.iter().flatten().map(|document| &document.document);
-    let files = plan.private_files.iter().flatten().map(|file| &file.document);
-    for reference in documents.chain(files).flat_map(|document| document.references()) {
+    let documents = plan
+        .env_documents
+        .iter()
+        .flatten()
+        .map(|document| &document.document);
+    let files = plan
+        .private_files
+        .iter()
+        .flatten()
+        .map(|file| &file.document);
+    for reference in documents
+        .chain(files)
+        .flat_map(|document| document.references())
+    {
         resolve_reference(&reference.template, &reference.field).map_err(missing)?;
     }
     Ok(())
@@ -112,9 +130,13 @@ fn check_references(plan: &PersonaSpawnPlan<'_>) -> Result<(), ExecError> {
 fn tell(event: &Event<'_>, output: &Output) {
     match event {
         Event::Recovered { run } => {
-            output.note(&format!("an earlier run ({run}) had died here; its changes were taken back"));
+            output.note(&format!(
+                "an earlier run ({run}) had died here; its changes were taken back"
+            ));
         }
-        Event::Started(action) => output.note(&output.paint("2", &format!("  {}", describe_action(action)))),
+        Event::Started(action) => {
+            output.note(&output.paint("2", &format!("  {}", describe_action(&action.kind))))
+        }
         Event::Note { text, .. } => output.note(text),
         Event::Undone { outcome, .. } if outcome.kind == OutcomeKind::Kept => {}
         Event::UndoFailed { message, .. } => output.problem(message),

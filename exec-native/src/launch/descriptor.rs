@@ -56,7 +56,10 @@ impl LaunchDescriptor {
         places: &Places<'_>,
     ) -> Result<Self, ExecError> {
         let mut args: Vec<String> = plan.args.iter().map(|arg| places.concrete(arg)).collect();
-        let prompt = plan.initial_prompt.as_deref().filter(|prompt| !prompt.is_empty());
+        let prompt = plan
+            .initial_prompt
+            .as_deref()
+            .filter(|prompt| !prompt.is_empty());
         args.extend(prompt.map(String::from));
         let mut variables = Vec::new();
         for (name, value) in plan.env.iter() {
@@ -88,7 +91,11 @@ pub fn locate(
 ) -> Result<(PathBuf, Option<&'static HarnessDef>), ExecError> {
     let def = harness::find(&plan.cli);
     // The plan may bring a search path of its own.
-    let own = plan.env.get("PATH").and_then(Value::as_str).map(String::from);
+    let own = plan
+        .env
+        .get("PATH")
+        .and_then(Value::as_str)
+        .map(String::from);
     let path = own.or_else(|| env::var("PATH"));
     if let Some(found) = spawn::find_program(&plan.cli, path.as_deref()) {
         return Ok((found, def));
@@ -118,13 +125,18 @@ pub fn link_targets(plan: &PersonaSpawnPlan<'_>) -> Vec<Option<String>> {
 /// # Errors
 /// A variable that is unset or empty.
 pub fn resolve_reference(template: &str, field: &str) -> Result<String, MissingReference> {
-    let variables: Object<'_> =
-        env::vars().into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let variables: Object<'_> = env::vars()
+        .into_iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
     resolve_references(template, &variables, field).map(std::borrow::Cow::into_owned)
 }
 
 /// Turns a missing reference into an error with a next step.
 pub(crate) fn missing(missing: MissingReference) -> ExecError {
-    let hint = format!("export {}=…, or remove the reference from the persona", missing.name);
+    let hint = format!(
+        "export {}=…, or remove the reference from the persona",
+        missing.name
+    );
     ExecError::new(ExecErrorKind::Config, missing.to_string()).hint(hint)
 }

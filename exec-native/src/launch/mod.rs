@@ -4,6 +4,7 @@
 mod descriptor;
 mod one_shot;
 
+pub(crate) use descriptor::missing;
 pub use descriptor::{LaunchDescriptor, link_targets, locate, resolve_reference};
 pub use one_shot::{OneShotOptions, run_one_shot};
 
@@ -26,6 +27,11 @@ fn cannot_start(launch: &LaunchDescriptor, error: std::io::Error) -> ExecError {
 
 impl LaunchDescriptor {
     fn spawn(&self) -> Spawn<'_> {
-        Spawn { program: &self.command, args: &self.args, cwd: &self.cwd, env: &self.env }
+        Spawn {
+            program: &self.command,
+            args: &self.args,
+            cwd: &self.cwd,
+            env: &self.env,
+        }
     }
 }

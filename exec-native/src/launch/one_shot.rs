@@ -29,7 +29,9 @@ pub fn run_one_shot(
     options: OneShotOptions,
     line: &mut dyn FnMut(&str),
 ) -> Result<(Outcome, Exit), ExecError> {
-    let seconds = launch.timeout_seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    let seconds = launch
+        .timeout_seconds
+        .filter(|seconds| seconds.is_finite() && *seconds > 0.0);
     let planned = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let limit = options.limit.or(planned);
     let pipe = Pipe {
@@ -51,7 +53,9 @@ pub fn run_one_shot(
     let mut outcome = judge.conclude(code);
     if exit.timed_out {
         let seconds = limit.map(|limit| limit.as_secs()).unwrap_or_default();
-        outcome.fail(format!("ended after its time limit ({seconds} s), or after a long silence"));
+        outcome.fail(format!(
+            "ended after its time limit ({seconds} s), or after a long silence"
+        ));
     }
     Ok((outcome, exit))
 }

@@ -30,3 +30,41 @@ pub fn home_dir() -> Option<PathBuf> {
 pub fn current_dir() -> std::io::Result<PathBuf> {
     std::env::current_dir()
 }
+
+/// Reads standard input to its end.
+///
+/// # Errors
+/// It cannot be read, or is not UTF-8.
+pub fn read_stdin() -> std::io::Result<String> {
+    std::io::read_to_string(std::io::stdin())
+}
+
+/// Waits until standard input ends or a signal asks to stop; returns the signal.
+///
+/// # Errors
+/// A signal handler cannot be installed.
+pub fn wait_for_end_of_input() -> std::io::Result<Option<i32>> {
+    use std::io::Read as _;
+    use std::sync::mpsc::{RecvTimeoutError, channel};
+
+    let signals = super::spawn::Signals::listen()?;
+    let (sender, ended) = channel::<()>();
+    std::thread::spawn(move || {
+        let mut chunk = [0; 4096];
+        // An input that cannot be read has ended for us.
+        while std::io::stdin()
+            .read(&mut chunk)
+            .is_ok_and(|count| count > 0)
+        {}
+        drop(sender);
+    });
+    loop {
+        if let Some(signal) = signals.take() {
+            return Ok(Some(signal));
+        }
+        let wait = std::time::Duration::from_millis(25);
+        if ended.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
+            return Ok(None);
+        }
+    }
+}

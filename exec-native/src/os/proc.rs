@@ -246,3 +246,8 @@ pub fn kill_self() {
     // If the signal cannot be sent, the test that asked for it fails.
     let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
 }
+
+/// Tells whether we run as root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

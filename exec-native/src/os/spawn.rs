@@ -69,7 +69,11 @@ impl Signals {
         let mut ids = Vec::new();
         for signal in [SIGINT, SIGQUIT, SIGTERM, SIGHUP] {
             let number = usize::try_from(signal).unwrap_or_default();
-            ids.push(signal_hook::flag::register_usize(signal, Arc::clone(&last), number)?);
+            ids.push(signal_hook::flag::register_usize(
+                signal,
+                Arc::clone(&last),
+                number,
+            )?);
         }
         Ok(Self { last, ids })
     }
@@ -91,11 +95,15 @@ impl Drop for Signals {
 
 /// Finds a program: by its path, or on the search path.
 pub fn find_program(name: &str, search_path: Option<&str>) -> Option<PathBuf> {
-    let runs = |path: &Path| rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() && path.is_file();
+    let runs = |path: &Path| {
+        rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() && path.is_file()
+    };
     if name.contains('/') {
         return Some(PathBuf::from(name)).filter(|path| runs(path));
     }
-    std::env::split_paths(search_path?).map(|dir| dir.join(name)).find(|path| runs(path))
+    std::env::split_paths(search_path?)
+        .map(|dir| dir.join(name))
+        .find(|path| runs(path))
 }
 
 /// Runs a program in the terminal that we are in, to its end. Keys reach it from the
@@ -125,9 +133,37 @@ pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
     };
     if let Some(settings) = settings {
         // A terminal that is gone has no settings to put back.
-        let _ = tcsetattr(&terminal, OptionalActions::Drain, &settings);
+        tcsetattr(&terminal, OptionalActions::Drain, &settings).ok();
     }
-    Ok(Exit { code: code(status), asked, timed_out: false })
+    Ok(Exit {
+        code: code(status),
+        asked,
+        timed_out: false,
+    })
+}
+
+/// Runs a program with one argument and returns the first line that it prints; `None`
+/// when it fails, is silent, or takes too long.
+pub fn first_line(program: &Path, argument: &str, limit: Duration) -> Option<String> {
+    let args = [argument.to_owned()];
+    let cwd = Path::new("/");
+    let spawn = Spawn {
+        program,
+        args: &args,
+        cwd,
+        env: &[],
+    };
+    let pipe = Pipe {
+        stdin: None,
+        limit: Some(limit),
+        silence: None,
+        stop: SIGTERM,
+    };
+    let mut first = None;
+    let exit = run_piped(&spawn, &pipe, &mut |line| {
+        first.get_or_insert_with(|| line.to_owned());
+    });
+    first.filter(|_| exit.is_ok_and(|exit| exit.code == 0))
 }
 
 /// What a piped run needs besides its program.
@@ -157,7 +193,10 @@ pub fn run_piped(
     // Tools whose parent dies come to us instead of to init, so that we can end them.
     let adopts = rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok();
     let mut command = spawn.command();
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .process_group(0);
     let mut child = command.spawn()?;
     feed(&mut child, pipe.stdin);
     let lines = read_lines(&mut child);
@@ -179,11 +218,13 @@ pub fn run_piped(
 /// Writes the input from a thread of its own: a program may answer before it has read
 /// everything.
 fn feed(child: &mut Child, text: Option<&str>) {
-    let Some(mut stdin) = child.stdin.take() else { return };
+    let Some(mut stdin) = child.stdin.take() else {
+        return;
+    };
     let text = text.unwrap_or_default().to_owned();
     std::thread::spawn(move || {
         // A program that ends early closes its input; its exit code says more.
-        let _ = stdin.write_all(text.as_bytes());
+        stdin.write_all(text.as_bytes()).ok();
     });
 }
 
@@ -193,7 +234,10 @@ fn read_lines(child: &mut Child) -> mpsc::Receiver<String> {
         std::thread::spawn(move || {
             let mut reader = BufReader::new(stdout);
             let mut bytes = Vec::new();
-            while reader.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+            while reader
+                .read_until(b'\n', &mut bytes)
+                .is_ok_and(|count| count > 0)
+            {
                 let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
                 bytes.clear();
                 if sender.send(text).is_err() {
@@ -211,7 +255,11 @@ fn follow(
     signals: &Signals,
     (lines, line): (&mpsc::Receiver<String>, &mut dyn FnMut(&str)),
 ) -> io::Result<Exit> {
-    let mut exit = Exit { code: 0, asked: None, timed_out: false };
+    let mut exit = Exit {
+        code: 0,
+        asked: None,
+        timed_out: false,
+    };
     let total = Deadline::after(pipe.limit);
     let mut silence = Deadline::after(pipe.silence);
     let mut end: Option<Deadline> = None;
@@ -261,15 +309,17 @@ fn end_adopted() {
         for child in children {
             if let Some(pid) = pid(child) {
                 // One that has ended already only needs to be collected.
-                let _ = kill_process(pid, Signal::KILL);
-                let _ = waitpid(Some(pid), WaitOptions::empty());
+                kill_process(pid, Signal::KILL).ok();
+                waitpid(Some(pid), WaitOptions::empty()).ok();
             }
         }
     }
 }
 
 fn code(status: ExitStatus) -> i32 {
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1))
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(1))
 }
 
 fn pid(id: u32) -> Option<Pid> {
@@ -279,7 +329,7 @@ fn pid(id: u32) -> Option<Pid> {
 fn send(id: u32, signal: i32) {
     if let (Some(pid), Some(signal)) = (pid(id), Signal::from_named_raw(signal)) {
         // A program that is gone needs no signal.
-        let _ = kill_process(pid, signal);
+        kill_process(pid, signal).ok();
     }
 }
 
@@ -292,6 +342,6 @@ fn send_group(id: u32, signal: i32) {
 fn signal_group(id: u32, signal: Signal) {
     if let Some(pid) = pid(id) {
         // A group that is gone is what we want.
-        let _ = kill_process_group(pid, signal);
+        kill_process_group(pid, signal).ok();
     }
 }

@@ -40,6 +40,8 @@ codes! {
     EFFECT_PATH_ESCAPES = "effect.path-escapes";
     /// Two actions would write one path.
     EFFECT_PATH_TAKEN = "effect.path-taken";
+    /// An action, or a run as a whole, could not be carried out.
+    EXECUTION_FAILED = "execution.failed";
     /// A journal holds a record that cannot follow those before it.
     JOURNAL_RECORD_ILLEGAL = "journal.record-illegal";
     /// A value would be read as an option or leave its place in the argument list.

@@ -139,6 +139,7 @@ impl<'p> Path<'p> {
     }
 
     /// Goes to a member.
+    #[must_use]
     pub const fn field(&'p self, name: &'p str) -> Self {
         Self {
             parent: Some(self),
@@ -147,6 +148,7 @@ impl<'p> Path<'p> {
     }
 
     /// Goes to an element.
+    #[must_use]
     pub const fn index(&'p self, index: usize) -> Self {
         Self {
             parent: Some(self),

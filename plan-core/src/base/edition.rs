@@ -19,6 +19,10 @@ words! {
 
 /// What an edition does differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a table of independent switches"
+)]
 pub struct Switches {
     /// The plan carries version, edition, digest and warnings.
     pub envelope: bool,

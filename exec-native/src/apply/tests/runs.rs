@@ -21,6 +21,7 @@ fn secret(world: &World) -> ActionList {
                 .into_iter()
                 .collect(),
         ),
+        escapes: None,
         references: Some(vec![Reference {
             pointer: "/key".into(),
             template: "$TOKEN".into(),
