@@ -20,7 +20,7 @@ fn table(out: &mut String, members: &Object<'_>, name: &str) -> core::fmt::Resul
     let is_table = |value: &Value<'_>| matches!(value, Value::Object(_));
     for (key, value) in members.iter().filter(|(_, value)| !is_table(value)) {
         if *value != Value::Null {
-            out.key(key.to_toml_key())?;
+            out.key(key)?;
             out.write_str(" = ")?;
             inline(out, value)?;
             out.newline()?;
@@ -48,7 +48,7 @@ fn inline(out: &mut String, value: &Value<'_>) -> core::fmt::Result {
         Value::Null => Ok(()),
         Value::Bool(truth) => write!(out, "{truth}"),
         Value::Number(number) => out.write_str(ryu_js::Buffer::new().format(*number)),
-        Value::String(text) => out.value(text.to_toml_value().as_str()),
+        Value::String(text) => out.value(&**text),
         Value::Array(items) => {
             out.write_str("[")?;
             for (place, item) in items.iter().enumerate() {
@@ -65,11 +65,31 @@ fn inline(out: &mut String, value: &Value<'_>) -> core::fmt::Result {
                 if place > 0 {
                     out.write_str(", ")?;
                 }
-                out.key(key.to_toml_key())?;
+                out.key(key)?;
                 out.write_str(" = ")?;
                 inline(out, item)?;
             }
             out.write_str(" }")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::json::read;
+
+    #[test]
+    fn prints_scalars_before_tables_and_quotes_what_needs_it() {
+        let document = read(
+            r#"{"servers":{"e.cho":{"env":{"A B":"x"},"args":["-y","a\"b"],"required":true,"none":null}},
+                "prompt":"line one\nsays \"hi\" \\ \u007f é","n":1.5}"#,
+        )
+        .expect("JSON");
+        let text = print(document.as_object().expect("an object"));
+        let expected = "prompt = \"\"\"\nline one\nsays \"hi\" \\\\ \\u007F é\"\"\"\nn = 1.5\n\n[servers]\n\n\
+                        [servers.\"e.cho\"]\nargs = [\"-y\", 'a\"b']\nrequired = true\n\n\
+                        [servers.\"e.cho\".env]\n\"A B\" = \"x\"\n";
+        assert_eq!(text, expected);
     }
 }
