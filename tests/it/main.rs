@@ -8,6 +8,7 @@ mod harness_registry;
 mod layering;
 mod modules;
 mod no_std;
+mod properties;
 mod schema;
 mod tidy;
 

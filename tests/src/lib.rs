@@ -3,5 +3,6 @@
 
 pub mod conformance;
 pub mod fuzz;
+pub mod generate;
 pub mod repo;
 pub mod source;

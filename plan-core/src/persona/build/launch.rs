@@ -12,6 +12,7 @@ use crate::base::edition::Edition;
 use crate::base::json::{Object, Text, Value};
 use crate::base::path::{is_absolute, join};
 use crate::effect::{Document, Format, Reference};
+use crate::persona::harness::compat::UnhandledHarness;
 use crate::persona::harness::launch::{EnvDocument, Launch, LaunchInput};
 use crate::persona::harness::{self, HarnessDef};
 use crate::persona::inputs::{InputValues, render};
@@ -45,13 +46,13 @@ pub(super) fn build<'s>(
     options: &PlanOptions<'s>,
     edition: Edition,
 ) -> Result<PersonaSpawnPlan<'s>, PlanError> {
-    let problems = check(selection, options);
+    let problems = check(selection, options, edition);
     if !problems.is_empty() {
         return Err(PlanError::Refused(problems));
     }
     let values = input_values(selection, options)?;
     let Some(def) = harness::find(selection.text("harness")) else {
-        return Err(unknown_harness(selection).into());
+        return Err(UnhandledHarness(selection.text("harness").into()).into());
     };
     let skills = skills(selection, options, def)?;
     let mut warnings = Vec::new();
@@ -106,18 +107,6 @@ pub(super) fn build<'s>(
     };
     plan.digest = Some(plan.compute_digest());
     Ok(plan)
-}
-
-fn unknown_harness(selection: Selection<'_>) -> Diagnostic {
-    let at = Path::root("selection");
-    let names: Vec<_> = harness::ALL.iter().map(|def| def.id).collect();
-    let given = selection.text("harness");
-    let rest = format!("must be one of: {}", names.join(", "));
-    let error = Diagnostic::at(Code::PERSONA_HARNESS_UNKNOWN, &at.field("harness"), &rest);
-    match crate::base::text::nearest(given, names) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error,
-    }
 }
 
 /// Plans the skills into the private directory that the harness is told to read.
