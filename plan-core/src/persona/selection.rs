@@ -10,6 +10,7 @@ use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::edition::Edition;
 use crate::base::json::{Object, Value};
+use crate::base::path::is_absolute;
 
 /// A resolved persona, read without copying. Missing members read as empty, as the
 /// recorded planner never checks them; the 2026 edition checks before it plans.
@@ -78,6 +79,11 @@ pub fn check(
     check_names(&mut problems, selection, &root);
     if let Some(title) = options.title {
         check_word(&mut problems, &Path::root("options").field("title"), title);
+    }
+    if options.repo_root.is_some_and(|root| !is_absolute(root)) {
+        let at = Path::root("options");
+        let (code, problem) = (Code::PERSONA_OPTION_INVALID, "must be an absolute path");
+        problems.push(Diagnostic::at(code, &at.field("repoRoot"), problem));
     }
     problems
 }

@@ -10,7 +10,7 @@ use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::edition::Edition;
 use crate::base::json::{Object, Text, Value};
-use crate::base::path::{is_absolute, join};
+use crate::base::path::{is_absolute, resolve};
 use crate::effect::{Document, Format, Reference};
 use crate::persona::harness::compat::UnhandledHarness;
 use crate::persona::harness::launch::{EnvDocument, Launch, LaunchInput};
@@ -163,18 +163,16 @@ fn stage_skill(
         return Ok(());
     }
     install.install_command = Vec::new();
-    if is_absolute(&install.package_ref) {
-        return Ok(());
-    }
-    let Some(root) = options.repo_root else {
+    let root = options.repo_root.unwrap_or_default();
+    if root.is_empty() && !is_absolute(&install.package_ref) {
         let message = format!(
             "the skill path `{}` is relative, and nothing says to what",
             install.package_ref
         );
         return Err(Diagnostic::error(Code::PERSONA_SKILL_INVALID, message)
             .help("pass the `repoRoot` option, or write the path absolute"));
-    };
-    install.package_ref = join(root, &install.package_ref).into();
+    }
+    install.package_ref = resolve(root, &install.package_ref).into();
     Ok(())
 }
 
@@ -278,12 +276,11 @@ fn place_sidecar<'s>(
         Cow::Borrowed(_) => text.clone(),
         Cow::Owned(rendered) => rendered.into(),
     });
+    let root = options.repo_root.unwrap_or_default();
     let source_path = match sidecar.source_path {
-        Some(path) if !is_absolute(&path) => match options.repo_root {
-            Some(root) => Some(Text::from(join(root, &path))),
-            None => return Err(relative(&path)),
-        },
-        path => path,
+        None => None,
+        Some(path) if root.is_empty() && !is_absolute(&path) => return Err(relative(&path)),
+        Some(path) => Some(Text::from(resolve(root, &path))),
     };
     Ok(SidecarWrite {
         contents,
