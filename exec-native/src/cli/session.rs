@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use plan_core::effect::{Outcome, OutcomeKind, describe_action};
-use plan_core::persona::lower::{Places, lower};
+use plan_core::effect::{Document, Outcome, OutcomeKind, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::failure::{Failure, Located};
+use super::failure::Failure;
 use super::output::Output;
-use crate::apply::{ApplyOptions, DisposeReport, Event, Run, RunHandle};
+use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
 use crate::error::{ExecError, ExecErrorKind};
-use crate::launch::{LaunchDescriptor, link_targets, missing, resolve_reference};
+use crate::helpers::{HelperOptions, prepare_launch};
+use crate::launch::{LaunchDescriptor, missing, resolve_reference};
 use crate::os::proc::Cancel;
+use crate::os::signal::cancel_on_request;
 use crate::state::StateHome;
 
 /// A plan that is carried out.
@@ -34,31 +34,13 @@ impl Session {
     ) -> Result<Self, Failure> {
         check_references(plan)?;
         let cancel = Cancel::new();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, cancel.flag()).map_err(|error| {
-                ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
-            })?;
-        }
-        let state = StateHome::from_env()?;
-        let run = Run::begin(&state, Path::new(cwd))?;
-        let cwd = run.cwd().to_string_lossy().into_owned();
-        let (stage, mount) = (run.stage_dir(), run.mount_dir());
-        let (stage, mount) = (stage.to_string_lossy(), mount.to_string_lossy());
-        let targets = link_targets(plan);
-        let places = Places {
-            cwd: &cwd,
-            stage: &stage,
-            mount: &mount,
-            include_git: true,
-            link_targets: &targets,
-        };
-        let actions = lower(plan, &places).map_err(|problems| Failure::Refused {
-            problems: problems.into_iter().map(Located::from).collect(),
-            json: false,
+        cancel_on_request(&cancel).map_err(|error| {
+            ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
         })?;
-        let launch = LaunchDescriptor::new(plan, program.to_path_buf(), &places)?;
+        let state = StateHome::from_env()?;
         let progress = |event: &Event<'_>| tell(event, output);
-        let options = ApplyOptions {
+        let mut options = HelperOptions::new(&state, Path::new(cwd));
+        options.apply = ApplyOptions {
             label: plan.persona.get_str("personaId").map(String::from),
             edition: Some(plan.edition()),
             plan_digest: plan.digest.clone(),
@@ -67,8 +49,10 @@ impl Session {
             cancel,
             ..ApplyOptions::default()
         };
-        let handle = run.apply(&actions, &options)?;
-        handle.notes().iter().for_each(|note| output.note(note));
+        let (handle, launch) = prepare_launch(plan, program, &options)?;
+        for note in handle.notes() {
+            output.note(note);
+        }
         Ok(Self { handle, launch })
     }
 
@@ -118,11 +102,8 @@ fn check_references(plan: &PersonaSpawnPlan<'_>) -> Result<(), ExecError> {
         .iter()
         .flatten()
         .map(|file| &file.document);
-    for reference in documents
-        .chain(files)
-        .flat_map(|document| document.references())
-    {
-        resolve_reference(&reference.template, &reference.field).map_err(missing)?;
+    for reference in documents.chain(files).flat_map(Document::references) {
+        resolve_reference(&reference.template, &reference.field).map_err(|name| missing(&name))?;
     }
     Ok(())
 }
@@ -135,7 +116,7 @@ fn tell(event: &Event<'_>, output: &Output) {
             ));
         }
         Event::Started(action) => {
-            output.note(&output.paint("2", &format!("  {}", describe_action(&action.kind))))
+            output.note(&output.paint("2", &format!("  {}", describe_action(&action.kind))));
         }
         Event::Note { text, .. } => output.note(text),
         Event::Undone { outcome, .. } if outcome.kind == OutcomeKind::Kept => {}
