@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use plan_core::effect::{Document, Outcome, OutcomeKind, describe_action};
+use plan_core::effect::{Document, Outcome, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use super::failure::Failure;
@@ -38,7 +38,8 @@ impl Session {
             ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
         })?;
         let state = StateHome::from_env()?;
-        let progress = |event: &Event<'_>| tell(event, output);
+        let runs = state.root().join("runs").to_string_lossy().into_owned();
+        let progress = |event: &Event<'_>| tell(event, &runs, output);
         let mut options = HelperOptions::new(&state, Path::new(cwd));
         options.apply = ApplyOptions {
             label: plan.persona.get_str("personaId").map(String::from),
@@ -108,7 +109,7 @@ fn check_references(plan: &PersonaSpawnPlan<'_>) -> Result<(), ExecError> {
     Ok(())
 }
 
-fn tell(event: &Event<'_>, output: &Output) {
+fn tell(event: &Event<'_>, runs: &str, output: &Output) {
     match event {
         Event::Recovered { run } => {
             output.note(&format!(
@@ -116,11 +117,28 @@ fn tell(event: &Event<'_>, output: &Output) {
             ));
         }
         Event::Started(action) => {
-            output.note(&output.paint("2", &format!("  {}", describe_action(&action.kind))));
+            let line = shorten(&describe_action(&action.kind), runs);
+            output.note(&output.paint("2", &format!("  {line}")));
         }
         Event::Note { text, .. } => output.note(text),
-        Event::Undone { outcome, .. } if outcome.kind == OutcomeKind::Kept => {}
         Event::UndoFailed { message, .. } => output.problem(message),
         Event::Phase(_) | Event::Done(_) | Event::Undone { .. } => {}
     }
+}
+
+/// Writes the directories of the run as a plan writes them: `{{stage}}`, `{{mount}}`.
+fn shorten(line: &str, runs: &str) -> String {
+    let words = line.split(' ').map(|word| {
+        let inside = word
+            .strip_prefix(runs)
+            .and_then(|rest| rest.strip_prefix('/'));
+        match inside.and_then(|rest| rest.split_once('/')) {
+            Some((_, place)) => match place.split_once('/') {
+                Some((place, rest)) => format!("{{{{{place}}}}}/{rest}"),
+                None => format!("{{{{{place}}}}}"),
+            },
+            None => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
