@@ -101,7 +101,7 @@ impl ExecError {
     pub fn refused(message: &str, diagnostics: Vec<Diagnostic>) -> Self {
         let first = diagnostics.first().map(ToString::to_string);
         let message = first.map_or_else(|| message.into(), |first| format!("{message}: {first}"));
-        let mut error = Self::new(ExecErrorKind::Usage, message);
+        let mut error = Self::new(ExecErrorKind::Failed, message);
         error.0.diagnostics = diagnostics;
         error
     }

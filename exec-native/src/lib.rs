@@ -9,6 +9,7 @@
 pub mod apply;
 pub mod cli;
 pub mod error;
+pub mod helpers;
 pub mod journal;
 pub mod launch;
 pub mod os;
@@ -20,4 +21,8 @@ pub use apply::{
     Run, RunHandle, RunSummary, execute, list_runs, recover,
 };
 pub use error::{ExecError, ExecErrorKind, IoResultExt};
+pub use helpers::{
+    HelperOptions, apply_persona_mount, execute_persona_spawn_plan,
+    materialize_persona_config_files, prepare_launch, run_skill_installs, write_persona_sidecars,
+};
 pub use state::{RunId, StateHome};

@@ -13,14 +13,17 @@ const FOLDER: &str = "plan-core/src/persona/harness/";
 const BEGIN: &str = "// The next lines are written by tests/it/harness_registry.rs.\n";
 const END: &str = "// End of the written lines.\n";
 
-/// The harness files, by name.
+/// The harness files, by name: those that define one. The folder also holds what the
+/// harnesses share.
 fn names() -> Answer<Vec<String>> {
-    let paths = files(FOLDER.trim_end_matches('/'), ".rs")?;
-    let names = paths.iter().map(|path| path.trim_start_matches(FOLDER));
-    Ok(names
-        .filter(|name| !name.contains('/') && !["mod.rs", "registry.rs"].contains(name))
-        .map(|name| name.trim_end_matches(".rs").to_owned())
-        .collect())
+    let mut names = Vec::new();
+    for path in files(FOLDER.trim_end_matches('/'), ".rs")? {
+        let name = path.trim_start_matches(FOLDER).trim_end_matches(".rs");
+        if !name.contains('/') && read(&path)?.contains("const DEF: HarnessDef") {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
 }
 
 /// The text of `registry.rs`.

@@ -145,9 +145,9 @@ impl Failure {
                         .collect();
                     show_envelope(output, &diagnostics);
                 } else {
-                    problems
-                        .iter()
-                        .for_each(|problem| output.problem(&problem.render(output)));
+                    for problem in problems {
+                        output.problem(&problem.render(output));
+                    }
                 }
                 1
             }
@@ -197,7 +197,8 @@ fn show_exec(error: &ExecError, json: bool, output: &Output) {
         output.paint("31", "error:"),
         error.chain()
     ));
-    for diagnostic in error.diagnostics() {
+    // The first one is in the message.
+    for diagnostic in error.diagnostics().iter().skip(1) {
         output.problem(&format!("  {diagnostic}"));
     }
     if let Some(command) = error.command() {

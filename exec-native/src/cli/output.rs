@@ -30,6 +30,7 @@ impl Output {
     }
 
     /// Writes bytes to standard output.
+    #[expect(clippy::unused_self, reason = "the streams belong to the output")]
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         out.write_all(bytes)
@@ -50,6 +51,7 @@ impl Output {
     }
 
     /// Writes a line about a problem to standard error, even when quiet.
+    #[expect(clippy::unused_self, reason = "the streams belong to the output")]
     pub(super) fn problem(&self, text: &str) {
         // Without standard error there is nobody to tell.
         writeln!(io::stderr(), "{text}").ok();

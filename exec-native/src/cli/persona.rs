@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Writer, pretty, print};
 use plan_core::persona::lint;
-use plan_core::persona::parse::{parse_agent, parse_persona};
+use plan_core::persona::parse::{PersonaSpec, parse_agent, parse_persona};
 use plan_core::persona::resolve::Problem;
 use plan_core::persona::schema;
 
@@ -190,7 +190,7 @@ impl ParseCommand {
         } else {
             let own = value.get_str("intent").unwrap_or_default();
             let intent = self.intent.as_deref().unwrap_or(own);
-            parse_persona(&value, intent, edition).map(|persona| persona.into_object())
+            parse_persona(&value, intent, edition).map(PersonaSpec::into_object)
         };
         match parsed {
             Ok(object) if self.json => output.line(&print(&object)).map(|()| 0),
@@ -241,13 +241,9 @@ impl ValidateCommand {
                 Ok(loaded) => {
                     warnings.extend(loaded.warnings.iter().map(Problem::clone));
                     if let Some(spec) = loaded.spec {
-                        let issues = lint::lint_scopes(&spec.into(), options.edition)
-                            .iter()
-                            .map(|issue| issue.message.to_string())
-                            .collect::<Vec<_>>();
-                        issues
-                            .iter()
-                            .for_each(|issue| output.note(&format!("warning: {issue}")));
+                        for issue in lint::lint_scopes(&spec.into(), options.edition) {
+                            output.note(&format!("warning: {}", issue.message));
+                        }
                     }
                     if !self.json {
                         output.note(&format!("{reference}: ok"));

@@ -81,12 +81,7 @@ impl Source {
             .cwd
             .as_deref()
             .map_or_else(|| load.cwd.clone(), |dir| join(&load.cwd, dir));
-        let declared_in = loaded
-            .path
-            .as_deref()
-            .map(parent)
-            .unwrap_or(&cwd)
-            .to_owned();
+        let declared_in = loaded.path.as_deref().map_or(&*cwd, parent).to_owned();
         let mut source = Self {
             edition,
             selection: Value::Object(loaded.selection),

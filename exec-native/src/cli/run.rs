@@ -59,15 +59,12 @@ impl RunCommand {
         let (program, def) = locate(&plan)?;
         let mut session = Session::open(&plan, &source.cwd, &program, output)?;
         session.launch.args.extend(self.more.iter().cloned());
-        match def.filter(|_| plan.stdin.is_some() || source.one_shot()) {
-            Some(def) => self.once(&session, def, output),
-            None => {
-                let exit = run_attached(&session.launch);
-                let (_, closing) = session.close(output);
-                let exit = exit?;
-                Ok(worst(exit_code(exit.code), closing))
-            }
+        if let Some(def) = def.filter(|_| source.one_shot()) {
+            return self.once(&session, def, output);
         }
+        let exit = run_attached(&session.launch);
+        let (_, closing) = session.close(output);
+        Ok(worst(exit_code(exit?.code), closing))
     }
 
     fn once(&self, session: &Session, def: &'static HarnessDef, output: &Output) -> Answer {

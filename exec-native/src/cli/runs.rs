@@ -7,8 +7,8 @@ use plan_core::base::json::Writer;
 
 use super::Answer;
 use super::output::{Output, Shape};
-use crate::apply::{Liveness, RecoveryReport, RunSummary, list_runs, recover};
-use crate::error::ExecErrorKind;
+use crate::apply::{DisposeReport, Liveness, RecoveryReport, RunSummary, list_runs, recover};
+use crate::error::{ExecError, ExecErrorKind};
 use crate::state::StateHome;
 
 /// Lists runs.
@@ -158,11 +158,11 @@ fn recovered(out: &mut Writer, reports: &[RecoveryReport]) {
         out.begin_object();
         out.field("id", report.id.as_str());
         out.field("recovered", &is_over(report));
-        let kept = report.result.iter().flat_map(|dispose| dispose.kept());
+        let kept = report.result.iter().flat_map(DisposeReport::kept);
         let kept: Vec<&str> = kept.map(|(entry, _)| entry.line.as_str()).collect();
         out.field("kept", &kept);
         let errors: Vec<String> = match &report.result {
-            Ok(dispose) => dispose.errors().iter().map(|error| error.chain()).collect(),
+            Ok(dispose) => dispose.errors().iter().map(ExecError::chain).collect(),
             Err(error) => vec![error.chain()],
         };
         out.field("errors", &errors);

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use plan_core::effect::{Outcome, OutcomeKind, describe_action};
-use plan_core::persona::lower::{Places, lower};
+use plan_core::effect::{Document, Outcome, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::failure::{Failure, Located};
+use super::failure::Failure;
 use super::output::Output;
-use crate::apply::{ApplyOptions, DisposeReport, Event, Run, RunHandle};
+use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
 use crate::error::{ExecError, ExecErrorKind};
-use crate::launch::{LaunchDescriptor, link_targets, missing, resolve_reference};
+use crate::helpers::{HelperOptions, prepare_launch};
+use crate::launch::{LaunchDescriptor, missing, resolve_reference};
 use crate::os::proc::Cancel;
+use crate::os::signal::cancel_on_request;
 use crate::state::StateHome;
 
 /// A plan that is carried out.
@@ -34,31 +34,14 @@ impl Session {
     ) -> Result<Self, Failure> {
         check_references(plan)?;
         let cancel = Cancel::new();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, cancel.flag()).map_err(|error| {
-                ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
-            })?;
-        }
-        let state = StateHome::from_env()?;
-        let run = Run::begin(&state, Path::new(cwd))?;
-        let cwd = run.cwd().to_string_lossy().into_owned();
-        let (stage, mount) = (run.stage_dir(), run.mount_dir());
-        let (stage, mount) = (stage.to_string_lossy(), mount.to_string_lossy());
-        let targets = link_targets(plan);
-        let places = Places {
-            cwd: &cwd,
-            stage: &stage,
-            mount: &mount,
-            include_git: true,
-            link_targets: &targets,
-        };
-        let actions = lower(plan, &places).map_err(|problems| Failure::Refused {
-            problems: problems.into_iter().map(Located::from).collect(),
-            json: false,
+        cancel_on_request(&cancel).map_err(|error| {
+            ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
         })?;
-        let launch = LaunchDescriptor::new(plan, program.to_path_buf(), &places)?;
-        let progress = |event: &Event<'_>| tell(event, output);
-        let options = ApplyOptions {
+        let state = StateHome::from_env()?;
+        let runs = state.root().join("runs").to_string_lossy().into_owned();
+        let progress = |event: &Event<'_>| tell(event, &runs, output);
+        let mut options = HelperOptions::new(&state, Path::new(cwd));
+        options.apply = ApplyOptions {
             label: plan.persona.get_str("personaId").map(String::from),
             edition: Some(plan.edition()),
             plan_digest: plan.digest.clone(),
@@ -67,8 +50,10 @@ impl Session {
             cancel,
             ..ApplyOptions::default()
         };
-        let handle = run.apply(&actions, &options)?;
-        handle.notes().iter().for_each(|note| output.note(note));
+        let (handle, launch) = prepare_launch(plan, program, &options)?;
+        for note in handle.notes() {
+            output.note(note);
+        }
         Ok(Self { handle, launch })
     }
 
@@ -118,16 +103,13 @@ fn check_references(plan: &PersonaSpawnPlan<'_>) -> Result<(), ExecError> {
         .iter()
         .flatten()
         .map(|file| &file.document);
-    for reference in documents
-        .chain(files)
-        .flat_map(|document| document.references())
-    {
-        resolve_reference(&reference.template, &reference.field).map_err(missing)?;
+    for reference in documents.chain(files).flat_map(Document::references) {
+        resolve_reference(&reference.template, &reference.field).map_err(|name| missing(&name))?;
     }
     Ok(())
 }
 
-fn tell(event: &Event<'_>, output: &Output) {
+fn tell(event: &Event<'_>, runs: &str, output: &Output) {
     match event {
         Event::Recovered { run } => {
             output.note(&format!(
@@ -135,11 +117,28 @@ fn tell(event: &Event<'_>, output: &Output) {
             ));
         }
         Event::Started(action) => {
-            output.note(&output.paint("2", &format!("  {}", describe_action(&action.kind))))
+            let line = shorten(&describe_action(&action.kind), runs);
+            output.note(&output.paint("2", &format!("  {line}")));
         }
         Event::Note { text, .. } => output.note(text),
-        Event::Undone { outcome, .. } if outcome.kind == OutcomeKind::Kept => {}
         Event::UndoFailed { message, .. } => output.problem(message),
         Event::Phase(_) | Event::Done(_) | Event::Undone { .. } => {}
     }
+}
+
+/// Writes the directories of the run as a plan writes them: `{{stage}}`, `{{mount}}`.
+fn shorten(line: &str, runs: &str) -> String {
+    let words = line.split(' ').map(|word| {
+        let inside = word
+            .strip_prefix(runs)
+            .and_then(|rest| rest.strip_prefix('/'));
+        match inside.and_then(|rest| rest.split_once('/')) {
+            Some((_, place)) => match place.split_once('/') {
+                Some((place, rest)) => format!("{{{{{place}}}}}/{rest}"),
+                None => format!("{{{{{place}}}}}"),
+            },
+            None => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }

@@ -1,7 +1,6 @@
 //! Writing journals.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, Write as _};
 
 use plan_core::base::json;
@@ -11,7 +10,7 @@ use super::frame::encode;
 use super::reader::Journal;
 use crate::apply::inject::{Faults, Moment};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
-use crate::os::dir::Dir;
+use crate::os::dir::{Dir, File};
 
 /// The one writer of a run's journal.
 #[derive(Debug)]

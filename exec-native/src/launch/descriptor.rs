@@ -69,7 +69,10 @@ impl LaunchDescriptor {
         }
         for document in plan.env_documents.iter().flatten() {
             let text = staged(&document.document, places).render(resolve_reference);
-            variables.push((document.name.to_string(), text.map_err(missing)?));
+            variables.push((
+                document.name.to_string(),
+                text.map_err(|name| missing(&name))?,
+            ));
         }
         Ok(Self {
             command,
@@ -133,7 +136,7 @@ pub fn resolve_reference(template: &str, field: &str) -> Result<String, MissingR
 }
 
 /// Turns a missing reference into an error with a next step.
-pub(crate) fn missing(missing: MissingReference) -> ExecError {
+pub(crate) fn missing(missing: &MissingReference) -> ExecError {
     let hint = format!(
         "export {}=…, or remove the reference from the persona",
         missing.name

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use plan_core::persona::harness::outcome::{Judge, Outcome};
 use plan_core::persona::harness::{HarnessDef, StopSignal};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::{LaunchDescriptor, cannot_start};
 use crate::error::ExecError;
+use crate::os::signal::{SIGINT, SIGTERM};
 use crate::os::spawn::{self, Exit, Pipe};
 
 /// How a one-shot run is followed.

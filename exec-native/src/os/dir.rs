@@ -2,7 +2,7 @@
 //! no link that appears meanwhile can redirect it. Names are never followed.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+pub use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};

@@ -8,6 +8,7 @@ pub mod fs;
 pub mod lock;
 pub mod proc;
 pub mod rng;
+pub mod signal;
 pub mod spawn;
 pub mod tree;
 pub mod walk;

@@ -200,7 +200,9 @@ pub fn run_piped(
     let mut child = command.spawn()?;
     feed(&mut child, pipe.stdin);
     let lines = read_lines(&mut child);
-    let outcome = follow(&mut child, pipe, &signals, (&lines, line));
+    let outcome = follow(&mut child, pipe, &signals, &mut |wait| {
+        receive(&lines, wait, line)
+    });
     signal_group(child.id(), Signal::KILL);
     if outcome.is_err() {
         child.wait()?;
@@ -249,11 +251,26 @@ fn read_lines(child: &mut Child) -> mpsc::Receiver<String> {
     receiver
 }
 
+/// Waits for a line and passes it on; tells whether one came.
+fn receive(lines: &mpsc::Receiver<String>, wait: Duration, line: &mut dyn FnMut(&str)) -> bool {
+    match lines.recv_timeout(wait) {
+        Ok(text) => {
+            line(&text);
+            true
+        }
+        Err(RecvTimeoutError::Timeout) => false,
+        Err(RecvTimeoutError::Disconnected) => {
+            rest(wait);
+            false
+        }
+    }
+}
+
 fn follow(
     child: &mut Child,
     pipe: &Pipe<'_>,
     signals: &Signals,
-    (lines, line): (&mpsc::Receiver<String>, &mut dyn FnMut(&str)),
+    receive: &mut dyn FnMut(Duration) -> bool,
 ) -> io::Result<Exit> {
     let mut exit = Exit {
         code: 0,
@@ -264,13 +281,8 @@ fn follow(
     let mut silence = Deadline::after(pipe.silence);
     let mut end: Option<Deadline> = None;
     loop {
-        match lines.recv_timeout(POLL) {
-            Ok(text) => {
-                line(&text);
-                silence = Deadline::after(pipe.silence);
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => rest(POLL),
+        if receive(POLL) {
+            silence = Deadline::after(pipe.silence);
         }
         if let Some(status) = child.try_wait()? {
             exit.code = code(status);

@@ -1,8 +1,8 @@
-//! Looking at the file system and the environment, without changing either.
+//! Looking at the file system without changing it.
 //!
 //! Paths are text with `/` between segments, as `plan-core` wants them.
+#![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
-use std::env;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
@@ -73,27 +73,8 @@ pub fn exists(path: &str) -> bool {
     Path::new(path).exists()
 }
 
-/// Returns an environment variable that is set, not empty and text.
-pub fn env_var(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Returns the user's home directory.
-pub fn home_dir() -> Option<String> {
-    env::home_dir()
-        .filter(|home| !home.as_os_str().is_empty())
-        .map(|home| text_of(&home))
-}
-
-/// Returns the working directory.
-///
-/// # Errors
-/// It was removed, or the system refuses.
-pub fn current_dir() -> io::Result<String> {
-    env::current_dir().map(|directory| text_of(&directory))
-}
-
-fn text_of(path: &Path) -> String {
+/// Writes a path as text with `/` between segments.
+pub fn text_of(path: &Path) -> String {
     let text = path.to_string_lossy();
     if cfg!(windows) {
         text.replace('\\', "/")

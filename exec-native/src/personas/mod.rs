@@ -13,7 +13,7 @@ use plan_core::persona::resolve::{
     Unread, Validate,
 };
 
-use crate::os::walk;
+use crate::os::{env, walk};
 
 pub use read::DOCUMENT_LIMIT;
 
@@ -41,14 +41,14 @@ impl LoadOptions {
     /// # Errors
     /// The working directory cannot be found.
     pub fn from_environment(edition: Edition, validate: Validate) -> std::io::Result<Self> {
-        let legacy = || walk::env_var("AGENT_WORKFORCE_CONFIG_DIR");
+        let legacy = || env::var("AGENT_WORKFORCE_CONFIG_DIR");
         Ok(Self {
             edition,
             validate,
-            cwd: walk::current_dir()?,
-            home: walk::home_dir(),
-            workforce_home: walk::env_var("AGENT_WORKFORCE_HOME").or_else(legacy),
-            config_home: walk::env_var("XDG_CONFIG_HOME"),
+            cwd: walk::text_of(&env::current_dir()?),
+            home: env::home_dir().map(|home| walk::text_of(&home)),
+            workforce_home: env::var("AGENT_WORKFORCE_HOME").or_else(legacy),
+            config_home: env::var("XDG_CONFIG_HOME"),
         })
     }
 

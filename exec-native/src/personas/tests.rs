@@ -1,4 +1,5 @@
 //! Real files in temporary directories.
+#![expect(clippy::disallowed_methods, reason = "tests look at real files")]
 
 use std::fs;
 use std::path::Path;

@@ -3,21 +3,25 @@
 use tests::repo::{Answer, top_level};
 
 /// What must be there.
-const REQUIRED: [&str; 19] = [
+const REQUIRED: [&str; 23] = [
     ".cargo",
     ".ci",
     ".config",
     ".gitignore",
+    "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE-APACHE",
     "LICENSE-MIT",
+    "README.md",
     "clippy.toml",
     "deny.toml",
+    "docs",
     "examples",
     "exec-native",
+    "npm",
     "plan-core",
     "plan-wasm",
     "rust-toolchain.toml",
@@ -26,16 +30,12 @@ const REQUIRED: [&str; 19] = [
 ];
 
 /// What may be there as well.
-const ALLOWED: [&str; 10] = [
+const ALLOWED: [&str; 6] = [
     ".cache",
     ".git",
     ".gitattributes",
     ".github",
-    "ARCHITECTURE.md",
-    "README.md",
-    "docs",
     "node_modules",
-    "npm",
     "target",
 ];
 

@@ -228,7 +228,7 @@ fn call_other(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
         }
         "lintTriggers" => lint::lint_triggers(value, Edition::PersonaKit4)
             .map(|issues| value_of(&issues))
-            .map_err(|error| Failure::named(lint::TriggerLintError::NAME, &error)),
+            .map_err(|error| Failure::named(lint::TriggerLintError::NAME, error)),
         "lintScopes" => Ok(value_of(&lint::lint_scopes(value, Edition::PersonaKit4))),
         "deriveAgentCard" => {
             let options = argument(arguments, 1).unwrap_or(&Value::Null);

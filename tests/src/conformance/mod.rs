@@ -29,12 +29,12 @@ pub struct Failure {
 
 impl Failure {
     /// Creates a plain `Error`.
-    pub fn error(message: impl ToString) -> Self {
+    pub fn error(message: impl std::fmt::Display) -> Self {
         Self::named("Error", message)
     }
 
     /// Creates an error of a class.
-    pub fn named(name: &str, message: impl ToString) -> Self {
+    pub fn named(name: &str, message: impl std::fmt::Display) -> Self {
         Self {
             name: name.to_owned(),
             message: message.to_string(),

@@ -97,7 +97,7 @@ fn unsafe_lists_are_refused_as_a_whole() {
         world.write("../outside", WriteMode::Overwrite, "x"),
     ];
     let error = world.apply(&list(kinds)).unwrap_err();
-    assert_eq!((error.exit_code(), error.diagnostics().len()), (64, 2));
+    assert_eq!((error.exit_code(), error.diagnostics().len()), (1, 2));
     assert_eq!(world.snapshot(), before);
 }
 

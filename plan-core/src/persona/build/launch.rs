@@ -116,11 +116,11 @@ fn skills<'s>(
     def: &'static HarnessDef,
 ) -> Result<SkillMaterializationPlan<'s>, PlanError> {
     let list = selection.list("skills");
-    let plain = skills::SkillOptions {
+    let in_project = skills::SkillOptions {
         install_root: None,
         repo_root: options.repo_root,
     };
-    let mut plan = skills::materialize_skills(list, def.id, plain)?;
+    let mut plan = skills::materialize_skills(list, def.id, in_project)?;
     let mut problems = Vec::new();
     let root = Path::root("selection");
     let list_at = root.field("skills");

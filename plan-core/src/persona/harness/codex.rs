@@ -212,23 +212,25 @@ fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
     Ok(launch)
 }
 
+/// Tools that the sandbox, or the setting for web search, denies.
+const ENFORCED_DENIALS: &[&str] = &[
+    "Edit",
+    "MultiEdit",
+    "NotebookEdit",
+    "WebFetch",
+    "WebSearch",
+    "Write",
+];
+
 /// Refuses deny rules that neither the sandbox nor a setting of codex enforces.
 fn refuse_unenforceable(input: &LaunchInput<'_>) -> Result<(), Diagnostic> {
     for pattern in patterns(input.permissions.deny) {
-        let enforced = match Rule::of(pattern) {
-            Rule {
-                tool: "WebSearch" | "WebFetch",
-                argument: None,
-            } => true,
-            Rule {
-                tool: "Write" | "Edit" | "MultiEdit" | "NotebookEdit",
-                argument: None,
-            } => true,
-            _ => input
-                .servers
+        let Rule { tool, argument } = Rule::of(pattern);
+        let servers = &input.servers;
+        let enforced = (argument.is_none() && ENFORCED_DENIALS.contains(&tool))
+            || servers
                 .iter()
-                .any(|(server, _)| server_tool(pattern, server).is_some()),
-        };
+                .any(|(server, _)| server_tool(pattern, server).is_some());
         if !enforced {
             let message = format!(
                 "codex cannot deny `{pattern}`, and ignoring it would widen what the agent may do"

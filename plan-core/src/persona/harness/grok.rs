@@ -158,6 +158,10 @@ fn one_shot<'i>(
     }
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the signature of every harness's launch"
+)]
 fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
     let mut launch = Launch::default();
     launch.args(["--no-auto-update", "--model", input.model]);

@@ -275,18 +275,18 @@ impl<'i> Draft<'i> {
         first: &[Value<'i>],
         (command, args): (&str, &[Value<'_>]),
     ) -> Vec<Value<'i>> {
-        let mut argv = first.to_vec();
-        argv.push(self.text(
-            &path.index(argv.len()),
+        let mut line = first.to_vec();
+        line.push(self.text(
+            &path.index(line.len()),
             &format!("{field}.command"),
             command,
         ));
         for (place, word) in args.iter().enumerate() {
             let field = format!("{field}.args[{place}]");
             let text = word.as_str().unwrap_or_default();
-            argv.push(self.text(&path.index(argv.len()), &field, text));
+            line.push(self.text(&path.index(line.len()), &field, text));
         }
-        argv
+        line
     }
 
     /// Notes a text that the reading program would substitute.

@@ -4,6 +4,7 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::compat::{
@@ -143,12 +144,14 @@ const QUIET: [(&str, &str); 4] = [
 fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
     let mut launch = Launch::default();
     if !input.model.contains('/') {
-        let message = format!(
-            "the model `{}` names no provider, and opencode would fail without saying so",
-            input.model
+        launch.notice(
+            "model",
+            format!(
+                "the model names no provider, so opencode/{0} is used; without credentials that \
+                 provider has free models only (see `opencode models`)",
+                input.model
+            ),
         );
-        let error = refused("model", message);
-        return Err(error.help("write provider/model, as `opencode models` lists them"));
     }
     if let Some(run) = &input.run {
         launch.args(["run"]);
@@ -177,7 +180,7 @@ fn private_config<'i>(
     // opencode substitutes {env:…} and {file:…} in the raw text before it parses it.
     draft.escape("{env:", "\\u007benv:");
     draft.escape("{file:", "\\u007bfile:");
-    let mut agent = object([("model", input.model.into())]);
+    let mut agent = object([("model", provider_model(input.model).into())]);
     if !input.system_prompt.is_empty() {
         // By file, because a variable holds at most 128 KiB and literal text would be
         // substituted; the contents of a file are not.
@@ -371,7 +374,7 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
             }
         }
         Some("step_finish") => step(tally, part),
-        Some("error") => tally.fail(error_text(event)),
+        Some("error") => tally.fail(explained(&error_text(event))),
         _ => {}
     }
 }
@@ -393,4 +396,15 @@ fn step(tally: &mut Tally, part: &Value<'_>) {
             cached,
         );
     }
+}
+
+/// Adds what opencode leaves out: an unknown model ends in an error that says nothing.
+fn explained(error: &str) -> String {
+    if error.contains("Unexpected server error") {
+        return format!(
+            "{error} (opencode says this of a model or provider that it does not know; see \
+             `opencode models`)"
+        );
+    }
+    error.into()
 }

@@ -11,6 +11,7 @@ use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Value, position, read};
 use crate::base::text::{is_blank, utf16_cmp};
 
+use super::super::harness;
 use super::error::Problem;
 use super::facts::{BUILT_IN, Facts, PersonaFile};
 use super::{ResolveOptions, field};
@@ -228,7 +229,7 @@ impl<'a> Entry<'a> {
             fill_overlay(&mut filled);
         }
         if !options.complete() {
-            fill(&mut filled, RUNTIME);
+            fill(&mut filled, &runtime());
         }
         (options.validate)(&Value::Object(filled), options.edition)
             .err()
@@ -253,7 +254,13 @@ impl<'a> Entry<'a> {
 }
 
 /// What a persona needs to run; kit-4 asks for it only when one is started.
-const RUNTIME: &[(&str, &str)] = &[("harness", "claude"), ("model", "m"), ("systemPrompt", "s")];
+fn runtime() -> [(&'static str, &'static str); 3] {
+    [
+        ("harness", harness::any()),
+        ("model", "m"),
+        ("systemPrompt", "s"),
+    ]
+}
 
 fn fill(filled: &mut Object<'_>, defaults: &[(&'static str, &'static str)]) {
     for (name, text) in defaults {

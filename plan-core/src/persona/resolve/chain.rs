@@ -223,7 +223,7 @@ fn check_settings(spec: &Object<'_>, catalog: &Catalog<'_>) -> Result<(), Vec<Di
         ("id", "p"),
         ("intent", "review"),
         ("description", "d"),
-        ("harness", "claude"),
+        ("harness", crate::persona::harness::any()),
         ("model", "m"),
         ("systemPrompt", "s"),
     ] {

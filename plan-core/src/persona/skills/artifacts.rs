@@ -11,7 +11,7 @@ use crate::base::record::record;
 use crate::base::text::{shell_join, shell_quote};
 
 /// What tells Claude Code that the stage directory is a plugin.
-const MANIFEST: &str = r#"{"name":"agent-workforce-session","version":"0.0.0","description":"Ephemeral skills staged by agent-workforce for this session."}"#;
+pub(crate) const SESSION_MANIFEST: &str = r#"{"name":"agent-workforce-session","version":"0.0.0","description":"Ephemeral skills staged by agent-workforce for this session."}"#;
 
 record! {
     /// The command that installs a plan's skills.
@@ -63,7 +63,7 @@ fn session_script(plan: &SkillMaterializationPlan<'_>, root: &str) -> Result<Str
     let mut script = format!(
         "mkdir -p {root}/.claude-plugin {root}/.claude/skills && \
          ln -sfn .claude/skills {root}/skills && \
-         printf '%s' '{MANIFEST}' > {root}/.claude-plugin/plugin.json"
+         printf '%s' '{SESSION_MANIFEST}' > {root}/.claude-plugin/plugin.json"
     );
     if !plan.installs.is_empty() {
         script = format!("{script} && cd {root}");

@@ -17,6 +17,7 @@ use crate::base::diag::Diagnostic;
 use crate::base::json::Text;
 use crate::base::record::{record, words};
 
+pub(crate) use artifacts::SESSION_MANIFEST;
 pub use artifacts::{CleanupArtifacts, InstallArtifacts, cleanup_artifacts, install_artifacts};
 pub(crate) use materialize::provide;
 pub use materialize::{SkillOptions, materialize_skills};

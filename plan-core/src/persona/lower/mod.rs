@@ -1,0 +1,204 @@
+//! Lowering a spawn plan to the ordered actions that carry it out.
+
+mod files;
+mod skills;
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+pub use files::{lower_config_files, lower_sidecars};
+pub use skills::lower_skills;
+
+use super::mount::MountPolicy;
+use super::plan::{PersonaSpawnPlan, STAGE};
+use crate::base::code::Code;
+use crate::base::diag::{Diagnostic, Path};
+use crate::base::json::Value;
+use crate::base::path::{RelPath, join};
+use crate::effect::{ActionKind, ActionList, Content, Document, Phase, WriteMode};
+
+/// Where a plan is carried out. All paths are absolute.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'p> {
+    /// The project.
+    pub cwd: &'p str,
+    /// The run's private directory; it must not exist before.
+    pub stage: &'p str,
+    /// Where the project is mirrored when the plan has a mount policy; it must not
+    /// exist before.
+    pub mount: &'p str,
+    /// Whether `.git` is mirrored too.
+    pub include_git: bool,
+    /// Where the plan's private links point, one each; `None` leaves a link out.
+    pub link_targets: &'p [Option<String>],
+}
+
+impl Places<'_> {
+    /// Returns the directory that the agent works in.
+    pub fn agent_cwd(&self, plan: &PersonaSpawnPlan<'_>) -> String {
+        String::from(if plan.mount.is_some() {
+            self.mount
+        } else {
+            self.cwd
+        })
+    }
+
+    /// Replaces the placeholder of the private directory.
+    pub fn concrete(&self, text: &str) -> String {
+        text.replace(STAGE, self.stage)
+    }
+}
+
+/// Lowers a plan: every phase of its edition's order, each phase's actions in the
+/// order of the plan.
+///
+/// # Errors
+/// A path that leaves its directory, or a plan whose skills do not follow from their
+/// sources; each names the field.
+pub fn lower(
+    plan: &PersonaSpawnPlan<'_>,
+    places: &Places<'_>,
+) -> Result<ActionList, Vec<Diagnostic>> {
+    let mut list = ActionList::new();
+    let mut problems = Vec::new();
+    // Behind the mount everything happens where the agent works.
+    let cwd = places.agent_cwd(plan);
+    let here = Places {
+        cwd: &cwd,
+        ..*places
+    };
+    for phase in Phase::order(plan.edition()) {
+        let outcome = match phase {
+            Phase::Mount => {
+                lower_mount(plan.mount.as_ref(), places, &mut list);
+                Ok(())
+            }
+            Phase::Stage => stage(plan, places, &mut list),
+            Phase::Skills => lower_skills(&plan.skills, plan.edition(), &here, &mut list),
+            Phase::Sidecars => lower_sidecars(&plan.sidecars, here.cwd, &mut list),
+            Phase::ConfigFiles => lower_config_files(&plan.config_files, here.cwd, &mut list),
+        };
+        problems.extend(outcome.err());
+    }
+    if problems.is_empty() {
+        Ok(list)
+    } else {
+        Err(problems)
+    }
+}
+
+/// Lowers a mount policy.
+pub fn lower_mount(policy: Option<&MountPolicy<'_>>, places: &Places<'_>, list: &mut ActionList) {
+    let Some(policy) = policy else { return };
+    let patterns = |patterns: &[_]| patterns.iter().map(ToString::to_string).collect();
+    let kind = ActionKind::Mount {
+        from: places.cwd.into(),
+        to: places.mount.into(),
+        ignored: patterns(&policy.ignored_patterns),
+        readonly: patterns(&policy.readonly_patterns),
+        include_git: places.include_git,
+    };
+    list.push(Phase::Mount, kind);
+}
+
+fn stage(
+    plan: &PersonaSpawnPlan<'_>,
+    places: &Places<'_>,
+    list: &mut ActionList,
+) -> Result<(), Diagnostic> {
+    if !plan.edition().switches().private_launch {
+        return Ok(());
+    }
+    let root = Path::root("plan");
+    list.push(
+        Phase::Stage,
+        ActionKind::MakeDir {
+            path: places.stage.into(),
+            mode: 0o700,
+        },
+    );
+    let files_at = root.field("privateFiles");
+    for (place, file) in plan.private_files.iter().flatten().enumerate() {
+        let at = files_at.index(place);
+        let path = below(places.stage, &file.path, &at.field("path"))?;
+        list.push(
+            Phase::Stage,
+            ActionKind::WriteFile {
+                path,
+                below: places.stage.into(),
+                how: WriteMode::CreateOnly,
+                content: Content::Document(staged(&file.document, places)),
+                private: true,
+            },
+        );
+    }
+    let links_at = root.field("privateLinks");
+    let links = plan.private_links.iter().flatten().zip(places.link_targets);
+    for (place, (link, target)) in links.enumerate() {
+        let at = links_at.index(place);
+        let path = below(places.stage, &link.path, &at.field("path"))?;
+        if let Some(target) = target {
+            let (below, target) = (places.stage.into(), target.clone());
+            list.push(
+                Phase::Stage,
+                ActionKind::Symlink {
+                    path,
+                    below,
+                    target,
+                },
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Puts the private directory's path into a structured document; plain texts are
+/// somebody's words and stay as they are.
+pub fn staged(document: &Document<'_>, places: &Places<'_>) -> Document<'static> {
+    let mut document = document.to_owned_document();
+    if !matches!(document.value, Value::String(_)) {
+        concretize(&mut document.value, places);
+    }
+    for escape in document.escapes.iter_mut().flatten() {
+        escape.from = places.concrete(&escape.from).into();
+        escape.to = places.concrete(&escape.to).into();
+    }
+    document
+}
+
+fn concretize(value: &mut Value<'static>, places: &Places<'_>) {
+    match value {
+        Value::String(text) if text.contains(STAGE) => {
+            *value = Value::from(places.concrete(text));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| concretize(item, places)),
+        Value::Object(object) => {
+            *object = core::mem::take(object)
+                .entries()
+                .iter()
+                .map(|(key, value)| {
+                    let mut value = value.clone();
+                    concretize(&mut value, places);
+                    (places.concrete(key).into(), value)
+                })
+                .collect();
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Joins a relative path that must stay below a directory.
+fn below(root: &str, path: &str, at: &Path<'_>) -> Result<String, Diagnostic> {
+    inside(path, at).map(|path| join(root, &path))
+}
+
+/// Checks that a path stays below whatever it is joined to.
+fn inside(path: &str, at: &Path<'_>) -> Result<String, Diagnostic> {
+    let clean = path.strip_prefix("./").unwrap_or(path);
+    RelPath::new(clean)
+        .map(|path| String::from(path.as_str()))
+        .map_err(|problem| {
+            let code = Code::EFFECT_PATH_ESCAPES;
+            Diagnostic::at(code, at, &alloc::format!("{problem}; got `{path}`"))
+        })
+}

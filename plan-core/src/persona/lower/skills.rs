@@ -1,0 +1,188 @@
+//! Lowering of skills: into the project or a session directory as persona-kit 4 does, or
+//! below the run's private directory.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{Places, inside};
+use crate::base::code::Code;
+use crate::base::diag::{Diagnostic, Path};
+use crate::base::edition::Edition;
+use crate::base::path::{join, parent};
+use crate::effect::{ActionKind, ActionList, Content, Document, Phase, WriteMode};
+use crate::persona::harness::{self, HarnessDef};
+use crate::persona::skills::{
+    SESSION_MANIFEST, SkillInstall, SkillMaterializationPlan, SourceKind, provide,
+};
+
+/// Lowers the installs of a plan. In an edition with private launches the commands must
+/// follow from the sources, so that a plan that was changed on its way cannot bring its
+/// own.
+///
+/// # Errors
+/// An unknown harness, a path that leaves the project, or an install that does not
+/// follow from its source.
+pub fn lower_skills(
+    plan: &SkillMaterializationPlan<'_>,
+    edition: Edition,
+    places: &Places<'_>,
+    list: &mut ActionList,
+) -> Result<(), Diagnostic> {
+    let root = Path::root("plan");
+    let at = root.field("skills");
+    let Some(def) = harness::find(&plan.harness) else {
+        let code = Code::PERSONA_HARNESS_UNKNOWN;
+        return Err(Diagnostic::at(
+            code,
+            &at.field("harness"),
+            "is not a known harness",
+        ));
+    };
+    let at = at.field("installs");
+    if edition.switches().private_launch {
+        return private(plan, places, (def, &at), list);
+    }
+    let session = plan
+        .session_install_root
+        .as_deref()
+        .filter(|root| !root.is_empty());
+    match session {
+        Some(root) => {
+            session_plugin(plan, &join(places.cwd, root), list);
+            Ok(())
+        }
+        None => in_project(plan, places, &at, list),
+    }
+}
+
+fn in_project(
+    plan: &SkillMaterializationPlan<'_>,
+    places: &Places<'_>,
+    at: &Path<'_>,
+    list: &mut ActionList,
+) -> Result<(), Diagnostic> {
+    for (place, install) in plan.installs.iter().enumerate() {
+        let at = at.index(place);
+        let at = at.field("cleanupPaths");
+        let paths = install.cleanup_paths.iter().enumerate();
+        let creates = paths.map(|(place, path)| inside(path, &at.index(place)));
+        let creates = creates.collect::<Result<Vec<_>, _>>()?;
+        list.push(Phase::Skills, command(install, places.cwd, creates));
+    }
+    Ok(())
+}
+
+fn command(install: &SkillInstall<'_>, cwd: &str, creates: Vec<String>) -> ActionKind {
+    let argv = install
+        .install_command
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    ActionKind::RunCommand {
+        argv,
+        cwd: cwd.into(),
+        creates,
+    }
+}
+
+/// Stages skills as persona-kit 4 does: a plugin directory outside the project.
+fn session_plugin(plan: &SkillMaterializationPlan<'_>, root: &str, list: &mut ActionList) {
+    for directory in [".claude-plugin", ".claude/skills"] {
+        let path = join(root, directory);
+        list.push(Phase::Skills, ActionKind::MakeDir { path, mode: 0o755 });
+    }
+    let below = String::from(root);
+    let link = ActionKind::Symlink {
+        path: join(root, "skills"),
+        below: below.clone(),
+        target: ".claude/skills".into(),
+    };
+    list.push(Phase::Skills, link);
+    let manifest = ActionKind::WriteFile {
+        path: join(root, ".claude-plugin/plugin.json"),
+        below,
+        how: WriteMode::Overwrite,
+        content: Content::Document(Document::text(SESSION_MANIFEST)),
+        private: false,
+    };
+    list.push(Phase::Skills, manifest);
+    for install in &plan.installs {
+        let inside = install.installed_dir.strip_prefix(&*format!("{root}/"));
+        let creates = inside.map(String::from).into_iter().collect();
+        list.push(Phase::Skills, command(install, root, creates));
+    }
+}
+
+/// Installs skills below the private directory and puts each where the harness reads it.
+fn private(
+    plan: &SkillMaterializationPlan<'_>,
+    places: &Places<'_>,
+    (def, at): (&HarnessDef, &Path<'_>),
+    list: &mut ActionList,
+) -> Result<(), Diagnostic> {
+    let workshop = join(places.stage, "install");
+    if plan
+        .installs
+        .iter()
+        .any(|install| install.source_kind != SourceKind::Local)
+    {
+        let path = workshop.clone();
+        list.push(Phase::Skills, ActionKind::MakeDir { path, mode: 0o700 });
+    }
+    for (place, install) in plan.installs.iter().enumerate() {
+        let at = at.index(place);
+        let invalid = |problem: &str| Diagnostic::at(Code::PERSONA_SKILL_INVALID, &at, problem);
+        let corrupt = |field: &str| {
+            let problem = "does not follow from the skill's source";
+            Diagnostic::at(Code::PLAN_CORRUPT, &at.field(field), problem)
+        };
+        let provided =
+            provide(&install.source, def.id, None).map_err(|error| invalid(&error.to_string()))?;
+        let name = &provided.source.installed_name;
+        let to = join(
+            &places.concrete(def.private_skills),
+            &format!("skills/{name}"),
+        );
+        if places.concrete(&install.installed_dir) != to {
+            return Err(corrupt("installedDir"));
+        }
+        if install.source_kind == SourceKind::Local {
+            list.push(Phase::Skills, local(install, to, places));
+            continue;
+        }
+        if install.install_command != provided.command {
+            return Err(corrupt("installCommand"));
+        }
+        list.push(Phase::Skills, command(install, &workshop, Vec::new()));
+        let from = join(&workshop, &provided.directory);
+        let below = places.stage.into();
+        list.push(Phase::Skills, ActionKind::CopyTree { from, to, below });
+    }
+    Ok(())
+}
+
+/// A local skill: the directory of a `SKILL.md`, so that what it refers to comes along,
+/// or the one file. A `SKILL.md` at the top of the project is no skill directory.
+fn local(install: &SkillInstall<'_>, to: String, places: &Places<'_>) -> ActionKind {
+    let source = join(places.cwd, &install.package_ref);
+    let directory = parent(&source);
+    let below = String::from(places.stage);
+    if source.ends_with("/SKILL.md") && !holds(directory, places.cwd) {
+        let from = directory.into();
+        return ActionKind::CopyTree { from, to, below };
+    }
+    ActionKind::WriteFile {
+        path: join(&to, "SKILL.md"),
+        below,
+        how: WriteMode::CreateOnly,
+        content: Content::File(source),
+        private: false,
+    }
+}
+
+/// Tells whether a directory is the project or holds it.
+fn holds(directory: &str, cwd: &str) -> bool {
+    let inside = cwd.strip_prefix(directory.trim_end_matches('/'));
+    inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
