@@ -114,14 +114,13 @@ impl Stage {
         })
     }
 
-    /// Returns every entry below the whole place: its mode and its content. What the
-    /// state directory keeps empty between runs does not count.
+    /// Returns every entry below the whole place: its mode and its content. The lock
+    /// that runs share says nothing about any of them.
     pub fn snapshot(&self) -> Answer<BTreeMap<PathBuf, String>> {
         let mut entries = BTreeMap::new();
         record(self.dir.path(), &mut entries)?;
-        let runs = self.path("state/runs");
-        if fs::read_dir(&runs).is_ok_and(|mut runs| runs.next().is_none()) {
-            entries.remove(&runs);
+        for shared in ["state/runs/.gate", "state/runs"] {
+            entries.remove(&self.path(shared));
         }
         Ok(entries)
     }
