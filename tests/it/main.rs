@@ -2,6 +2,7 @@
 //! behaviour.
 
 mod bad_input;
+mod cli;
 mod conformance;
 mod examples;
 mod fuzz;

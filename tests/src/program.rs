@@ -125,10 +125,29 @@ impl Stage {
         Ok(entries)
     }
 
-    /// Waits until a file of the project exists.
-    pub fn wait_for(&self, path: &str) -> Answer<()> {
-        let path = self.project().join(path);
-        wait(|| Ok(path.exists().then_some(()))).map_err(|_| format!("{path:?} never came").into())
+    /// As [`Stage::snapshot`], without the home, where scripts leave their notes.
+    pub fn traces(&self) -> Answer<BTreeMap<PathBuf, String>> {
+        let mut entries = self.snapshot()?;
+        let home = self.path("home");
+        entries.retain(|path, _| !path.starts_with(&home));
+        Ok(entries)
+    }
+
+    /// Reads what a script noted in the home.
+    pub fn note(&self, name: &str) -> Answer<String> {
+        let path = self.path("home").join(name);
+        fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()).into())
+    }
+
+    /// Leaves a note in the home.
+    pub fn leave(&self, name: &str) -> Answer<()> {
+        Ok(fs::write(self.path("home").join(name), "")?)
+    }
+
+    /// Waits until a script has left a note in the home.
+    pub fn wait_for(&self, name: &str) -> Answer<()> {
+        let path = self.path("home").join(name);
+        wait(|| Ok(path.exists().then_some(()))).map_err(|_| format!("no note `{name}`").into())
     }
 }
 
@@ -174,6 +193,13 @@ impl Call {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.command.env(name, value.into());
+        self
+    }
+
+    /// Takes every variable away.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.command.env_clear();
         self
     }
 
