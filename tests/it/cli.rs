@@ -262,7 +262,7 @@ fn personas_are_listed_shown_and_checked() -> Answer<()> {
     assert_eq!(bad.envelope()?.get("ok"), Some(&Value::Bool(false)));
     for arguments in [
         &["persona", "schema"] as &[_],
-        &["persona", "schema", "--agent"],
+        &["persona", "schema", "agent"],
     ] {
         let schema = call(arguments)?;
         expect(&schema, 0)?;
@@ -463,14 +463,14 @@ fn signals_while_a_plan_is_carried_out_take_it_back() -> Answer<()> {
                 "npx",
                 ": > \"$HOME/ready\"\nwhile [ ! -e \"$HOME/stop\" ]; do sleep 0.02; done",
             )?;
-        let before = stage.traces()?;
+        let before = stage.tree()?;
         let running = waiting(&stage, stage.call(&["run", "x.json"])?)?;
         running.signal(signal)?;
         let ended = running.end()?;
         stage.leave("stop")?;
         expect(&ended, code)?;
         assert!(stage.note("seen").is_err(), "the harness was started");
-        assert_eq!(stage.traces()?, before, "{signal}");
+        assert_eq!(stage.tree()?, before, "{signal}");
     }
     Ok(())
 }
@@ -483,11 +483,11 @@ fn a_failed_plan_is_taken_back() -> Answer<()> {
         .file("x.json", text)?
         .script("claude", &harness("exit 0"))?
         .script("npx", "echo no such package >&2; exit 4")?;
-    let before = stage.traces()?;
+    let before = stage.tree()?;
     let ended = stage.call(&["run", "x.json"])?.run()?;
     expect(&ended, 1)?;
     assert!(ended.says("no such package"), "{}", ended.stderr());
-    assert_eq!(stage.traces()?, before);
+    assert_eq!(stage.tree()?, before);
     Ok(())
 }
 
@@ -558,8 +558,8 @@ fn a_killed_run_is_taken_back_by_recover() -> Answer<()> {
     let before = stage.traces()?;
     let running = waiting(&stage, stage.call(&["run", "x.json"])?)?;
     running.signal("KILL")?;
-    running.end()?;
     stage.leave("stop")?;
+    running.end()?;
     let doctor = stage.call(&["doctor"])?.run()?;
     expect(&doctor, 6)?;
     let reports = data(&stage.call(&["recover", "--json"])?.run()?)?;
