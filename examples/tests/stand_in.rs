@@ -351,7 +351,7 @@ fn opencode_substitutes_before_it_reads_and_the_last_rule_wins() {
         "command":["sh","-c","env; exec \"$@\""," PATH ","node","x.mjs"],
         "environment":{"KEY":"\u007benv:HOME}"},"enabled":true}},
         "agent":{"scout":{"model":"a/b","prompt":"{file:PROMPT}","mode":"primary","reasoningEffort":"low",
-        "permission":{"edit":"deny","*":"deny","edit":{"*":"allow","src/**":"deny"}}}}}"#;
+        "permission":{"read":"allow","edit":{"*":"allow","src/**":"deny"}}}}}"#;
     let config = config
         .replace("SKILLS", skills.to_str().unwrap())
         .replace("PROMPT", &prompt);
@@ -366,6 +366,10 @@ fn opencode_substitutes_before_it_reads_and_the_last_rule_wins() {
     ] {
         assert!(report.contains(seen), "{seen} is not in:\n{report}");
     }
+    let last = r#""src/**":"deny"},"*":"deny"}"#;
+    stage.env[0].1 = config.replace(r#""src/**":"deny"}}"#, last);
+    let run = stage.run(&OPENCODE, "Write a.md: x").unwrap();
+    assert_eq!((run.code, stage.read("a.md")), (Some(0), None));
     stage.env[0].1 = config.replace("prompt.md", "gone.md");
     let run = stage.run(&OPENCODE, "Look.").unwrap();
     assert_eq!(run.code, Some(1));
