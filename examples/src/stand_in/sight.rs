@@ -87,12 +87,12 @@ pub fn server_of_toml(host: &Host, name: &str, settings: &Toml, headers: &str) -
         Some(command) => {
             let args = settings.get("args").and_then(Toml::as_array);
             let args = args.into_iter().flatten().filter_map(Toml::as_str);
-            let argv: Vec<String> = [command]
+            let words: Vec<String> = [command]
                 .into_iter()
                 .chain(args)
                 .map(str::to_owned)
                 .collect();
-            Server::local(host, name, &argv, &pairs("env"))
+            Server::local(host, name, &words, &pairs("env"))
         }
         None => Server::remote(name, text("url")?, &pairs(headers)),
     };
