@@ -239,9 +239,9 @@ fn refuse_unenforceable(input: &LaunchInput<'_>) -> Result<(), Diagnostic> {
                 .help("remove the rule, restrict sandboxMode, or use another harness"));
         }
     }
-    if input.permissions.mode == Some("plan") && bypasses(input) {
-        let message =
-            "permissions.mode is plan, but dangerouslyBypassApprovalsAndSandbox lifts every limit";
+    if bypasses(input) && (input.permissions.mode == Some("plan") || denies_edits(input)) {
+        let message = "the persona's permissions forbid changes, but \
+                       dangerouslyBypassApprovalsAndSandbox lifts every limit";
         return Err(refused(
             "harnessSettings.dangerouslyBypassApprovalsAndSandbox",
             message,
@@ -250,18 +250,21 @@ fn refuse_unenforceable(input: &LaunchInput<'_>) -> Result<(), Diagnostic> {
     Ok(())
 }
 
+fn denies_edits(input: &LaunchInput<'_>) -> bool {
+    let edits = ["Edit", "MultiEdit", "NotebookEdit", "Write"];
+    patterns(input.permissions.deny).any(|pattern| edits.contains(&Rule::of(pattern).tool))
+}
+
 fn bypasses(input: &LaunchInput<'_>) -> bool {
     input.settings.on("dangerouslyBypassApprovalsAndSandbox")
 }
 
 /// Returns the sandbox: the persona's, unless its permissions ask for less.
 fn sandbox_mode<'i>(input: &LaunchInput<'i>) -> &'i str {
-    let denies_edits = patterns(input.permissions.deny)
-        .any(|pattern| matches!(Rule::of(pattern).tool, "Write" | "Edit" | "MultiEdit"));
     if bypasses(input) {
         return "danger-full-access";
     }
-    if denies_edits || input.permissions.mode == Some("plan") {
+    if denies_edits(input) || input.permissions.mode == Some("plan") {
         return "read-only";
     }
     if let Some(mode) = input.settings.text("sandboxMode") {
