@@ -5,9 +5,11 @@ mod conformance;
 mod examples;
 mod fuzz;
 mod harness_registry;
+mod launches;
 mod layering;
 mod modules;
 mod no_std;
+mod outcomes;
 mod schema;
 mod tidy;
 

@@ -41,6 +41,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/codex",
     launch,
     observe,
+    observe_log,
     stop: StopSignal::Interrupt,
     tested: "0.169",
 };
@@ -437,8 +438,17 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
                 );
             }
         }
-        Some("turn.failed" | "error") => tally.fail(error_text(event)),
+        Some("turn.failed") => tally.fail(error_text(event)),
+        // A broken connection is reported like this too, and then tried again.
+        Some("error") => tally.complain(error_text(event)),
         _ => {}
+    }
+}
+
+/// What ends codex before its first turn is on its standard error only.
+fn observe_log(tally: &mut Tally, line: &str) {
+    if let Some(reason) = line.strip_prefix("Error: ") {
+        tally.complain(reason);
     }
 }
 
