@@ -1,6 +1,7 @@
 //! One binary with every integration test: rules of the repository first, then
 //! behaviour.
 
+mod bad_input;
 mod conformance;
 mod examples;
 mod fuzz;
@@ -10,6 +11,7 @@ mod layering;
 mod modules;
 mod no_std;
 mod outcomes;
+mod properties;
 mod schema;
 mod tidy;
 

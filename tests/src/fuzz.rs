@@ -3,7 +3,15 @@
 //!
 //! `tests/fuzz/` hands the same bodies to cargo-fuzz.
 
-use plan_core::base::json;
+use plan_core::base::diag::Diagnostic;
+use plan_core::base::edition::Edition;
+use plan_core::base::json::{self, Object, Print, Value};
+use plan_core::effect::{ActionList, describe_action};
+use plan_core::persona::build::{build_persona_spawn_plan, summary};
+use plan_core::persona::lower::{Places, lower};
+use plan_core::persona::options::PlanOptions;
+use plan_core::persona::parse::{parse_agent, parse_persona};
+use plan_core::persona::plan::PersonaSpawnPlan;
 
 /// Feeds one text to everything that reads text. It must return, whatever the text.
 ///
@@ -13,14 +21,111 @@ pub fn exercise(text: &str) -> Result<(), String> {
     let Ok(value) = json::read(text) else {
         return Ok(());
     };
-    round_trip(&value)
-    // ---- What follows reading joins here: parse the value as a persona under every
-    // ---- edition, plan what parses, and compare two plans of one value.
+    round_trip(&value)?;
+    for edition in Edition::ALL.iter().copied() {
+        let answer = answers(&value, edition)?;
+        if answer != answers(&value, edition)? {
+            return Err(format!("two answers in edition {}", edition.as_str()));
+        }
+    }
+    Ok(())
+}
+
+/// Everything that one edition says about a value, as text.
+fn answers(value: &Value<'_>, edition: Edition) -> Result<Vec<String>, String> {
+    let intent = value.get_str("intent").unwrap_or("review");
+    let persona = parse_persona(value, intent, edition).map(|persona| {
+        let mut selection = persona.as_object().clone();
+        selection.insert("personaId", persona.id().to_owned());
+        Value::Object(selection)
+    });
+    let agent = parse_agent(value, "agent", edition);
+    let mut said = vec![
+        text_of(persona.as_ref()),
+        text_of(agent.as_ref()),
+        text_of(PersonaSpawnPlan::read(value).as_ref()),
+    ];
+    for selection in persona.iter().chain([value]) {
+        said.extend(plan(selection, value, edition)?);
+    }
+    if let Ok(plan) = PersonaSpawnPlan::read(value) {
+        lowered(&plan).ok();
+    }
+    Ok(said)
+}
+
+/// Plans a selection: with the options that stand beside it, and for a task.
+fn plan(selection: &Value<'_>, value: &Value<'_>, edition: Edition) -> Result<[String; 2], String> {
+    let nothing = Object::new();
+    let given = value.get("options").unwrap_or(value);
+    let given = if edition.switches().strict_parse {
+        PlanOptions::strict(given, &nothing).unwrap_or_default()
+    } else {
+        PlanOptions::lenient(given, &nothing)
+    };
+    let task = PlanOptions {
+        task: Some("Do it."),
+        repo_root: Some("/work/project"),
+        ..given.clone()
+    };
+    let mut said = [String::new(), String::new()];
+    for (said, options) in said.iter_mut().zip([given, task]) {
+        let built = build_persona_spawn_plan(selection, &options, edition);
+        if let Ok(plan) = &built {
+            check_plan(plan)?;
+        }
+        *said = text_of(built.as_ref());
+    }
+    Ok(said)
+}
+
+/// Checks what holds of every plan that was built: it reads back as it was, and what
+/// it is lowered to passes the executor's checks.
+///
+/// # Errors
+/// What does not hold.
+pub fn check_plan(plan: &PersonaSpawnPlan<'_>) -> Result<(), String> {
+    let text = json::print(plan);
+    let value = json::read(&text).map_err(|error| format!("the plan is no JSON: {error}"))?;
+    let again = PersonaSpawnPlan::read(&value).map_err(|why| format!("{why}: {text}"))?;
+    if json::print(&again) != text {
+        return Err(format!("the plan reads back as another: {text}"));
+    }
+    let actions = match lowered(plan) {
+        Ok(actions) => actions,
+        // persona-kit 4 plans what it cannot carry out.
+        Err(_) if !plan.edition().switches().safe_arguments => return Ok(()),
+        Err(problems) => return Err(format!("{}: {text}", summary(&problems))),
+    };
+    let mut lines = actions.iter().map(|action| describe_action(&action.kind));
+    if lines.any(|line| line.is_empty() || line.contains('\n')) {
+        return Err(format!("an action is not one line: {text}"));
+    }
+    let checked = actions.check();
+    checked.map_err(|problems| format!("{}: {text}", summary(&problems)))
+}
+
+/// Lowers a plan to actions in a project that does not exist.
+fn lowered(plan: &PersonaSpawnPlan<'_>) -> Result<ActionList, Vec<Diagnostic>> {
+    let links = plan.private_links.iter().flatten();
+    let link_targets: Vec<_> = links.map(|_| Some("/home/u/file".to_owned())).collect();
+    let places = Places {
+        cwd: "/work/project",
+        stage: "/state/runs/r/stage",
+        mount: "/state/runs/r/mount",
+        include_git: true,
+        link_targets: &link_targets,
+    };
+    lower(plan, &places)
+}
+
+fn text_of<T: Print, E: std::fmt::Debug>(answer: Result<&T, &E>) -> String {
+    answer.map_or_else(|error| format!("{error:?}"), json::print)
 }
 
 /// What is printed reads back as the same value and prints as the same text. Numbers
 /// beyond a double print as `null`, as in JavaScript, and do not come back.
-fn round_trip(value: &json::Value<'_>) -> Result<(), String> {
+fn round_trip(value: &Value<'_>) -> Result<(), String> {
     let printed = json::print(value);
     let again = json::read(&printed).map_err(|error| format!("printed text unread: {error}"))?;
     let same = (again == *value || !is_finite(value)) && json::print(&again) == printed;
@@ -28,7 +133,7 @@ fn round_trip(value: &json::Value<'_>) -> Result<(), String> {
         .ok_or_else(|| format!("print and read disagree: {printed}"))
 }
 
-fn is_finite(value: &json::Value<'_>) -> bool {
+fn is_finite(value: &Value<'_>) -> bool {
     let members = value.as_object().is_none_or(|object| {
         let mut members = object.iter();
         members.all(|(_, member)| is_finite(member))
@@ -138,8 +243,8 @@ pub fn mutate(seed_text: &str, noise: &mut Noise) -> String {
 }
 
 /// Changes one place of a value tree.
-fn change(value: &json::Value<'static>, noise: &mut Noise) -> json::Value<'static> {
-    let members = value.as_object().map_or(0, json::Object::len);
+fn change(value: &Value<'static>, noise: &mut Noise) -> Value<'static> {
+    let members = value.as_object().map_or(0, Object::len);
     let items = value.as_array().map_or(0, <[_]>::len);
     if members + items == 0 || noise.below(8) == 0 {
         return other(noise);
@@ -147,7 +252,7 @@ fn change(value: &json::Value<'static>, noise: &mut Noise) -> json::Value<'stati
     let chosen = noise.below(members + items);
     let deed = noise.below(10);
     if let Some(object) = value.as_object() {
-        let mut new = json::Object::new();
+        let mut new = Object::new();
         for (place, (key, member)) in object.entries().iter().enumerate() {
             match (place == chosen, deed) {
                 (true, 0) => {}
@@ -167,7 +272,7 @@ fn change(value: &json::Value<'static>, noise: &mut Noise) -> json::Value<'stati
 }
 
 /// One of the values.
-fn other(noise: &mut Noise) -> json::Value<'static> {
+fn other(noise: &mut Noise) -> Value<'static> {
     let text = noise.pick(&VALUES).unwrap_or("null");
     json::read(text).unwrap_or_default()
 }

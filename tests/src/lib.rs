@@ -3,5 +3,7 @@
 
 pub mod conformance;
 pub mod fuzz;
+pub mod generate;
+pub mod program;
 pub mod repo;
 pub mod source;

@@ -239,7 +239,10 @@ impl Located {
             .as_deref()
             .and_then(|path| walk::read_text_limited(path, DOCUMENT_LIMIT).ok());
         let span = text.as_deref().and_then(|text| self.span(text));
+        let message = &self.diagnostic.message;
+        let unnamed = self.path.as_deref().filter(|_| span.is_none());
         let report = Report {
+            message: unnamed.map_or_else(|| message.clone(), |path| format!("{path}: {message}")),
             diagnostic: &self.diagnostic,
             source: text
                 .map(|text| NamedSource::new(self.path.as_deref().unwrap_or_default(), text)),
@@ -277,6 +280,7 @@ impl Located {
 /// A diagnostic as miette renders it.
 #[derive(Debug)]
 struct Report<'r> {
+    message: String,
     diagnostic: &'r Diagnostic,
     source: Option<NamedSource<String>>,
     span: Option<(usize, usize)>,
@@ -284,7 +288,7 @@ struct Report<'r> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.diagnostic.message)
+        out.write_str(&self.message)
     }
 }
 

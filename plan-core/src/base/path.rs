@@ -4,6 +4,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Why a path may not be used below a root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +90,24 @@ pub fn join(root: &str, path: &str) -> String {
     format!("{}/{path}", root.strip_suffix('/').unwrap_or(root))
 }
 
+/// Joins, then removes `.`, `..` and empty segments by text, so that one file has one
+/// name. What is relative to nothing stays as it is.
+pub fn resolve(directory: &str, path: &str) -> String {
+    let joined = join(directory, path);
+    if !joined.starts_with('/') {
+        return joined;
+    }
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in joined.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            _ => segments.push(segment),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
 /// The directory that holds a path; empty when the path is a bare name.
 pub fn parent(path: &str) -> &str {
     match path.rsplit_once('/') {
@@ -129,6 +148,10 @@ mod tests {
     fn joins_and_splits() {
         assert_eq!(join("/a/", "./b"), "/a/b");
         assert_eq!(join("/a", "/b"), "/b");
+        assert_eq!(resolve("/a/b", ".././c//d"), "/a/c/d");
+        assert_eq!(resolve("/", "../../x"), "/x");
+        assert_eq!(resolve("/a", "/b/../c"), "/c");
+        assert_eq!(resolve("", "../x"), "../x");
         assert_eq!(parent("/a"), "/");
         assert_eq!(parent("a/b/c"), "a/b");
         assert_eq!(parent("a"), "");

@@ -4,11 +4,13 @@ use alloc::vec::Vec;
 
 use super::harness::compat::{Permissions, Settings};
 use super::options::PlanOptions;
+use super::parse::check_selection;
 use super::plan::STAGE;
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
+use crate::base::edition::Edition;
 use crate::base::json::{Object, Value};
-use crate::base::text::js_trim;
+use crate::base::path::is_absolute;
 
 /// A resolved persona, read without copying. Missing members read as empty, as the
 /// recorded planner never checks them; the 2026 edition checks before it plans.
@@ -59,17 +61,17 @@ impl<'s> Selection<'s> {
     }
 }
 
-/// Checks a selection as strictly as a persona file: every problem is reported.
-pub fn check(selection: Selection<'_>, options: &PlanOptions<'_>) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
+/// Checks a selection as strictly as a persona file, and what its texts would do where
+/// a plan puts them: every problem is reported.
+pub fn check(
+    selection: Selection<'_>,
+    options: &PlanOptions<'_>,
+    edition: Edition,
+) -> Vec<Diagnostic> {
+    let mut problems = check_selection(selection.value(), edition)
+        .err()
+        .unwrap_or_default();
     let root = Path::root("selection");
-    for key in ["personaId", "harness", "model", "systemPrompt"] {
-        if js_trim(selection.text(key)).is_empty() {
-            let at = root.field(key);
-            let code = Code::PERSONA_FIELD_INVALID;
-            problems.push(Diagnostic::at(code, &at, "must be a non-empty string"));
-        }
-    }
     for key in ["personaId", "model"] {
         check_word(&mut problems, &root.field(key), selection.text(key));
     }
@@ -77,6 +79,11 @@ pub fn check(selection: Selection<'_>, options: &PlanOptions<'_>) -> Vec<Diagnos
     check_names(&mut problems, selection, &root);
     if let Some(title) = options.title {
         check_word(&mut problems, &Path::root("options").field("title"), title);
+    }
+    if options.repo_root.is_some_and(|root| !is_absolute(root)) {
+        let at = Path::root("options");
+        let (code, problem) = (Code::PERSONA_OPTION_INVALID, "must be an absolute path");
+        problems.push(Diagnostic::at(code, &at.field("repoRoot"), problem));
     }
     problems
 }

@@ -10,8 +10,9 @@ use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::edition::Edition;
 use crate::base::json::{Object, Text, Value};
-use crate::base::path::{is_absolute, join};
+use crate::base::path::{is_absolute, resolve};
 use crate::effect::{Document, Format, Reference};
+use crate::persona::harness::compat::UnhandledHarness;
 use crate::persona::harness::launch::{EnvDocument, Launch, LaunchInput};
 use crate::persona::harness::{self, HarnessDef};
 use crate::persona::inputs::{InputValues, render};
@@ -45,13 +46,13 @@ pub(super) fn build<'s>(
     options: &PlanOptions<'s>,
     edition: Edition,
 ) -> Result<PersonaSpawnPlan<'s>, PlanError> {
-    let problems = check(selection, options);
+    let problems = check(selection, options, edition);
     if !problems.is_empty() {
         return Err(PlanError::Refused(problems));
     }
     let values = input_values(selection, options)?;
     let Some(def) = harness::find(selection.text("harness")) else {
-        return Err(unknown_harness(selection).into());
+        return Err(UnhandledHarness(selection.text("harness").into()).into());
     };
     let skills = skills(selection, options, def)?;
     let mut warnings = Vec::new();
@@ -108,18 +109,6 @@ pub(super) fn build<'s>(
     Ok(plan)
 }
 
-fn unknown_harness(selection: Selection<'_>) -> Diagnostic {
-    let at = Path::root("selection");
-    let names: Vec<_> = harness::ALL.iter().map(|def| def.id).collect();
-    let given = selection.text("harness");
-    let rest = format!("must be one of: {}", names.join(", "));
-    let error = Diagnostic::at(Code::PERSONA_HARNESS_UNKNOWN, &at.field("harness"), &rest);
-    match crate::base::text::nearest(given, names) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error,
-    }
-}
-
 /// Plans the skills into the private directory that the harness is told to read.
 fn skills<'s>(
     selection: Selection<'s>,
@@ -174,18 +163,16 @@ fn stage_skill(
         return Ok(());
     }
     install.install_command = Vec::new();
-    if is_absolute(&install.package_ref) {
-        return Ok(());
-    }
-    let Some(root) = options.repo_root else {
+    let root = options.repo_root.unwrap_or_default();
+    if root.is_empty() && !is_absolute(&install.package_ref) {
         let message = format!(
             "the skill path `{}` is relative, and nothing says to what",
             install.package_ref
         );
         return Err(Diagnostic::error(Code::PERSONA_SKILL_INVALID, message)
             .help("pass the `repoRoot` option, or write the path absolute"));
-    };
-    install.package_ref = join(root, &install.package_ref).into();
+    }
+    install.package_ref = resolve(root, &install.package_ref).into();
     Ok(())
 }
 
@@ -289,12 +276,11 @@ fn place_sidecar<'s>(
         Cow::Borrowed(_) => text.clone(),
         Cow::Owned(rendered) => rendered.into(),
     });
+    let root = options.repo_root.unwrap_or_default();
     let source_path = match sidecar.source_path {
-        Some(path) if !is_absolute(&path) => match options.repo_root {
-            Some(root) => Some(Text::from(join(root, &path))),
-            None => return Err(relative(&path)),
-        },
-        path => path,
+        None => None,
+        Some(path) if root.is_empty() && !is_absolute(&path) => return Err(relative(&path)),
+        Some(path) => Some(Text::from(resolve(root, &path))),
     };
     Ok(SidecarWrite {
         contents,

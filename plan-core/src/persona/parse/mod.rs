@@ -22,6 +22,7 @@ mod persona;
 mod relay;
 mod schedules;
 mod section;
+mod selection;
 mod settings;
 mod skills;
 mod spec;
@@ -38,6 +39,7 @@ use crate::base::json::{Object, Value};
 
 pub use helpers::*;
 pub use integrations::{effective_source, is_implicit_integration_source};
+pub use selection::check_selection;
 pub use spec::PersonaSpec;
 
 use cx::Cx;

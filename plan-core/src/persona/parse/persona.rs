@@ -168,7 +168,12 @@ pub(super) fn is_handler(on_event: Option<&Value<'_>>) -> bool {
     path.is_some_and(|path| !is_blank(path))
 }
 
-fn harness_name<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
+/// The name of a harness.
+pub(super) fn harness_name<'a>(
+    cx: &mut Cx,
+    value: Option<&Value<'a>>,
+    at: &Path<'_>,
+) -> Parsed<'a> {
     let known: Vec<&str> = if cx.strict {
         harness::ALL.iter().map(|def| def.id).collect()
     } else {

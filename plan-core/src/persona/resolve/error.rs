@@ -140,6 +140,13 @@ impl PersonaResolutionError {
         error
     }
 
+    /// Adds the problem of the file that the error is about.
+    #[must_use]
+    pub(super) fn because(mut self, problem: Problem) -> Self {
+        self.problems.push(problem);
+        self
+    }
+
     #[must_use]
     pub(super) fn helped(mut self, help: &str) -> Self {
         self.help = Some(help.to_owned());

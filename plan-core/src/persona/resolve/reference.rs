@@ -4,10 +4,12 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 
+use crate::base::code::Code;
+use crate::base::diag::Diagnostic;
 use crate::base::json::{Value, position, read};
 use crate::base::text::{is_blank, js_trim};
 
-use super::error::PersonaResolutionError;
+use super::error::{PersonaResolutionError, Problem};
 use super::facts::{Facts, PATH, PersonaFile, Unread};
 
 /// What a JSON document is, for a command that takes either.
@@ -72,15 +74,20 @@ fn resolve_file_id(reference: &str, facts: &Facts) -> Result<String, PersonaReso
             "interactive persona paths must point to a JSON persona file",
         ));
     }
-    let unreadable =
-        |why: &str| PersonaResolutionError::invalid(format!("could not read persona file: {why}"));
+    let unreadable = |code, why: &str| {
+        let message = format!("could not read persona file: {why}");
+        let problem = Diagnostic::error(code, &*message);
+        let problem = Problem::new(PATH, &file.path, problem);
+        PersonaResolutionError::invalid(message).because(problem)
+    };
     let text = file
         .text
         .as_ref()
-        .map_err(|why| unreadable(&why.to_string()))?;
+        .map_err(|why| unreadable(why.code(), &why.to_string()))?;
     let value = read(text).map_err(|error| {
         let at = position(text, error.offset);
-        unreadable(&format!("{error} (line {}, column {})", at.line, at.column))
+        let why = format!("{error} (line {}, column {})", at.line, at.column);
+        unreadable(Code::DOCUMENT_MALFORMED, &why)
     })?;
     let id = value.get_str("id").filter(|id| !is_blank(id));
     id.map(ToOwned::to_owned).ok_or_else(|| {

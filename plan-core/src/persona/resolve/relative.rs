@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Value};
-use crate::base::path::{is_absolute, parent};
+use crate::base::path::{is_absolute, parent, resolve};
 
 use super::catalog::{Catalog, Entry, read_object};
 use super::error::Problem;
@@ -30,7 +30,7 @@ pub fn probe_paths(layers: &[Layer], cwd: &str) -> BTreeSet<String> {
             .iter()
             .filter_map(|name| object.get(name)?.as_str())
         {
-            paths.insert(resolve_against(directory, sidecar));
+            paths.insert(resolve(directory, sidecar));
         }
         let skills = object.get("skills").and_then(Value::as_array);
         for skill in skills.unwrap_or_default() {
@@ -60,7 +60,7 @@ pub(super) fn resolve_paths<'a>(
         let Some(path) = spec.get(name).and_then(Value::as_str) else {
             continue;
         };
-        let absolute = resolve_against(directory, path);
+        let absolute = resolve(directory, path);
         if facts.existing.contains(&absolute) {
             spec.insert(name, absolute);
         } else {
@@ -125,28 +125,5 @@ fn is_relative_file(source: &str) -> bool {
 /// Where a relative skill file may lie: beside the persona file, above it, or in
 /// the working directory.
 fn candidates(directory: &str, source: &str, cwd: &str) -> [String; 3] {
-    [directory, parent(directory), cwd].map(|directory| resolve_against(directory, source))
-}
-
-/// Joins and removes `.` and `..` segments by text, so that one file has one name.
-fn resolve_against(directory: &str, path: &str) -> String {
-    if is_absolute(path) {
-        return path.to_owned();
-    }
-    let mut segments: Vec<&str> = directory.split('/').collect();
-    for segment in path.split('/') {
-        match segment {
-            "" | "." => {}
-            ".." if segments.len() > 1 => {
-                segments.pop();
-            }
-            _ => segments.push(segment),
-        }
-    }
-    let joined = segments.join("/");
-    if directory == "/" {
-        // The root splits into two empty segments.
-        return joined.replacen("//", "/", 1);
-    }
-    joined
+    [directory, parent(directory), cwd].map(|directory| resolve(directory, source))
 }

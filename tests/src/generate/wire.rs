@@ -1,0 +1,174 @@
+//! Every type that has a wire form, made from choices.
+
+use std::borrow::Cow;
+
+use plan_core::base::code::Code;
+use plan_core::base::diag::{Diagnostic, Severity};
+use plan_core::base::edition::Edition;
+use plan_core::base::json::{Object, Text, Value};
+use plan_core::effect::{
+    self, Document, Escape, Format, Phase, Record, Reference, Undo, WriteMode,
+};
+use plan_core::effect::{ActionStatus, EntryKind, OutcomeKind, RunStatus};
+use plan_core::persona::agent_card::{AgentCard, CardCapabilities, CardProvider, CardSkill};
+use plan_core::persona::detect::HarnessRecord;
+use plan_core::persona::harness::compat::ConfigFile;
+use plan_core::persona::harness::launch::{EnvDocument, PrivateFile, PrivateLink};
+use plan_core::persona::harness::outcome::{Outcome, Usage, Verdict};
+use plan_core::persona::mount::MountPolicy;
+use plan_core::persona::plan::{InputBinding, Mode, PersonaSpawnPlan, SidecarMode, SidecarWrite};
+use plan_core::persona::resolve::{Listed, Problem};
+use plan_core::persona::skills::cache::{CachedSkill, SkillCacheMarker, Upstream};
+use plan_core::persona::skills::{SkillInstall, SkillMaterializationPlan, SourceKind};
+
+use super::{Draw, members, number, text, value};
+
+/// A type that choices make.
+pub trait Make: Sized {
+    /// Makes one.
+    fn make(draw: &mut Draw<'_>) -> Self;
+}
+
+macro_rules! make {
+    ($( $type:ty => $make:expr; )*) => {
+        $( impl Make for $type {
+            fn make(draw: &mut Draw<'_>) -> Self {
+                let make: fn(&mut Draw<'_>) -> Self = $make;
+                make(draw)
+            }
+        } )*
+    };
+}
+
+macro_rules! records {
+    ($( $type:ty { $( $field:ident ),* } )*) => {
+        $( impl Make for $type {
+            fn make(_draw: &mut Draw<'_>) -> Self {
+                Self { $( $field: Make::make(_draw) ),* }
+            }
+        } )*
+    };
+}
+
+macro_rules! variants {
+    ($( $type:ty { $first:ident $( $other:ident )* } )*) => {
+        $( impl Make for $type {
+            fn make(draw: &mut Draw<'_>) -> Self {
+                const MAKERS: &[fn(&mut Draw<'_>) -> $type] =
+                    &[$( |draw| <$type>::$other(Make::make(draw)) ),*];
+                let first: fn(&mut Draw<'_>) -> $type = |draw| <$type>::$first(Make::make(draw));
+                draw.pick(first, MAKERS)(draw)
+            }
+        } )*
+    };
+}
+
+make! {
+    bool => |draw| draw.once_in(2);
+    u64 => |draw| draw.pick(0, &[1, 493, 1_700_000_000_000, (1 << 53) - 1]);
+    f64 => number;
+    String => text;
+    Text<'static> => |draw| text(draw).into();
+    Value<'static> => value;
+    Cow<'static, Value<'static>> => |draw| Cow::Owned(value(draw));
+    Object<'static> => |draw| members(draw, value);
+    Severity => |draw| draw.pick(Severity::Warning, &[Severity::Error]);
+    Code => |draw| draw.pick(Code::DOCUMENT_MALFORMED, Code::ALL);
+    Edition => |draw| draw.pick(Edition::PersonaKit4, Edition::ALL);
+    Format => |draw| draw.pick(Format::Text, Format::ALL);
+    Phase => |draw| draw.pick(Phase::Mount, Phase::ALL);
+    WriteMode => |draw| draw.pick(WriteMode::Overwrite, WriteMode::ALL);
+    OutcomeKind => |draw| draw.pick(OutcomeKind::Nothing, OutcomeKind::ALL);
+    EntryKind => |draw| draw.pick(EntryKind::Absent, EntryKind::ALL);
+    ActionStatus => |draw| draw.pick(ActionStatus::Pending, ActionStatus::ALL);
+    RunStatus => |draw| draw.pick(RunStatus::New, RunStatus::ALL);
+    Verdict => |draw| draw.pick(Verdict::Failed, Verdict::ALL);
+    Mode => |draw| draw.pick(Mode::Interactive, Mode::ALL);
+    SidecarMode => |draw| draw.pick(SidecarMode::Overwrite, SidecarMode::ALL);
+    SourceKind => |draw| draw.pick(SourceKind::Local, SourceKind::ALL);
+    Upstream<'static> => |draw| if draw.once_in(2) {
+        Upstream::Prpm { package_ref: Make::make(draw), version: Make::make(draw) }
+    } else {
+        Upstream::GithubBlob { blob_url: Make::make(draw), sha: Make::make(draw) }
+    };
+}
+
+impl<T: Make> Make for Option<T> {
+    fn make(draw: &mut Draw<'_>) -> Self {
+        draw.once_in(2).then(|| T::make(draw))
+    }
+}
+
+impl<T: Make> Make for Vec<T> {
+    fn make(draw: &mut Draw<'_>) -> Self {
+        (0..draw.below(3)).map(|_| T::make(draw)).collect()
+    }
+}
+
+records! {
+    Diagnostic { code, severity, message, help, pointer }
+    Document<'static> { format, value, references, escapes }
+    Escape<'static> { from, to }
+    Reference<'static> { pointer, template, field }
+    effect::Outcome { kind, path, beside, why }
+    effect::RunStarted {
+        version, run, cwd, label, edition, plan_digest, actions, paths, keeps_skills, started_ms
+    }
+    effect::ActionAnnounced { id, phase, kind, line, undo }
+    effect::ActionDone { id, wrote }
+    effect::ActionFailed { id, message }
+    effect::RunReady {}
+    effect::UndoStarted { id }
+    effect::UndoDone { id, outcome }
+    effect::UndoFailed { id, message }
+    effect::RunClosed {}
+    effect::Original { kind, blob, digest, mode, mtime, target }
+    effect::Written { kind, digest, target }
+    effect::PutBack { path, below, dirs, original, written }
+    effect::RemoveDirs { dirs }
+    effect::RemoveTrees { below, paths, existed, dirs, manifest }
+    effect::RemoveMount { path, dirs, manifest }
+    effect::MoveBack { path, below, blob }
+    effect::Nothing {}
+    AgentCard<'static> {
+        name, description, url, version, skills, provider, capabilities,
+        default_input_modes, default_output_modes, documentation_url
+    }
+    CardSkill<'static> { id, name, description, tags }
+    CardProvider<'static> { organization, persona_id, intent, tags }
+    CardCapabilities { streaming, push_notifications }
+    HarnessRecord<'static> { harness, available, path, version, error }
+    ConfigFile<'static> { path, contents }
+    PrivateFile<'static> { path, document }
+    PrivateLink<'static> { path, home_env, home_default, target }
+    EnvDocument<'static> { name, document }
+    Usage { input, output, cached }
+    Outcome { verdict, reason, text, denials, session_id, usage, cost_usd, exit_code }
+    MountPolicy<'static> { ignored_patterns, readonly_patterns }
+    SidecarWrite<'static> { filename, contents, source_path, mode }
+    InputBinding<'static> { name, env_name, value }
+    PersonaSpawnPlan<'static> {
+        version, edition, digest, persona, cli, args, config_files, skills, sidecars, inputs,
+        env, initial_prompt, mount, mode, stdin, env_documents, private_files, private_links,
+        timeout_seconds, warnings
+    }
+    Problem { source, path, diagnostic }
+    Listed { id, intent, harness, model, source, path, description, problems }
+    SkillCacheMarker<'static> {
+        schema_version, fingerprint, harness, installed_at, last_upstream_check_at, skills
+    }
+    CachedSkill<'static> { id, source, source_kind, upstream }
+    SkillInstall<'static> {
+        skill_id, source, source_kind, package_ref, harness, install_command, installed_dir,
+        installed_manifest, cleanup_paths
+    }
+    SkillMaterializationPlan<'static> { harness, installs, session_install_root, repo_root }
+}
+
+variants! {
+    Undo { Nothing PutBack RemoveDirs RemoveTrees RemoveMount MoveBack }
+    Record {
+        RunStarted ActionAnnounced ActionDone ActionFailed RunReady UndoStarted UndoDone
+        UndoFailed RunClosed
+    }
+}

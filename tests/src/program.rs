@@ -1,0 +1,309 @@
+//! The real binary, in a project, a home and a state directory of its own.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{Read, Write as _};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use plan_core::base::json::{self, Value};
+use tempfile::TempDir;
+
+use crate::repo::{Answer, cargo_text};
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Returns the binary: what `CALLSHEET` names, or the one that cargo builds.
+pub fn callsheet() -> Answer<&'static Path> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let binary = BINARY.get_or_init(|| built().map_err(|error| error.to_string()));
+    binary.as_deref().map_err(|error| error.clone().into())
+}
+
+fn built() -> Answer<PathBuf> {
+    if let Some(named) = std::env::var_os("CALLSHEET") {
+        return Ok(PathBuf::from(named));
+    }
+    cargo_text(&[
+        "build",
+        "--quiet",
+        "-p",
+        "exec-native",
+        "--bin",
+        "callsheet",
+    ])?;
+    let metadata = cargo_text(&["metadata", "--no-deps", "--format-version", "1"])?;
+    let metadata = json::read(&metadata)?;
+    let target = metadata.get_str("target_directory");
+    let target = target.ok_or("cargo names no target directory")?;
+    Ok(Path::new(target).join("debug").join("callsheet"))
+}
+
+/// A place to run the binary in. Everything that it may write lies below one
+/// directory.
+#[derive(Debug)]
+pub struct Stage {
+    dir: TempDir,
+}
+
+impl Stage {
+    /// Creates an empty project with a home, a state directory and a `bin` on the path.
+    pub fn new() -> Answer<Self> {
+        let dir = tempfile::Builder::new().prefix("callsheet-it-").tempdir()?;
+        for name in ["project", "home", "state", "bin"] {
+            fs::create_dir(dir.path().join(name))?;
+        }
+        Ok(Self { dir })
+    }
+
+    /// Returns a path below the whole place.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    /// Returns the project.
+    pub fn project(&self) -> PathBuf {
+        self.path("project")
+    }
+
+    /// Writes a file of the project.
+    pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Answer<Self> {
+        let path = self.project().join(path);
+        fs::create_dir_all(path.parent().unwrap_or(&path))?;
+        fs::write(path, content)?;
+        Ok(self)
+    }
+
+    /// Makes a symbolic link in the project.
+    pub fn link(self, path: &str, target: &str) -> Answer<Self> {
+        symlink(target, self.project().join(path))?;
+        Ok(self)
+    }
+
+    /// Puts a shell script on the path.
+    pub fn script(self, name: &str, body: &str) -> Answer<Self> {
+        let path = self.path("bin").join(name);
+        // A name of its own until it is whole: a file open for writing cannot be run.
+        let draft = self.path("draft");
+        fs::write(&draft, format!("#!/bin/sh\n{body}\n"))?;
+        fs::set_permissions(&draft, fs::Permissions::from_mode(0o755))?;
+        fs::rename(draft, path)?;
+        Ok(self)
+    }
+
+    /// Starts a call of the binary in the project.
+    pub fn call(&self, arguments: &[&str]) -> Answer<Call> {
+        let mut command = Command::new(callsheet()?);
+        let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
+        command
+            .args(arguments)
+            .current_dir(self.project())
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.path("home"))
+            .env("CALLSHEET_STATE_HOME", self.path("state"));
+        Ok(Call {
+            command,
+            stdin: None,
+        })
+    }
+
+    /// Returns every entry below the whole place: its mode and its content. The lock
+    /// that runs share says nothing about any of them.
+    pub fn snapshot(&self) -> Answer<BTreeMap<PathBuf, String>> {
+        let mut entries = BTreeMap::new();
+        record(self.dir.path(), &mut entries)?;
+        for shared in ["state/runs/.gate", "state/runs"] {
+            entries.remove(&self.path(shared));
+        }
+        Ok(entries)
+    }
+
+    /// Waits until a file of the project exists.
+    pub fn wait_for(&self, path: &str) -> Answer<()> {
+        let path = self.project().join(path);
+        wait(|| Ok(path.exists().then_some(()))).map_err(|_| format!("{path:?} never came").into())
+    }
+}
+
+fn record(at: &Path, entries: &mut BTreeMap<PathBuf, String>) -> Answer<()> {
+    for entry in fs::read_dir(at)? {
+        let path = entry?.path();
+        let metadata = fs::symlink_metadata(&path)?;
+        let mode = metadata.permissions().mode();
+        let content = if metadata.is_dir() {
+            record(&path, entries)?;
+            String::new()
+        } else if metadata.is_symlink() {
+            fs::read_link(&path)?.display().to_string()
+        } else {
+            plan_core::base::digest::of_bytes(&fs::read(&path).unwrap_or_default())
+        };
+        entries.insert(path, format!("{mode:o} {content}"));
+    }
+    Ok(())
+}
+
+/// Asks again and again until there is an answer.
+fn wait<T>(mut question: impl FnMut() -> Answer<Option<T>>) -> Answer<T> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        if let Some(answer) = question()? {
+            return Ok(answer);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err("it took too long".into())
+}
+
+/// A call of the binary that is put together.
+#[derive(Debug)]
+pub struct Call {
+    command: Command,
+    stdin: Option<String>,
+}
+
+impl Call {
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.command.env(name, value.into());
+        self
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.command.arg(argument.into());
+        self
+    }
+
+    /// Gives a text to read.
+    #[must_use]
+    pub fn stdin(mut self, text: &str) -> Self {
+        self.stdin = Some(text.to_owned());
+        self
+    }
+
+    /// Starts the call.
+    pub fn start(mut self) -> Answer<Running> {
+        let mut child = self
+            .command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stdout = collect(child.stdout.take());
+        let stderr = collect(child.stderr.take());
+        if let (Some(text), Some(mut stdin)) = (&self.stdin, child.stdin.take()) {
+            stdin.write_all(text.as_bytes())?;
+        }
+        Ok(Running {
+            child,
+            stdout,
+            stderr,
+        })
+    }
+
+    /// Runs the call to its end.
+    pub fn run(self) -> Answer<Ended> {
+        self.start()?.end()
+    }
+}
+
+/// Reads a stream aside, so that no pipe fills up.
+fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            // What came before an error is what there is.
+            stream.read_to_end(&mut bytes).ok();
+        }
+        bytes
+    })
+}
+
+/// A call that runs.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stdout: JoinHandle<Vec<u8>>,
+    stderr: JoinHandle<Vec<u8>>,
+}
+
+impl Running {
+    /// Sends a signal, by its name.
+    pub fn signal(&self, name: &str) -> Answer<()> {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status()?;
+        status
+            .success()
+            .then_some(())
+            .ok_or_else(|| "no such process".into())
+    }
+
+    /// Closes what the call reads, and waits for its end.
+    pub fn end(mut self) -> Answer<Ended> {
+        drop(self.child.stdin.take());
+        let child = &mut self.child;
+        let ended = wait(|| Ok(child.try_wait()?));
+        if ended.is_err() {
+            child.kill()?;
+        }
+        let gone = |_| "a reader panicked";
+        Ok(Ended {
+            status: ended?,
+            stdout: self.stdout.join().map_err(gone)?,
+            stderr: self.stderr.join().map_err(gone)?,
+        })
+    }
+}
+
+/// A call that is over.
+#[derive(Debug)]
+pub struct Ended {
+    status: ExitStatus,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+impl Ended {
+    /// Returns the exit code; a signal that killed the call gives none.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// Returns what was printed.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Returns what was told on standard error.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// Returns the envelope that was printed.
+    pub fn envelope(&self) -> Answer<Value<'static>> {
+        let text = self.stdout();
+        let value = json::read(&text).map_err(|error| format!("{error}: {text}"))?;
+        Ok(value.to_owned_value())
+    }
+
+    /// Tells whether standard error says something, however its lines are broken.
+    pub fn says(&self, fragment: &str) -> bool {
+        squeezed(&self.stderr()).contains(&squeezed(fragment))
+    }
+}
+
+/// Leaves out what depends on the width of the terminal.
+fn squeezed(text: &str) -> String {
+    let frame = |letter: char| letter.is_whitespace() || "│╭╰─·".contains(letter);
+    text.chars().filter(|letter| !frame(*letter)).collect()
+}
