@@ -151,15 +151,27 @@ pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
     })
 }
 
-/// Runs a program with one argument and returns the first line that it prints; `None`
-/// when it fails, is silent, or takes too long.
-pub fn first_line(program: &Path, argument: &str, limit: Duration) -> Option<String> {
+/// What a program printed, and how it ended.
+#[derive(Debug)]
+pub struct Captured {
+    /// How it ended.
+    pub exit: Exit,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// Runs a program with one argument to its end and keeps what it prints.
+///
+/// # Errors
+/// The program cannot be started or waited for.
+pub fn capture(program: &Path, argument: &str, limit: Duration) -> io::Result<Captured> {
     let args = [argument.to_owned()];
-    let cwd = Path::new("/");
     let spawn = Spawn {
         program,
         args: &args,
-        cwd,
+        cwd: Path::new("/"),
         env: &[],
     };
     let pipe = Pipe {
@@ -168,13 +180,20 @@ pub fn first_line(program: &Path, argument: &str, limit: Duration) -> Option<Str
         silence: None,
         stop: SIGTERM,
     };
-    let mut first = None;
+    let (mut stdout, mut stderr) = (String::new(), String::new());
     let exit = run_piped(&spawn, &pipe, &mut |stream, line| {
-        if stream == Stream::Output {
-            first.get_or_insert_with(|| line.to_owned());
-        }
-    });
-    first.filter(|_| exit.is_ok_and(|exit| exit.code == 0))
+        let text = match stream {
+            Stream::Output => &mut stdout,
+            Stream::Log => &mut stderr,
+        };
+        text.push_str(line);
+        text.push('\n');
+    })?;
+    Ok(Captured {
+        exit,
+        stdout,
+        stderr,
+    })
 }
 
 /// What a piped run needs besides its program.
