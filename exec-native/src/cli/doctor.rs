@@ -57,7 +57,7 @@ impl DoctorCommand {
             .iter()
             .map(|def| check_harness(def, path.as_deref()))
             .collect();
-        let tools: Vec<_> = ["git", "tmux", "npx"]
+        let tools: Vec<_> = ["git", "npx"]
             .map(|name| check_tool(name, path.as_deref()))
             .into();
         let state = StateHome::from_env()?;
