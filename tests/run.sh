@@ -101,10 +101,7 @@ tests "Documentation tests" '^test result:' cargo test "${native[@]}" --doc --no
 if [ "$fast" = no ]; then
     check "Documentation" env RUSTDOCFLAGS="-D warnings" \
         cargo doc --quiet "${native[@]}" --exclude tests --exclude examples --no-deps
-    for persona in release-notes bug-fixer docs-keeper scout; do
-        check "Example: first light of $persona" \
-            examples/first-light.sh "examples/personas/$persona.json"
-    done
+    check "Examples: first light of every persona" examples/first-light.sh --all
 fi
 if cargo deny --version >/dev/null 2>&1; then
     check "Supply chain" cargo deny check bans licenses sources

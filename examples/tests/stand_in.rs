@@ -111,7 +111,7 @@ fn versions_have_the_agents_own_form() {
         ("claude", "2.1.329 (Claude Code)\n"),
         ("codex", "codex-cli 0.169.0\n"),
         ("opencode", "1.18.33\n"),
-        ("grok", "grok 0.1.0\n"),
+        ("grok", "grok 1.0.41 (4220f3b224a6)\n"),
     ];
     for (agent, version) in versions {
         let run = Stage::new(agent).unwrap().run(&["--version"], "").unwrap();
@@ -121,11 +121,24 @@ fn versions_have_the_agents_own_form() {
 
 #[test]
 fn unknown_options_end_with_the_agents_own_code() {
-    let refused: [(&str, &[&str], i32); 5] = [
+    let refused: [(&str, &[&str], i32); 14] = [
         ("claude", &["-p", "--sandbox", "x"], 1),
         ("codex", &["exec", "--search", "-"], 2),
         ("opencode", &["run", "--permission-mode", "x"], 1),
         ("grok", &["--sandbox"], 2),
+        ("grok", &["--plugin-dir", "x"], 2),
+        ("grok", &["--permission-mode", "manual"], 2),
+        ("grok", &["--output-format", "text"], 2),
+        ("grok", &["--allow", "--deny"], 2),
+        ("grok", &["--sandbox", "mine"], 1),
+        ("grok", &["--prompt-file", "/nonexistent"], 1),
+        ("claude", &["-p", "--permission-prompts", "x"], 1),
+        ("codex", &["exec", "--effort", "high", "-"], 2),
+        (
+            "codex",
+            &["exec", "-c", "approval_policy=untrusted", "-"],
+            1,
+        ),
         ("claude", &["-p", "--output-format", "stream-json"], 1),
     ];
     for (agent, args, code) in refused {
@@ -223,7 +236,9 @@ fn a_failing_service_is_told_in_each_agents_way() {
         .run(&OPENCODE, "FAIL api")
         .unwrap();
     assert_eq!(opencode.events().unwrap(), ["step_start", "error"]);
-    let grok = prompt_file.run(&["--prompt-file", &task], "").unwrap();
+    let stream = ["--output-format", "streaming-json", "--prompt-file", &task];
+    let grok = prompt_file.run(&stream, "").unwrap();
+    assert_eq!(grok.events().unwrap(), ["available_commands", "error"]);
     for run in [claude, codex, opencode, grok] {
         assert_eq!(run.code, Some(1));
     }
@@ -322,20 +337,130 @@ fn opencode_takes_its_configuration_from_the_environment() {
 }
 
 #[test]
+fn opencode_substitutes_before_it_reads_and_the_last_rule_wins() {
+    let mut stage = Stage::new("opencode").unwrap();
+    let prompt = stage
+        .file("stage/prompt.md", "Say \"hello\" to {env:KEY}.")
+        .unwrap();
+    stage
+        .file("stage/skills/tone/SKILL.md", "# Tone\n")
+        .unwrap();
+    stage.file("bin/node", "").unwrap();
+    let skills = stage.dir.path().join("stage/skills");
+    let config = r#"{"skills":{"paths":["SKILLS"]},"mcp":{"notes":{"type":"local",
+        "command":["sh","-c","env; exec \"$@\""," PATH ","node","x.mjs"],
+        "environment":{"KEY":"\u007benv:HOME}"},"enabled":true}},
+        "agent":{"scout":{"model":"a/b","prompt":"{file:PROMPT}","mode":"primary","reasoningEffort":"low",
+        "permission":{"read":"allow","edit":{"*":"allow","src/**":"deny"}}}}}"#;
+    let config = config
+        .replace("SKILLS", skills.to_str().unwrap())
+        .replace("PROMPT", &prompt);
+    stage.env.push(("OPENCODE_CONFIG_CONTENT", config.clone()));
+    let run = stage.run(&OPENCODE, "Look.").unwrap();
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let report = stage.read("STANDIN_REPORT.md").unwrap();
+    for seen in [
+        "System prompt: Say \"hello\" to {env:KEY}.\n",
+        "- tone",
+        "notes: node KEY=<set>",
+    ] {
+        assert!(report.contains(seen), "{seen} is not in:\n{report}");
+    }
+    let last = r#""src/**":"deny"},"*":"deny"}"#;
+    stage.env[0].1 = config.replace(r#""src/**":"deny"}}"#, last);
+    let run = stage.run(&OPENCODE, "Write a.md: x").unwrap();
+    assert_eq!((run.code, stage.read("a.md")), (Some(0), None));
+    stage.env[0].1 = config.replace("prompt.md", "gone.md");
+    let run = stage.run(&OPENCODE, "Look.").unwrap();
+    assert_eq!(run.code, Some(1));
+    assert!(run.err.contains("bad file reference"), "{}", run.err);
+}
+
+#[test]
 fn grok_writes_only_when_approved() {
     let stage = Stage::new("grok").unwrap();
-    let task = stage
-        .file("task.md", "You scout.\n\nUser task:\nWrite a.md: x")
+    let task = stage.file("task.md", "Write a.md: x").unwrap();
+    let with = |more: &[&str]| {
+        let stream = ["--no-auto-update", "--model", "m", "--prompt-file", &task];
+        let format = ["--output-format", "streaming-json"];
+        stage
+            .run(&[&stream[..], &format, more].concat(), "")
+            .unwrap()
+    };
+    let mode = |mode| ["--permission-mode", mode];
+    let refused: [&[&str]; 7] = [
+        &[],
+        &mode("default"),
+        &mode("dontAsk"),
+        &mode("acceptEdits"),
+        &mode("plan"),
+        &["--allow", "Bash(git *)"],
+        &["--always-approve", "--deny", "Write"],
+    ];
+    let denied = [
+        "available_commands",
+        "tool_call",
+        "tool_call_update",
+        "tool_call_update",
+        "usage",
+        "end",
+    ];
+    for more in refused {
+        let run = with(more);
+        assert_eq!((run.code, stage.read("a.md")), (Some(0), None), "{more:?}");
+        assert_eq!(run.events().unwrap(), denied);
+        assert!(run.out.contains(r#""status":"failed""#), "{}", run.out);
+        assert_eq!(run.last("/stopReason").as_deref(), Some("\"cancelled\""));
+    }
+    let allowed: [&[&str]; 3] = [
+        &["--always-approve"],
+        &mode("bypassPermissions"),
+        &["--allow", "Read", "--allow", "Edit", "--effort", "low"],
+    ];
+    for more in allowed {
+        let run = with(more);
+        assert_eq!(run.last("/stopReason").as_deref(), Some("\"end_turn\""));
+        assert!(run.out.contains(r#""status":"completed""#), "{}", run.out);
+        let written = stage.dir.path().join("project/a.md");
+        assert_eq!(fs::read_to_string(&written).unwrap(), "x\n", "{more:?}");
+        fs::remove_file(written).unwrap();
+    }
+}
+
+#[test]
+fn grok_reads_its_private_home() {
+    let mut stage = Stage::new("grok").unwrap();
+    let config = "[mcp_servers.\"no tes\"]\ncommand = \"sh\"\n\
+        args = [\"-c\", \"env; exec \\\"$@\\\"\", \" PATH \", \"gone\"]\nenabled = true\n\n\
+        [mcp_servers.off]\nurl = \"https://off.test\"\nenabled = false\n\n\
+        [mcp_servers.web]\nurl = \"https://x.test/mcp?token=s3cret\"\nheaders = { X = \"s3cret\" }\n";
+    stage.file("home/config.toml", config).unwrap();
+    stage
+        .file("home/rules/persona.md", "You scout.\nMore.\n")
         .unwrap();
-    let run = stage
-        .run(&["--no-auto-update", "--prompt-file", &task], "")
-        .unwrap();
-    assert_eq!((run.code, stage.read("a.md")), (Some(0), None));
-    let run = stage
-        .run(&["--always-approve", "--prompt-file", &task], "")
-        .unwrap();
-    assert_eq!(run.out, "Wrote a.md.\n");
-    assert_eq!(stage.read("a.md").as_deref(), Some("x\n"));
+    stage.file("home/skills/tone/SKILL.md", "# Tone\n").unwrap();
+    stage.file("project/AGENTS.md", "House rules\n").unwrap();
+    let task = stage.file("task.md", "Look.").unwrap();
+    let home = stage.dir.path().join("home");
+    stage
+        .env
+        .push(("GROK_HOME", home.to_string_lossy().into_owned()));
+    let args = ["--always-approve", "--prompt-file", &task];
+    let run = stage.run(&args, "").unwrap();
+    assert_eq!(run.out, "Wrote STANDIN_REPORT.md.\n");
+    let report = stage.read("STANDIN_REPORT.md").unwrap();
+    for seen in [
+        "System prompt: You scout.\n",
+        "AGENTS.md: House rules",
+        "- tone",
+        "no tes: gone (cannot start)",
+        "web: https://x.test/mcp X=<set>",
+    ] {
+        assert!(report.contains(seen), "{seen} is not in:\n{report}");
+    }
+    assert!(!report.contains("s3cret") && !report.contains("off.test"));
+    stage.file("home/config.toml", "not toml").unwrap();
+    assert_eq!(stage.run(&args, "").unwrap().code, Some(1));
 }
 
 #[test]

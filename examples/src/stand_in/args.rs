@@ -12,6 +12,8 @@ pub struct Grammar {
     pub values: &'static [&'static str],
     /// Options that take every argument up to the next option.
     pub lists: &'static [&'static str],
+    /// Whether a value may begin with a dash.
+    pub dashed_values: bool,
 }
 
 /// What is wrong with a command line.
@@ -51,12 +53,18 @@ impl Options {
             .collect()
     }
 
-    /// Returns all values of an option, split at commas too.
+    /// Returns all values of an option, split at commas outside of parentheses too.
     pub fn items(&self, name: &str) -> Vec<&str> {
         let all = self.all(name).into_iter();
-        all.flat_map(|value| value.split(','))
-            .map(str::trim)
-            .collect()
+        all.flat_map(|value| {
+            let mut depth = 0_i32;
+            value.split(move |letter| {
+                depth += i32::from(letter == '(') - i32::from(letter == ')');
+                letter == ',' && depth <= 0
+            })
+        })
+        .map(str::trim)
+        .collect()
     }
 
     /// Returns the names of the options that were given.
@@ -94,6 +102,17 @@ impl Grammar {
         Ok(options)
     }
 
+    /// Takes the next argument as a value.
+    fn next(&self, rest: &mut Iter<'_, String>) -> Result<Option<String>, Bad> {
+        let value = rest.next().cloned();
+        match value {
+            Some(value) if !self.dashed_values && value.len() > 1 && value.starts_with('-') => {
+                Err(Bad::Unknown(value))
+            }
+            value => Ok(value),
+        }
+    }
+
     fn option(&self, arg: &str, rest: &mut Iter<'_, String>) -> Result<(String, Vec<String>), Bad> {
         let (name, inline) = match arg.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
@@ -108,9 +127,10 @@ impl Grammar {
                 .ok_or_else(unknown);
         }
         if let Some(option) = canonical(self.values, name) {
-            let value = inline
-                .or_else(|| rest.next().cloned())
-                .ok_or_else(missing)?;
+            let value = match inline {
+                Some(value) => value,
+                None => self.next(rest)?.ok_or_else(missing)?,
+            };
             return Ok((option.to_owned(), vec![value]));
         }
         let list = canonical(self.lists, name).ok_or_else(unknown)?;
@@ -138,6 +158,7 @@ mod tests {
         flags: &["-p|--print"],
         values: &["-m|--model"],
         lists: &["--allowedTools"],
+        dashed_values: false,
     };
 
     fn read(line: &str) -> Result<Options, Bad> {
@@ -152,10 +173,10 @@ mod tests {
         assert_eq!(options.value("--model"), Some("x"));
         assert_eq!(options.positionals, ["--y", "z"]);
         assert_eq!(
-            read("--allowedTools=a,b c")
+            read("--allowedTools=a(x,y),b c")
                 .unwrap()
                 .items("--allowedTools"),
-            ["a", "b", "c"]
+            ["a(x,y)", "b", "c"]
         );
     }
 
@@ -164,5 +185,7 @@ mod tests {
         assert_eq!(read("--nope"), Err(Bad::Unknown("--nope".to_owned())));
         assert_eq!(read("--print=1"), Err(Bad::Unknown("--print=1".to_owned())));
         assert_eq!(read("-m"), Err(Bad::NoValue("-m".to_owned())));
+        assert_eq!(read("-m -x"), Err(Bad::Unknown("-x".to_owned())));
+        assert_eq!(read("-m -").unwrap().value("--model"), Some("-"));
     }
 }

@@ -6,7 +6,7 @@ use super::args::{Bad, Grammar, Options};
 use super::host::Host;
 use super::json::{self, number, object, texts};
 use super::script::Outcome;
-use super::sight::{Server, Sight};
+use super::sight::{Server, Sight, covers};
 use super::{Cli, Ending, Gate, Refusal, Session};
 
 /// The agent.
@@ -62,6 +62,7 @@ const GRAMMAR: Grammar = Grammar {
         "--tools",
         "--add-dir",
     ],
+    dashed_values: true,
 };
 
 const MODES: [&str; 7] = [
@@ -111,8 +112,15 @@ fn look(host: &Host) -> Result<Session, Refusal> {
         id: options
             .value("--session-id")
             .map_or_else(|| host.session_id(), str::to_owned),
-        warnings: Vec::new(),
+        warnings: effort_warning(&options).into_iter().collect(),
     })
+}
+
+/// What is said about a level that does not exist; it is ignored.
+fn effort_warning(options: &Options) -> Option<String> {
+    let level = options.value("--effort")?;
+    let known = ["low", "medium", "high", "xhigh", "max"].contains(&level);
+    (!known).then(|| format!("Warning: Unknown --effort value '{level}' — ignoring it"))
 }
 
 /// What the command line refuses before it looks at anything else.
@@ -129,6 +137,14 @@ fn check(host: &Host, options: &Options, format: &str) -> Result<(), Refusal> {
     if !MODES.contains(&mode) {
         return refuse(format!(
             "error: option '--permission-mode <mode>' argument '{mode}' is invalid"
+        ));
+    }
+    if let Some(target) = options
+        .value("--permission-prompts")
+        .filter(|target| !["host", "none"].contains(target))
+    {
+        return refuse(format!(
+            "error: option '--permission-prompts <target>' argument '{target}' is invalid"
         ));
     }
     let bypass = mode == "bypassPermissions" || options.has("--dangerously-skip-permissions");
@@ -169,7 +185,7 @@ fn servers(host: &Host, options: &Options) -> Result<Vec<Server>, Refusal> {
                 found.push(Server::local(
                     host,
                     name,
-                    command,
+                    &[vec![command.to_owned()], json::strings(server, "args")].concat(),
                     &json::pairs(server, "env"),
                 ));
             } else if let Some(url) = server.get_str("url") {
@@ -254,12 +270,6 @@ fn gate(host: &Host, options: &Options, interactive: bool) -> Result<Gate, Refus
     } else {
         closed("nobody allowed Write")
     }
-}
-
-/// Tells whether a rule such as `Write` or `Write(*)` names a tool as a whole.
-fn covers(rule: &str, tool: &str) -> bool {
-    let rest = rule.strip_prefix(tool);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
 }
 
 fn begin(host: &Host, session: &Session) -> Vec<String> {

@@ -9,7 +9,7 @@ use super::args::{Bad, Grammar, Options};
 use super::host::Host;
 use super::json::{self, number, object};
 use super::script::Outcome;
-use super::sight::{Server, Sight};
+use super::sight::{self, Sight};
 use super::{Cli, Ending, Gate, Refusal, Session};
 
 /// The agent.
@@ -47,6 +47,7 @@ const EXEC: Grammar = Grammar {
         "-i|--image",
     ],
     lists: &[],
+    dashed_values: false,
 };
 
 /// Options of the interactive `codex`.
@@ -72,6 +73,7 @@ const CHAT: Grammar = Grammar {
         "-i|--image",
     ],
     lists: &[],
+    dashed_values: false,
 };
 
 const SANDBOXES: [&str; 3] = ["read-only", "workspace-write", "danger-full-access"];
@@ -145,7 +147,36 @@ fn config(host: &Host, options: &Options) -> Result<Table, Refusal> {
         let value = parsed.unwrap_or_else(|| Toml::String(value.to_owned()));
         set(&mut config, key.trim(), value)?;
     }
+    check(&config)?;
     Ok(config)
+}
+
+/// The settings that take one of a few words; others are not looked at.
+const WORDS: [(&str, &[&str]); 3] = [
+    ("approval_policy", &["on-failure", "on-request", "never"]),
+    ("sandbox_mode", &SANDBOXES),
+    ("web_search", &["disabled", "cached", "indexed", "live"]),
+];
+
+/// How a server's tools may be approved.
+const APPROVALS: [&str; 4] = ["auto", "prompt", "writes", "approve"];
+
+/// Refuses a word that a setting does not know.
+fn check(config: &Table) -> Result<(), Refusal> {
+    let servers = config.get("mcp_servers").and_then(Toml::as_table);
+    let approvals = servers.into_iter().flatten().filter_map(|(_, server)| {
+        let mode = server.get("default_tools_approval_mode")?.as_str()?;
+        Some(("default_tools_approval_mode", &APPROVALS[..], mode))
+    });
+    let settings = WORDS
+        .iter()
+        .filter_map(|(key, known)| Some((*key, *known, text(config, key)?)));
+    for (key, known, word) in settings.chain(approvals) {
+        if !known.contains(&word) {
+            return Err(broken(&format!("unknown variant `{word}` in `{key}`")));
+        }
+    }
+    Ok(())
 }
 
 /// Sets a value at a dotted key; the real agent knows no quotes there.
@@ -193,29 +224,9 @@ fn sight(host: &Host, options: &Options, config: &Table) -> Sight {
     let servers = config.get("mcp_servers").and_then(Toml::as_table);
     let named = servers.into_iter().flatten();
     sight.servers = named
-        .filter_map(|(name, server)| self::server(host, name, server))
+        .filter_map(|(name, server)| sight::server_of_toml(host, name, server, "http_headers"))
         .collect();
     sight
-}
-
-fn server(host: &Host, name: &str, settings: &Toml) -> Option<Server> {
-    let settings = settings.as_table()?;
-    let pairs = |key: &str| -> Vec<(String, String)> {
-        let table = settings.get(key).and_then(Toml::as_table);
-        let texts = table.into_iter().flatten();
-        texts
-            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-            .collect()
-    };
-    let mut server = match text(settings, "command") {
-        Some(command) => Server::local(host, name, command, &pairs("env")),
-        None => Server::remote(name, text(settings, "url")?, &pairs("http_headers")),
-    };
-    server.required = settings
-        .get("required")
-        .and_then(Toml::as_bool)
-        .unwrap_or(false);
-    Some(server)
 }
 
 fn task(host: &Host, options: &Options, exec: bool) -> Result<String, Refusal> {

@@ -87,6 +87,18 @@ impl Host {
         names
     }
 
+    /// Reads the files of a directory that have an extension, in the order of their names.
+    pub fn texts_in(&self, dir: impl AsRef<Path>, extension: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.cwd.join(dir)).into_iter().flatten();
+        let mut paths: Vec<PathBuf> = entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
+            .collect();
+        paths.sort_unstable();
+        paths.iter().filter_map(|path| self.read(path)).collect()
+    }
+
     /// Tells whether a program can be started.
     pub fn has_program(&self, program: &str) -> bool {
         if program.contains('/') {

@@ -42,6 +42,7 @@ const RUN: Grammar = Grammar {
         "--variant",
     ],
     lists: &["-f|--file"],
+    dashed_values: true,
 };
 
 /// Options of the interactive `opencode`.
@@ -63,6 +64,7 @@ const CHAT: Grammar = Grammar {
         "--log-level",
     ],
     lists: &[],
+    dashed_values: true,
 };
 
 /// Agents that need no configuration.
@@ -113,8 +115,40 @@ fn layers(host: &Host) -> Result<Vec<Value<'static>>, Refusal> {
         host.read(host.home().join(".config/opencode/opencode.json")),
     ];
     let invalid = |why| Refusal::new(1, format!("Error: Configuration is not valid JSON: {why}"));
-    let read = |text: String| json::read(&text).map_err(invalid);
+    let read = |text: String| json::read(&substitute(host, &text)?).map_err(invalid);
     texts.into_iter().flatten().map(read).collect()
+}
+
+/// Puts values and files in the place of `{env:NAME}` and `{file:PATH}`, in the raw
+/// text, as the agent does.
+fn substitute(host: &Host, text: &str) -> Result<String, Refusal> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest
+        .find("{env:")
+        .into_iter()
+        .chain(rest.find("{file:"))
+        .min()
+    {
+        let (before, token) = rest.split_at(start);
+        out.push_str(before);
+        let Some((token, after)) = token.split_once('}') else {
+            rest = token;
+            break;
+        };
+        if let Some(name) = token.strip_prefix("{env:") {
+            out.push_str(host.var(name).unwrap_or_default());
+        } else {
+            let path = token.trim_start_matches("{file:");
+            let missing = || Refusal::new(1, format!("Error: bad file reference: \"{token}}}\""));
+            let contents = host.read(path).ok_or_else(missing)?;
+            let quoted = json::line(&Value::from(contents.trim().to_owned()));
+            out.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
 }
 
 fn agent<'l>(layers: &'l [Value<'static>], id: &str) -> Option<&'l Value<'static>> {
@@ -157,6 +191,12 @@ fn sight(
             dirs.extend([place.join(".claude/skills"), place.join(".agents/skills")]);
         }
     }
+    for layer in layers {
+        if let Some(skills) = layer.get("skills") {
+            let paths = json::strings(skills, "paths");
+            dirs.extend(paths.into_iter().map(|path| host.cwd.join(path)));
+        }
+    }
     sight.read_skills(host, &dirs);
     for layer in layers {
         let named = layer.get("mcp").and_then(Value::as_object);
@@ -173,7 +213,8 @@ fn server(host: &Host, name: &str, settings: &Value<'_>) -> Option<Server> {
         "local" => {
             let command = json::strings(settings, "command");
             let environment = json::pairs(settings, "environment");
-            Some(Server::local(host, name, command.first()?, &environment))
+            command.first()?;
+            Some(Server::local(host, name, &command, &environment))
         }
         "remote" => {
             let headers = json::pairs(settings, "headers");
@@ -197,21 +238,31 @@ fn task(host: &Host, options: &Options, run: bool) -> Result<String, Refusal> {
     Ok(task)
 }
 
-/// The rule for changing files: `edit`, else `*`, else allowed.
+/// The rule for changing files: the last that says anything about them, else allowed.
 fn gate(host: &Host, options: &Options, agent: Option<&Value<'_>>, run: bool) -> Gate {
     let own = agent.and_then(|agent| agent.get("permission"));
     let forced = host
         .var("OPENCODE_PERMISSION")
         .and_then(|text| json::read(text).ok());
-    let rule = forced.as_ref().or(own).and_then(|rules| {
-        let named = rules.get_str("edit").or_else(|| rules.get_str("*"));
-        named.or_else(|| rules.as_str())
-    });
-    match rule {
+    let rules = forced.as_ref().or(own);
+    match rules.and_then(editing) {
         Some("deny") => Gate::Closed("there is no tool that edits".to_owned()),
         Some("ask") if run && !options.has("--auto") => Gate::Closed(REJECTED.to_owned()),
         _ => Gate::Open,
     }
+}
+
+/// Reads the answer for files in general from a permission, or a map of them, where
+/// later rules win.
+fn editing<'v>(rules: &'v Value<'_>) -> Option<&'v str> {
+    let Some(map) = rules.as_object() else {
+        return rules.as_str();
+    };
+    let said = map
+        .iter()
+        .filter(|(name, _)| ["*", "edit"].contains(name))
+        .filter_map(|(_, answer)| answer.as_str().or_else(|| answer.get_str("*")));
+    said.last()
 }
 
 /// One event with what every event has.

@@ -1,5 +1,7 @@
 //! What an agent finds when it starts.
 
+use toml::Value as Toml;
+
 use super::host::Host;
 
 /// A tool server that the agent was told about.
@@ -33,8 +35,18 @@ fn hidden(pairs: &[(String, String)]) -> Vec<String> {
 }
 
 impl Server {
-    /// A server that is a program.
-    pub fn local(host: &Host, name: &str, command: &str, env: &[(String, String)]) -> Self {
+    /// A server that is a program. A shell that only prepares its environment and then
+    /// becomes the program is looked through.
+    pub fn local(host: &Host, name: &str, argv: &[String], env: &[(String, String)]) -> Self {
+        let command = match argv {
+            [shell, flag, script, _, program, ..]
+                if shell == "sh" && flag == "-c" && script.ends_with("exec \"$@\"") =>
+            {
+                program
+            }
+            [program, ..] => program,
+            [] => "",
+        };
         Self {
             name: name.to_owned(),
             at: command.to_owned(),
@@ -54,6 +66,44 @@ impl Server {
             required: false,
         }
     }
+}
+
+/// A server as a table of TOML describes it; one that is switched off does not count.
+pub fn server_of_toml(host: &Host, name: &str, settings: &Toml, headers: &str) -> Option<Server> {
+    let settings = settings.as_table()?;
+    let text = |key: &str| settings.get(key).and_then(Toml::as_str);
+    let switch = |key: &str| settings.get(key).and_then(Toml::as_bool);
+    let pairs = |key: &str| -> Vec<(String, String)> {
+        let table = settings.get(key).and_then(Toml::as_table);
+        let texts = table.into_iter().flatten();
+        texts
+            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+            .collect()
+    };
+    if switch("enabled") == Some(false) {
+        return None;
+    }
+    let mut server = match text("command") {
+        Some(command) => {
+            let args = settings.get("args").and_then(Toml::as_array);
+            let args = args.into_iter().flatten().filter_map(Toml::as_str);
+            let words: Vec<String> = [command]
+                .into_iter()
+                .chain(args)
+                .map(str::to_owned)
+                .collect();
+            Server::local(host, name, &words, &pairs("env"))
+        }
+        None => Server::remote(name, text("url")?, &pairs(headers)),
+    };
+    server.required = switch("required").unwrap_or(false);
+    Some(server)
+}
+
+/// Tells whether a rule such as `Write` or `Write(*)` names a tool.
+pub fn covers(rule: &str, tool: &str) -> bool {
+    let rest = rule.strip_prefix(tool);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
 }
 
 /// Everything that an agent found.

@@ -205,7 +205,7 @@ fn standing(run: &RunDir, undo: &PutBack, place: &Place) -> io::Result<Standing>
         target: original.target.clone(),
     };
     let is_original = current.as_ref() == Some(&before);
-    let is_ours = current.as_ref() == Some(written) && !returned;
+    let is_ours = current.is_some_and(|found| written.covers(&found)) && !returned;
     // Equal bytes: as long as the backup is here, it is the better original.
     Ok(if is_ours && (blob.is_some() || !is_original) {
         Standing::Ours

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use plan_core::base::json::{Print, Writer};
+use plan_core::base::json::{Print, Text, Writer};
+use plan_core::base::record::owned;
+use plan_core::persona::detect::{HarnessRecord, VersionProbe, detection_record};
 use plan_core::persona::harness::{self, HarnessDef};
 
 use super::Answer;
@@ -30,20 +32,19 @@ pub(super) struct DoctorCommand {
 
 /// What is known of one program.
 struct Check {
-    name: &'static str,
-    path: Option<String>,
-    version: Option<String>,
-    /// What is wrong or worth knowing.
+    record: HarnessRecord<'static>,
+    /// What is worth knowing besides.
     remark: Option<String>,
 }
 
 impl Print for Check {
     fn print(&self, out: &mut Writer) {
         out.begin_object();
-        out.field("name", self.name);
-        out.field("available", &self.path.is_some());
-        out.field("path", &self.path);
-        out.field("version", &self.version);
+        out.field("name", &self.record.harness);
+        out.field("available", &self.record.available);
+        out.field("path", &self.record.path);
+        out.field("version", &self.record.version);
+        out.field("error", &self.record.error);
         out.field("remark", &self.remark);
         out.end_object();
     }
@@ -56,7 +57,7 @@ impl DoctorCommand {
             .iter()
             .map(|def| check_harness(def, path.as_deref()))
             .collect();
-        let tools: Vec<_> = ["git", "tmux", "npx"]
+        let tools: Vec<_> = ["git", "npx"]
             .map(|name| check_tool(name, path.as_deref()))
             .into();
         let state = StateHome::from_env()?;
@@ -94,61 +95,75 @@ impl DoctorCommand {
 }
 
 fn line(check: &Check, output: &Output) -> String {
-    let mark = if check.path.is_some() {
+    let record = &check.record;
+    let mark = if record.available {
         output.paint("32", "ok")
     } else {
         "--".to_owned()
     };
-    let version = check
-        .version
-        .as_deref()
-        .or(check.path.as_deref())
-        .unwrap_or("not installed");
+    let shown = record.version.as_ref().or(record.error.as_ref());
+    let shown = shown.or(record.path.as_ref()).map_or("", |text| text);
     let remark = check.remark.as_ref().map(|remark| format!(" ({remark})"));
     format!(
-        "{mark} {:<9} {version}{}",
-        check.name,
+        "{mark} {:<9} {shown}{}",
+        record.harness,
         remark.unwrap_or_default()
     )
 }
 
 fn check_harness(def: &'static HarnessDef, path: Option<&str>) -> Check {
-    let Some(program) = spawn::find_program(def.id, path) else {
-        let remark = Some(format!("install it with: {}", def.install));
-        return Check {
-            name: def.id,
-            path: None,
-            version: None,
-            remark,
-        };
-    };
-    let version = spawn::first_line(&program, "--version", PROBE_LIMIT);
-    let remark = match &version {
+    let record = probe(def.id, path);
+    let remark = match &record.version {
+        None if record.path.is_none() => Some(format!("install it with: {}", def.install)),
         Some(text)
-            if text
-                .split([' ', '\t'])
+            if !text
+                .split_whitespace()
                 .any(|word| word.starts_with(def.tested)) =>
         {
-            None
+            Some(format!("plans were measured with {}", def.tested))
         }
-        Some(_) => Some(format!("plans were measured with {}", def.tested)),
-        None => Some("`--version` did not answer".to_owned()),
+        _ => None,
     };
-    Check {
-        name: def.id,
-        path: Some(program.to_string_lossy().into_owned()),
-        version,
-        remark,
+    Check { record, remark }
+}
+
+/// Looks a program up and asks it for its version.
+fn probe(name: &'static str, path: Option<&str>) -> HarnessRecord<'static> {
+    let Some(program) = spawn::find_program(name, path) else {
+        return owned_record(&detection_record(name, None));
+    };
+    let place = program.to_string_lossy();
+    match spawn::capture(&program, "--version", PROBE_LIMIT) {
+        Ok(captured) => {
+            let probe = VersionProbe::Exited {
+                status: Some(captured.exit.code),
+                stdout: &captured.stdout,
+                stderr: &captured.stderr,
+            };
+            owned_record(&detection_record(name, Some((&place, probe))))
+        }
+        Err(error) => {
+            let error = error.to_string();
+            let probe = VersionProbe::Failed { error: &error };
+            owned_record(&detection_record(name, Some((&place, probe))))
+        }
+    }
+}
+
+fn owned_record(record: &HarnessRecord<'_>) -> HarnessRecord<'static> {
+    let text = |text: &Option<_>| text.as_ref().map(|text: &Text<'_>| owned(text));
+    HarnessRecord {
+        harness: owned(&record.harness),
+        available: record.available,
+        path: text(&record.path),
+        version: text(&record.version),
+        error: text(&record.error),
     }
 }
 
 fn check_tool(name: &'static str, path: Option<&str>) -> Check {
-    let program = spawn::find_program(name, path);
-    let path = program.map(|program| program.to_string_lossy().into_owned());
     Check {
-        name,
-        path,
-        version: None,
+        record: probe(name, path),
         remark: None,
     }
 }

@@ -15,6 +15,7 @@ use super::prepare::Source;
 use super::session::Session;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::{OneShotOptions, locate, run_attached, run_one_shot};
+use crate::os::spawn::Stream;
 
 /// Starts an agent.
 #[derive(Debug, Args)]
@@ -72,8 +73,8 @@ impl RunCommand {
             limit: self.timeout.map(Duration::from_secs),
             silence: self.idle_timeout.map(Duration::from_secs),
         };
-        let ran = run_one_shot(&session.launch, def, options, &mut |line| {
-            if self.verbose {
+        let ran = run_one_shot(&session.launch, def, options, &mut |stream, line| {
+            if self.verbose || stream == Stream::Log {
                 output.problem(line);
             }
         });

@@ -8,7 +8,7 @@ use plan_core::persona::harness::{HarnessDef, StopSignal};
 use super::{LaunchDescriptor, cannot_start};
 use crate::error::ExecError;
 use crate::os::signal::{SIGINT, SIGTERM};
-use crate::os::spawn::{self, Exit, Pipe};
+use crate::os::spawn::{self, Exit, Late, Pipe, Stream};
 
 /// How a one-shot run is followed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,7 +19,7 @@ pub struct OneShotOptions {
     pub silence: Option<Duration>,
 }
 
-/// Runs a launch once. Every line of its output goes to `line` too.
+/// Runs a launch once. Every line that it prints goes to `line` too.
 ///
 /// # Errors
 /// The program cannot be started.
@@ -27,7 +27,7 @@ pub fn run_one_shot(
     launch: &LaunchDescriptor,
     def: &'static HarnessDef,
     options: OneShotOptions,
-    line: &mut dyn FnMut(&str),
+    line: &mut dyn FnMut(Stream, &str),
 ) -> Result<(Outcome, Exit), ExecError> {
     let seconds = launch
         .timeout_seconds
@@ -44,18 +44,24 @@ pub fn run_one_shot(
         },
     };
     let mut judge = Judge::new(def);
-    let exit = spawn::run_piped(&launch.spawn(), &pipe, &mut |text| {
-        judge.line(text);
-        line(text);
+    let exit = spawn::run_piped(&launch.spawn(), &pipe, &mut |stream, text| {
+        match stream {
+            Stream::Output => judge.line(text),
+            Stream::Log => judge.log_line(text),
+        }
+        line(stream, text);
     });
     let exit = exit.map_err(|error| cannot_start(launch, error))?;
     let code = u64::try_from(exit.code).unwrap_or(1);
     let mut outcome = judge.conclude(code);
-    if exit.timed_out {
-        let seconds = limit.map(|limit| limit.as_secs()).unwrap_or_default();
-        outcome.fail(format!(
-            "ended after its time limit ({seconds} s), or after a long silence"
-        ));
+    let seconds = |limit: Option<Duration>| limit.unwrap_or_default().as_secs();
+    match exit.late {
+        Some(Late::Limit) => outcome.fail(format!("ended after {} s", seconds(limit))),
+        Some(Late::Silence) => {
+            let silence = seconds(options.silence);
+            outcome.fail(format!("ended after {silence} s without an event"));
+        }
+        None => {}
     }
     Ok((outcome, exit))
 }

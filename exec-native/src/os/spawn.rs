@@ -1,7 +1,7 @@
 //! Harness processes: attached to the terminal, or piped for a one-shot run.
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -48,8 +48,17 @@ pub struct Exit {
     pub code: i32,
     /// The signal by which somebody asked us to stop meanwhile.
     pub asked: Option<i32>,
-    /// Whether it was ended because a time limit passed.
-    pub timed_out: bool,
+    /// The limit that it was ended for.
+    pub late: Option<Late>,
+}
+
+/// A limit that a program passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Late {
+    /// It took too long.
+    Limit,
+    /// It was silent for too long.
+    Silence,
 }
 
 /// Signals that arrived since the last look. While it lives they do not end us.
@@ -138,19 +147,31 @@ pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
     Ok(Exit {
         code: code(status),
         asked,
-        timed_out: false,
+        late: None,
     })
 }
 
-/// Runs a program with one argument and returns the first line that it prints; `None`
-/// when it fails, is silent, or takes too long.
-pub fn first_line(program: &Path, argument: &str, limit: Duration) -> Option<String> {
+/// What a program printed, and how it ended.
+#[derive(Debug)]
+pub struct Captured {
+    /// How it ended.
+    pub exit: Exit,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// Runs a program with one argument to its end and keeps what it prints.
+///
+/// # Errors
+/// The program cannot be started or waited for.
+pub fn capture(program: &Path, argument: &str, limit: Duration) -> io::Result<Captured> {
     let args = [argument.to_owned()];
-    let cwd = Path::new("/");
     let spawn = Spawn {
         program,
         args: &args,
-        cwd,
+        cwd: Path::new("/"),
         env: &[],
     };
     let pipe = Pipe {
@@ -159,11 +180,20 @@ pub fn first_line(program: &Path, argument: &str, limit: Duration) -> Option<Str
         silence: None,
         stop: SIGTERM,
     };
-    let mut first = None;
-    let exit = run_piped(&spawn, &pipe, &mut |line| {
-        first.get_or_insert_with(|| line.to_owned());
-    });
-    first.filter(|_| exit.is_ok_and(|exit| exit.code == 0))
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    let exit = run_piped(&spawn, &pipe, &mut |stream, line| {
+        let text = match stream {
+            Stream::Output => &mut stdout,
+            Stream::Log => &mut stderr,
+        };
+        text.push_str(line);
+        text.push('\n');
+    })?;
+    Ok(Captured {
+        exit,
+        stdout,
+        stderr,
+    })
 }
 
 /// What a piped run needs besides its program.
@@ -179,7 +209,19 @@ pub struct Pipe<'p> {
     pub stop: i32,
 }
 
-/// Runs a program to its end, each line of its output given to `line`. It has a
+/// Where a line of a program was printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Its standard output.
+    Output,
+    /// Its standard error.
+    Log,
+}
+
+/// A line that a program printed.
+type Line = (Stream, String);
+
+/// Runs a program to its end, each line that it prints given to `line`. It has a
 /// process group of its own; whatever it leaves running is ended.
 ///
 /// # Errors
@@ -187,7 +229,7 @@ pub struct Pipe<'p> {
 pub fn run_piped(
     spawn: &Spawn<'_>,
     pipe: &Pipe<'_>,
-    line: &mut dyn FnMut(&str),
+    line: &mut dyn FnMut(Stream, &str),
 ) -> io::Result<Exit> {
     let signals = Signals::listen()?;
     // Tools whose parent dies come to us instead of to init, so that we can end them.
@@ -196,6 +238,7 @@ pub fn run_piped(
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .process_group(0);
     let mut child = command.spawn()?;
     feed(&mut child, pipe.stdin);
@@ -211,8 +254,8 @@ pub fn run_piped(
         end_adopted();
     }
     // What the program wrote before its end may still be on its way.
-    while let Ok(text) = lines.recv_timeout(GRACE) {
-        line(&text);
+    while let Ok((stream, text)) = lines.recv_timeout(GRACE) {
+        line(stream, &text);
     }
     outcome
 }
@@ -230,38 +273,50 @@ fn feed(child: &mut Child, text: Option<&str>) {
     });
 }
 
-fn read_lines(child: &mut Child) -> mpsc::Receiver<String> {
+fn read_lines(child: &mut Child) -> mpsc::Receiver<Line> {
     let (sender, receiver) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
-        std::thread::spawn(move || {
-            let mut reader = BufReader::new(stdout);
-            let mut bytes = Vec::new();
-            while reader
-                .read_until(b'\n', &mut bytes)
-                .is_ok_and(|count| count > 0)
-            {
-                let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-                bytes.clear();
-                if sender.send(text).is_err() {
-                    break;
-                }
-            }
-        });
+        pass_lines(Stream::Output, stdout, sender.clone());
+    }
+    if let Some(stderr) = child.stderr.take() {
+        pass_lines(Stream::Log, stderr, sender);
     }
     receiver
 }
 
-/// Waits for a line and passes it on; tells whether one came.
-fn receive(lines: &mpsc::Receiver<String>, wait: Duration, line: &mut dyn FnMut(&str)) -> bool {
-    match lines.recv_timeout(wait) {
-        Ok(text) => {
-            line(&text);
-            true
+/// Passes lines on from a thread of its own.
+fn pass_lines(stream: Stream, from: impl Read + Send + 'static, sender: mpsc::Sender<Line>) {
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(from);
+        let mut bytes = Vec::new();
+        while reader
+            .read_until(b'\n', &mut bytes)
+            .is_ok_and(|count| count > 0)
+        {
+            let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+            bytes.clear();
+            if sender.send((stream, text)).is_err() {
+                break;
+            }
         }
-        Err(RecvTimeoutError::Timeout) => false,
+    });
+}
+
+/// Waits for a line and passes it on; tells which stream it came from.
+fn receive(
+    lines: &mpsc::Receiver<Line>,
+    wait: Duration,
+    line: &mut dyn FnMut(Stream, &str),
+) -> Option<Stream> {
+    match lines.recv_timeout(wait) {
+        Ok((stream, text)) => {
+            line(stream, &text);
+            Some(stream)
+        }
+        Err(RecvTimeoutError::Timeout) => None,
         Err(RecvTimeoutError::Disconnected) => {
             rest(wait);
-            false
+            None
         }
     }
 }
@@ -270,18 +325,19 @@ fn follow(
     child: &mut Child,
     pipe: &Pipe<'_>,
     signals: &Signals,
-    receive: &mut dyn FnMut(Duration) -> bool,
+    receive: &mut dyn FnMut(Duration) -> Option<Stream>,
 ) -> io::Result<Exit> {
     let mut exit = Exit {
         code: 0,
         asked: None,
-        timed_out: false,
+        late: None,
     };
     let total = Deadline::after(pipe.limit);
     let mut silence = Deadline::after(pipe.silence);
     let mut end: Option<Deadline> = None;
     loop {
-        if receive(POLL) {
+        // A program may log its attempts for ever; only events are progress.
+        if receive(POLL) == Some(Stream::Output) {
             silence = Deadline::after(pipe.silence);
         }
         if let Some(status) = child.try_wait()? {
@@ -290,10 +346,14 @@ fn follow(
         }
         let asked = signals.take();
         exit.asked = asked.or(exit.asked);
-        let late = total.is_over() || silence.is_over();
+        let late = match (total.is_over(), silence.is_over()) {
+            (true, _) => Some(Late::Limit),
+            (false, true) => Some(Late::Silence),
+            (false, false) => None,
+        };
         match end {
-            None if asked.is_some() || late => {
-                exit.timed_out = late && asked.is_none();
+            None if asked.is_some() || late.is_some() => {
+                exit.late = late.filter(|_| asked.is_none());
                 send_group(child.id(), pipe.stop);
                 end = Some(Deadline::after(Some(GRACE)));
             }

@@ -170,6 +170,20 @@ impl Written {
         }
     }
 
+    /// The action leaves a file that is the run's own, whoever changes it.
+    pub const fn any_file() -> Self {
+        Self {
+            kind: EntryKind::File,
+            digest: None,
+            target: None,
+        }
+    }
+
+    /// Tells whether what is found at the path is what the action left.
+    pub fn covers(&self, found: &Self) -> bool {
+        self == found || (found.kind == EntryKind::File && *self == Self::any_file())
+    }
+
     /// The action leaves a symbolic link.
     pub const fn symlink(target: String) -> Self {
         Self {

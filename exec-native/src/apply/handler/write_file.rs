@@ -46,12 +46,18 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     let original = capture(bench.run, bench.id, place.as_ref()).at(at)?;
     let bytes = combine(*how, &original, at, text)?;
     let dirs = parents_to_make(below, path)?;
+    // A harness may rewrite the settings in its private home.
+    let written = if *private && original.kind == EntryKind::Absent {
+        Written::any_file()
+    } else {
+        Written::file(digest::of_bytes(&bytes))
+    };
     let undo = PutBack {
         path: path.clone(),
         below: below.clone(),
         dirs,
         original,
-        written: Written::file(digest::of_bytes(&bytes)),
+        written,
     };
     Ok(WriteFile {
         path: path.into(),

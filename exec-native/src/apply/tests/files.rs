@@ -144,6 +144,24 @@ fn private_files_are_private_from_the_start() {
 }
 
 #[test]
+fn a_private_file_is_ours_whoever_changed_it() {
+    let world = World::new();
+    let before = world.snapshot();
+    let settings = ActionKind::WriteFile {
+        path: world.path("repo/home/config.toml"),
+        below: world.path("repo"),
+        how: WriteMode::CreateOnly,
+        content: Content::Document(Document::text("a = 1")),
+        private: true,
+    };
+    let handle = world.one(settings);
+    fs::write(world.repo().join("home/config.toml"), "a = 1\nb = 2").unwrap();
+    let report = handle.dispose();
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
 fn foreign_changes_stay_and_the_original_comes_beside() {
     let world = World::new();
     let handle = world

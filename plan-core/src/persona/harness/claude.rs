@@ -11,7 +11,7 @@ use super::launch::{
     Draft, Launch, LaunchInput, Server, approves_server, isolation, object, patterns, refused,
     tool_name, warn_codex_only,
 };
-use super::outcome::Tally;
+use super::outcome::{Tally, ignore_log};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Text, Value};
@@ -36,6 +36,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/plugin",
     launch,
     observe,
+    observe_log: ignore_log,
     stop: StopSignal::Terminate,
     tested: "2.1",
 };

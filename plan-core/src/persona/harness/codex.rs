@@ -41,6 +41,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/codex",
     launch,
     observe,
+    observe_log,
     stop: StopSignal::Interrupt,
     tested: "0.169",
 };
@@ -239,9 +240,9 @@ fn refuse_unenforceable(input: &LaunchInput<'_>) -> Result<(), Diagnostic> {
                 .help("remove the rule, restrict sandboxMode, or use another harness"));
         }
     }
-    if input.permissions.mode == Some("plan") && bypasses(input) {
-        let message =
-            "permissions.mode is plan, but dangerouslyBypassApprovalsAndSandbox lifts every limit";
+    if bypasses(input) && (input.permissions.mode == Some("plan") || denies_edits(input)) {
+        let message = "the persona's permissions forbid changes, but \
+                       dangerouslyBypassApprovalsAndSandbox lifts every limit";
         return Err(refused(
             "harnessSettings.dangerouslyBypassApprovalsAndSandbox",
             message,
@@ -250,18 +251,21 @@ fn refuse_unenforceable(input: &LaunchInput<'_>) -> Result<(), Diagnostic> {
     Ok(())
 }
 
+fn denies_edits(input: &LaunchInput<'_>) -> bool {
+    let edits = ["Edit", "MultiEdit", "NotebookEdit", "Write"];
+    patterns(input.permissions.deny).any(|pattern| edits.contains(&Rule::of(pattern).tool))
+}
+
 fn bypasses(input: &LaunchInput<'_>) -> bool {
     input.settings.on("dangerouslyBypassApprovalsAndSandbox")
 }
 
 /// Returns the sandbox: the persona's, unless its permissions ask for less.
 fn sandbox_mode<'i>(input: &LaunchInput<'i>) -> &'i str {
-    let denies_edits = patterns(input.permissions.deny)
-        .any(|pattern| matches!(Rule::of(pattern).tool, "Write" | "Edit" | "MultiEdit"));
     if bypasses(input) {
         return "danger-full-access";
     }
-    if denies_edits || input.permissions.mode == Some("plan") {
+    if denies_edits(input) || input.permissions.mode == Some("plan") {
         return "read-only";
     }
     if let Some(mode) = input.settings.text("sandboxMode") {
@@ -434,8 +438,17 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
                 );
             }
         }
-        Some("turn.failed" | "error") => tally.fail(error_text(event)),
+        Some("turn.failed") => tally.fail(error_text(event)),
+        // A broken connection is reported like this too, and then tried again.
+        Some("error") => tally.complain(error_text(event)),
         _ => {}
+    }
+}
+
+/// What ends codex before its first turn is on its standard error only.
+fn observe_log(tally: &mut Tally, line: &str) {
+    if let Some(reason) = line.strip_prefix("Error: ") {
+        tally.complain(reason);
     }
 }
 

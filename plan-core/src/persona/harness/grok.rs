@@ -9,7 +9,10 @@ use super::compat::{
     Compat, ConfigFile, InteractiveSpec, NonInteractiveSpec, OneShot, Prompt, SpecInput,
     compose_task,
 };
-use super::launch::{Draft, Launch, LaunchInput, PrivateLink, Server, isolation, object, patterns};
+use super::launch::{
+    Draft, Launch, LaunchInput, PrivateLink, Server, approves_server, isolation, object, patterns,
+    tool_name,
+};
 use super::outcome::{Tally, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::{Diagnostic, Path};
@@ -35,6 +38,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/grok",
     launch,
     observe,
+    observe_log,
     stop: StopSignal::Terminate,
     tested: "1.0",
 };
@@ -65,6 +69,14 @@ fn interactive<'i>(input: &SpecInput<'i>) -> InteractiveSpec<'i> {
     warn_permissions(&mut spec, input);
     warn_settings(&mut spec, input);
     spec
+}
+
+/// The part of grok's log that tells of servers.
+const SERVER_LOG: &str = "xai_grok_mcp=warn";
+
+/// Writes an agent's file.
+fn agent(prompt: &str) -> String {
+    format!("---\nname: persona\ndescription: The persona of this run\n---\n{prompt}\n")
 }
 
 /// Ends a text with a line break.
@@ -181,12 +193,17 @@ fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
     approvals(&mut launch, input);
     launch.env.push(("GROK_HOME", "{{stage}}/grok".into()));
     if !input.system_prompt.is_empty() {
-        // Rules of the private home reach every project, so the repository's own
-        // AGENTS.md and the persona's stay what they are.
-        launch.text_file("grok/rules/persona.md", ended(&input.system_prompt).into());
+        // The body of an agent's file comes at the end of grok's own system prompt; a
+        // rule would arrive as the user's words.
+        launch.args(["--agent", "{{stage}}/agent.md"]);
+        launch.text_file("agent.md", agent(&input.system_prompt).into());
     }
     if !input.servers.is_empty() {
         launch.file("grok/config.toml", servers(&input.servers));
+        if input.run.is_some() {
+            // A server that does not start is only in the log.
+            launch.env.push(("RUST_LOG", SERVER_LOG.into()));
+        }
     }
     launch.links.push(PrivateLink {
         path: "grok/auth.json".into(),
@@ -202,13 +219,31 @@ fn approvals<'i>(launch: &mut Launch<'i>, input: &LaunchInput<'i>) {
     let bypass = input.permissions.mode == Some("bypassPermissions")
         || settings.on("dangerouslyBypassApprovalsAndSandbox");
     match input.permissions.mode {
-        Some("plan") => launch.args(["--permission-mode", "plan"]),
+        Some("plan") => {
+            launch.args(["--permission-mode", "plan"]);
+            if input.run.is_some() {
+                // A call that a rule denies is answered; one that nobody approves ends
+                // the run.
+                launch.args(["--deny", "Edit"]);
+            }
+        }
         _ if bypass => launch.args([APPROVE]),
         Some(mode) => launch.args(["--permission-mode", mode]),
         None => {}
     }
+    if input.permissions.mode == Some("acceptEdits") {
+        // Alone the mode still asks, and a one-shot run ends when nobody answers.
+        launch.args(["--allow", "Edit(./**)"]);
+    }
     for pattern in patterns(input.permissions.allow) {
         launch.args(["--allow", pattern]);
+    }
+    // Nobody is there to approve the calls of a one-shot run.
+    let unlisted = input.run.is_some() && input.permissions.allow.is_empty();
+    for (server, _) in input.servers.iter().filter(|_| unlisted) {
+        if approves_server(input, server) {
+            launch.args(["--allow".into(), format!("mcp__{}", tool_name(server))]);
+        }
     }
     for pattern in patterns(input.permissions.deny) {
         launch.args(["--deny", pattern]);
@@ -310,4 +345,23 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
         Some("error") => tally.fail(error_text(event)),
         _ => {}
     }
+}
+
+/// Finds in the log what no event says: a server that did not start.
+fn observe_log(tally: &mut Tally, line: &str) {
+    let line = without_colors(line);
+    if let Some((_, rest)) = line.split_once("MCP server init failed server=") {
+        let name = rest.split_once(" error=").map_or(rest, |(name, _)| name);
+        tally.broken_server(name.trim_matches('"'));
+    }
+}
+
+/// Removes the escape sequences that color a text.
+fn without_colors(line: &str) -> String {
+    let mut parts = line.split('\u{1b}');
+    let mut plain = String::from(parts.next().unwrap_or_default());
+    for part in parts {
+        plain.push_str(part.split_once('m').map_or(part, |(_, text)| text));
+    }
+    plain
 }

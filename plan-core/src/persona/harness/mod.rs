@@ -80,6 +80,8 @@ pub struct HarnessDef {
     pub launch: for<'i> fn(&launch::LaunchInput<'i>) -> Result<launch::Launch<'i>, Diagnostic>,
     /// Folds one event of its one-shot output into what is known of the run.
     pub observe: fn(&mut outcome::Tally, &Value<'_>),
+    /// Folds one line of its standard error, for what no event says.
+    pub observe_log: fn(&mut outcome::Tally, &str),
     /// The signal that ends a one-shot run so that the harness ends its tools too.
     pub stop: StopSignal,
     /// The version that the launch was measured with, as a prefix.

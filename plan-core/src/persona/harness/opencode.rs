@@ -39,6 +39,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/opencode",
     launch,
     observe,
+    observe_log,
     stop: StopSignal::Terminate,
     tested: "1.18",
 };
@@ -162,6 +163,8 @@ fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
         // Without a title opencode makes one more model call, which no event reports.
         let title = run.name.unwrap_or(input.persona_id);
         launch.args(["--format", "json", "--title", title]);
+        // A server that does not start is only in the log.
+        launch.args(["--print-logs", "--log-level", "WARN"]);
     }
     for (name, value) in QUIET {
         launch.env.push((name, value.into()));
@@ -369,13 +372,33 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
         Some("tool_use") => {
             let state = part.get("state").unwrap_or(&Value::Null);
             let error = state.get_str("error").unwrap_or_default();
-            if error.contains("rejected permission") || error.contains("prevents you from") {
+            // A rule without an argument removes its tool.
+            let refusals = [
+                "rejected permission",
+                "prevents you from",
+                "unavailable tool",
+            ];
+            if refusals.iter().any(|refusal| error.contains(refusal)) {
                 tally.denied(part.get_str("tool").unwrap_or("a tool"));
             }
         }
         Some("step_finish") => step(tally, part),
         Some("error") => tally.fail(explained(&error_text(event))),
         _ => {}
+    }
+}
+
+/// Finds in the log what no event says: a server that did not start, and an agent that
+/// opencode did not find and replaced by its own.
+fn observe_log(tally: &mut Tally, line: &str) {
+    let word = |key: &str| {
+        let rest = line.split_once(key)?.1;
+        rest.split_whitespace().next()
+    };
+    if line.contains("message=\"server unavailable\"") {
+        tally.broken_server(word(" key=").unwrap_or("?").trim_matches('"'));
+    } else if line.contains("Falling back to default agent") {
+        tally.fail("opencode did not find the persona's agent and used its own");
     }
 }
 

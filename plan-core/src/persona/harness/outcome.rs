@@ -70,6 +70,8 @@ pub struct Tally {
     pub finished: bool,
     /// The first failure that was reported.
     pub failure: Option<String>,
+    /// The last problem that the harness may have got over.
+    pub complaint: Option<String>,
     /// The last answer.
     pub text: String,
     /// The session.
@@ -88,6 +90,11 @@ impl Tally {
     /// Notes a failure; the first one is kept.
     pub(super) fn fail(&mut self, reason: impl Into<String>) {
         self.failure.get_or_insert(reason.into());
+    }
+
+    /// Notes a problem that is the reason of a failure only if the run fails.
+    pub(super) fn complain(&mut self, what: impl Into<String>) {
+        self.complaint = Some(what.into());
     }
 
     /// Notes a server that did not start, which is a failure: the agent ran without
@@ -172,12 +179,18 @@ impl Judge {
         }
     }
 
+    /// Looks at one line of the program's standard error.
+    pub fn log_line(&mut self, line: &str) {
+        (self.def.observe_log)(&mut self.tally, line);
+    }
+
     /// Judges the run: it succeeded when the program ended with 0, reported its own
     /// success and reported no failure.
     pub fn conclude(self, exit_code: u64) -> Outcome {
         let Tally {
             finished,
             failure,
+            complaint,
             text,
             session_id,
             usage,
@@ -185,13 +198,17 @@ impl Judge {
             denials,
             ..
         } = self.tally;
-        let reason = failure.or_else(|| match (exit_code, finished) {
+        let unfinished = || match (exit_code, finished) {
             (0, true) => None,
             (0, false) => Some(format!(
                 "{} ended with exit code 0 but never reported that it finished",
                 self.def.id
             )),
             (code, _) => Some(format!("{} ended with exit code {code}", self.def.id)),
+        };
+        let reason = failure.or_else(|| {
+            let plain = unfinished()?;
+            Some(complaint.unwrap_or(plain))
         });
         let verdict = match (&reason, denials.is_empty()) {
             (Some(_), _) => Verdict::Failed,
@@ -220,8 +237,17 @@ pub(super) fn error_text(event: &Value<'_>) -> String {
         .into_iter()
         .flatten()
         .find_map(|place| place.get_str("message"));
-    message
+    let message = message
         .or_else(|| inner.and_then(Value::as_str))
-        .unwrap_or("the harness reported an error")
+        .unwrap_or("the harness reported an error");
+    // Some pass on what the server answered, which is JSON again.
+    let answer = json::read(message).ok();
+    let inside = answer.as_ref().and_then(|answer| answer.get("error"));
+    inside
+        .and_then(|error| error.get_str("message"))
+        .unwrap_or(message)
         .to_string()
 }
+
+/// For a harness whose standard error says nothing that its events do not.
+pub(super) fn ignore_log(_: &mut Tally, _: &str) {}

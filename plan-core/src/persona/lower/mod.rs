@@ -127,7 +127,7 @@ fn stage(
                 path,
                 below: places.stage.into(),
                 how: WriteMode::CreateOnly,
-                content: Content::Document(staged(&file.document, places)),
+                content: Content::Document(file.document.to_owned_document()),
                 private: true,
             },
         );
@@ -152,8 +152,9 @@ fn stage(
     Ok(())
 }
 
-/// Puts the private directory's path into a structured document; plain texts are
-/// somebody's words and stay as they are.
+/// Puts the private directory's path into the document of a variable; plain texts are
+/// somebody's words and stay as they are. Private files never name the directory, so
+/// what a persona says in them stays as it is too.
 pub fn staged(document: &Document<'_>, places: &Places<'_>) -> Document<'static> {
     let mut document = document.to_owned_document();
     if !matches!(document.value, Value::String(_)) {

@@ -1,0 +1,122 @@
+//! What edition 2026 starts, harness by harness: the arguments that decide what an
+//! agent may do, and the persona's words, which reach the harness as they are.
+
+use std::convert::Infallible;
+
+use plan_core::base::edition::Edition;
+use plan_core::base::json::{self, Object};
+use plan_core::effect::{ActionKind, Content};
+use plan_core::persona::build::build_persona_spawn_plan;
+use plan_core::persona::lower::{Places, lower};
+use plan_core::persona::options::PlanOptions;
+use tests::repo::Answer;
+
+const PLACES: Places<'_> = Places {
+    cwd: "/repo",
+    stage: "/stage",
+    mount: "/mount",
+    include_git: false,
+    link_targets: &[],
+};
+
+/// What a one-shot plan starts: its arguments and its private files.
+struct Started {
+    args: Vec<String>,
+    files: Vec<(String, String)>,
+}
+
+impl Started {
+    fn has(&self, first: &str, second: &str) -> bool {
+        let pair = |pair: &[String]| matches!(pair, [a, b] if a == first && b == second);
+        self.args.windows(2).any(pair)
+    }
+
+    fn file(&self, path: &str) -> &str {
+        let found = self.files.iter().find(|(name, _)| name == path);
+        found.map_or("", |(_, text)| text)
+    }
+}
+
+/// Plans and lowers a persona with more members than every one has.
+fn start(harness: &str, prompt: &str, more: &str) -> Answer<Started> {
+    let selection = format!(
+        r#"{{"personaId": "tester", "harness": "{harness}", "model": "a/b",
+            "systemPrompt": "{prompt}", "harnessSettings": {{"reasoning": "low",
+            "timeoutSeconds": 60}}, "skills": [] {more}}}"#
+    );
+    let (selection, options) = (json::read(&selection)?, json::read(r#"{"task": "Go."}"#)?);
+    let nothing = Object::new();
+    let options = PlanOptions::strict(&options, &nothing).map_err(|error| error.message)?;
+    let plan = build_persona_spawn_plan(&selection, &options, Edition::V2026)?;
+    let list = lower(&plan, &PLACES).map_err(|problems| format!("{problems:?}"))?;
+    let mut files = Vec::new();
+    for action in list.iter() {
+        if let ActionKind::WriteFile {
+            path,
+            content: Content::Document(document),
+            ..
+        } = &action.kind
+        {
+            let text = document.render(|template, _| Ok::<_, Infallible>(template.to_owned()));
+            files.push((path.clone(), text?));
+        }
+    }
+    let args = plan.args.iter().map(|arg| PLACES.concrete(arg)).collect();
+    Ok(Started { args, files })
+}
+
+const SERVER: &str = r#", "mcpServers": {"e cho": {"type": "stdio", "command": "node"}}"#;
+
+#[test]
+fn private_files_keep_the_words_of_the_persona() -> Answer<()> {
+    let prompt = "Say {{stage}} and ${HOME}";
+    let files = [
+        ("claude", "/stage/system.md"),
+        ("codex", "/stage/codex/config.toml"),
+        ("grok", "/stage/agent.md"),
+        ("opencode", "/stage/prompt.md"),
+    ];
+    for (harness, file) in files {
+        let started = start(harness, prompt, "")?;
+        assert!(
+            started.file(file).contains(prompt),
+            "{harness}: {:?}",
+            started.files
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn grok_gets_its_prompt_as_an_agent() -> Answer<()> {
+    let started = start("grok", "You test.", "")?;
+    assert!(
+        started.has("--agent", "/stage/agent.md"),
+        "{:?}",
+        started.args
+    );
+    assert!(
+        started
+            .file("/stage/agent.md")
+            .ends_with("\n---\nYou test.\n")
+    );
+    Ok(())
+}
+
+#[test]
+fn grok_asks_nobody_for_what_the_persona_approves() -> Answer<()> {
+    let edits = r#", "permissions": {"mode": "acceptEdits"}"#;
+    assert!(start("grok", "x", edits)?.has("--allow", "Edit(./**)"));
+    let plan = r#", "permissions": {"mode": "plan"}"#;
+    assert!(start("grok", "x", plan)?.has("--deny", "Edit"));
+    assert!(start("grok", "x", SERVER)?.has("--allow", "mcp__e_cho"));
+    let listed = format!(r#"{SERVER}, "permissions": {{"allow": ["Read"]}}"#);
+    assert!(!start("grok", "x", &listed)?.has("--allow", "mcp__e_cho"));
+    Ok(())
+}
+
+#[test]
+fn opencode_logs_servers_that_do_not_start() -> Answer<()> {
+    assert!(start("opencode", "x", SERVER)?.has("--log-level", "WARN"));
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! What harnesses print is judged by what they did, not by their exit codes. Each
+//! stream has the lines that matter of a real run; a log beside it is its standard
+//! error.
+
+use std::collections::BTreeSet;
+
+use plan_core::persona::harness;
+use plan_core::persona::harness::outcome::Verdict::{Completed, CompletedWithDenials, Failed};
+use plan_core::persona::harness::outcome::{Judge, Outcome, Verdict};
+use tests::repo::{Answer, files, read};
+
+const FOLDER: &str = "tests/fixtures/streams";
+
+/// A stream, the exit code that came with it, the verdict, and a part of the reason
+/// or of the denial.
+type Case = (&'static str, u64, Verdict, &'static str);
+
+const CASES: &[Case] = &[
+    ("claude/answer", 0, Completed, ""),
+    ("claude/answer", 1, Failed, "exit code 1"),
+    ("claude/api-error", 1, Failed, "api_error: API Error: 500"),
+    ("claude/denied", 0, CompletedWithDenials, "Bash"),
+    ("claude/interrupted", 0, Failed, "never reported"),
+    (
+        "claude/missing-tool",
+        0,
+        CompletedWithDenials,
+        "No such tool",
+    ),
+    ("claude/server-failed", 0, Failed, "`echo` did not start"),
+    ("codex/answer", 0, Completed, ""),
+    ("codex/api-error", 1, Failed, "no such model"),
+    (
+        "codex/call-refused",
+        0,
+        CompletedWithDenials,
+        "echo.ping: requires approval",
+    ),
+    ("codex/cut", 0, Failed, "never reported"),
+    ("codex/reconnected", 0, Completed, ""),
+    (
+        "codex/server-failed",
+        1,
+        Failed,
+        "required MCP servers failed",
+    ),
+    ("grok/answer", 0, Completed, ""),
+    ("grok/api-error", 1, Failed, "status 400"),
+    ("grok/cancelled", 0, Failed, "grok stopped: cancelled"),
+    (
+        "grok/denied",
+        0,
+        CompletedWithDenials,
+        "Denied by permission policy",
+    ),
+    ("grok/server-failed", 0, Failed, "`e cho` did not start"),
+    ("opencode/answer", 0, Completed, ""),
+    ("opencode/api-error", 1, Failed, "bad key"),
+    ("opencode/denied", 0, CompletedWithDenials, "write"),
+    ("opencode/missing-tool", 0, CompletedWithDenials, "write"),
+    ("opencode/rejected", 0, Failed, "never reported"),
+    ("opencode/server-failed", 0, Failed, "`echo` did not start"),
+    (
+        "opencode/wrong-agent",
+        0,
+        Failed,
+        "did not find the persona's agent",
+    ),
+];
+
+fn judge(stream: &str, exit_code: u64) -> Answer<Outcome> {
+    let (id, _) = stream.split_once('/').ok_or("a stream is in a folder")?;
+    let mut judge = Judge::new(harness::find(id).ok_or("no such harness")?);
+    for line in read(&format!("{FOLDER}/{stream}.jsonl"))?.lines() {
+        judge.line(line);
+    }
+    let log = format!("{FOLDER}/{stream}.log");
+    if files(FOLDER, ".log")?.contains(&log) {
+        for line in read(&log)?.lines() {
+            judge.log_line(line);
+        }
+    }
+    Ok(judge.conclude(exit_code))
+}
+
+#[test]
+fn every_stream_gets_its_verdict() -> Answer<()> {
+    for (stream, exit_code, verdict, told) in CASES {
+        let outcome = judge(stream, *exit_code)?;
+        assert_eq!(outcome.verdict, *verdict, "{stream}: {outcome:?}");
+        let reason = outcome.reason.clone().unwrap_or_default();
+        let said = format!("{reason}\n{}", outcome.denials.join("\n"));
+        assert!(said.contains(told), "{stream}: {outcome:?}");
+        assert_eq!(outcome.reason.is_some(), *verdict == Failed, "{stream}");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_stream_is_judged() -> Answer<()> {
+    let judged: BTreeSet<_> = CASES
+        .iter()
+        .map(|(stream, ..)| (*stream).to_owned())
+        .collect();
+    for path in files(FOLDER, ".jsonl")? {
+        let stream = path.trim_start_matches(FOLDER).trim_start_matches('/');
+        let stream = stream.trim_end_matches(".jsonl");
+        assert!(judged.contains(stream), "CASES lacks {stream}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_answer_has_text_session_tokens_and_cost() -> Answer<()> {
+    let cost = [
+        ("claude", Some(0.25)),
+        ("codex", None),
+        ("grok", None),
+        ("opencode", Some(0.25)),
+    ];
+    for (id, cost) in cost {
+        let outcome = judge(&format!("{id}/answer"), 0)?;
+        assert_eq!(outcome.text, "done", "{id}");
+        assert!(outcome.session_id.is_some(), "{id}");
+        assert!(
+            outcome
+                .usage
+                .is_some_and(|usage| usage.input > 0 && usage.cached > 0),
+            "{id}"
+        );
+        assert_eq!(outcome.cost_usd, cost, "{id}");
+    }
+    Ok(())
+}
