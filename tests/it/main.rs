@@ -4,6 +4,7 @@
 mod bad_input;
 mod cli;
 mod conformance;
+mod editions;
 mod examples;
 mod fuzz;
 mod harness_registry;

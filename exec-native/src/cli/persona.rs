@@ -104,6 +104,8 @@ pub(super) struct ValidateCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  callsheet persona schema agent > agent.schema.json")]
 pub(super) struct SchemaCommand {
     /// Which schema.
     #[arg(value_parser = ["persona", "agent"], default_value = "persona")]
