@@ -229,137 +229,142 @@ fn reads_everything() -> bool {
     status.lines().any(|line| line.starts_with("Uid:\t0\t"))
 }
 
+/// What is called, the wrong members, and what is said.
+type Case = (&'static str, &'static str, &'static [&'static str]);
+
+/// Members that neither a persona nor a selection may have.
+const FIELDS: [Case; 26] = [
+    (
+        "argument: id",
+        r#""personaId": "-p""#,
+        &["personaId", "must not start with `-`"],
+    ),
+    (
+        "argument: model",
+        r#""model": "--help""#,
+        &["model", "must not start with `-`"],
+    ),
+    (
+        "argument: pattern",
+        r#""permissions": {"allow": ["Read", "--x"]}"#,
+        &["permissions.allow[1]", "must not start with `-`"],
+    ),
+    (
+        "argument: skill",
+        r#""skills": [{"id": "s", "source": "-x/y", "description": "d"}]"#,
+        &["-x/y"],
+    ),
+    ("argument: NUL", r#""model": "m\u0000""#, &["model", "NUL"]),
+    (
+        "stage: env",
+        r#""env": {"A": "{{stage}}/x"}"#,
+        &["env.A", "placeholder of the private directory"],
+    ),
+    (
+        "stage: server",
+        r#""mcpServers": {"x": {"type": "stdio", "command": "{{stage}}"}}"#,
+        &["mcpServers.x", "placeholder"],
+    ),
+    (
+        "stage: model",
+        r#""model": "{{stage}}""#,
+        &["model", "placeholder"],
+    ),
+    (
+        "harness",
+        r#""harness": "cluade""#,
+        &[
+            "harness must be one of: claude, codex, grok, opencode",
+            "did you mean `claude`?",
+        ],
+    ),
+    (
+        "harness: number",
+        r#""harness": 1"#,
+        &["harness must be one of"],
+    ),
+    (
+        "model: blank",
+        r#""model": " ""#,
+        &["model must be a non-empty string"],
+    ),
+    (
+        "settings",
+        r#""harnessSettings": {"reasoning": "hihg", "timeoutSeconds": 0}"#,
+        &[
+            "reasoning must be low|medium|high",
+            "did you mean `high`?",
+            "timeoutSeconds must be a positive number",
+        ],
+    ),
+    (
+        "settings: list",
+        r#""harnessSettings": []"#,
+        &["harnessSettings must be an object"],
+    ),
+    ("skills", r#""skills": {}"#, &["skills must be an array"]),
+    (
+        "skill",
+        r#""skills": [{"id": "s"}]"#,
+        &["skills[0].source", "skills[0].description"],
+    ),
+    (
+        "input name",
+        r#""inputs": {"a b": "x"}"#,
+        &["inputs.a b must be an env-style name"],
+    ),
+    ("env", r#""env": {"A": 1}"#, &["env.A must be a string"]),
+    (
+        "env: name",
+        r#""env": {"A=B": "x"}"#,
+        &["env.A=B is not a name"],
+    ),
+    (
+        "server",
+        r#""mcpServers": {"x": {"type": "stdoi", "command": "c"}}"#,
+        &["mcpServers.x.type", "did you mean `stdio`?"],
+    ),
+    (
+        "permissions",
+        r#""permissions": {"mode": "pln"}"#,
+        &["permissions.mode", "did you mean `plan`?"],
+    ),
+    (
+        "mount",
+        r#""mount": {"ignoredPatterns": "x"}"#,
+        &["mount.ignoredPatterns must be an array"],
+    ),
+    (
+        "memory",
+        r#""memory": "yes""#,
+        &["memory must be a boolean or an object"],
+    ),
+    (
+        "relay",
+        r#""relay": {"channels": "x"}"#,
+        &["relay.channels must be an array"],
+    ),
+    (
+        "sidecar",
+        r#""claudeMd": "../notes.md""#,
+        &["claudeMd must not contain \"..\" segments"],
+    ),
+    (
+        "sidecar mode",
+        r#""claudeMdContent": "x", "claudeMdMode": "append""#,
+        &["claudeMdMode must be one of: overwrite, extend"],
+    ),
+    (
+        "prototype",
+        r#""env": {"__proto__": "x"}"#,
+        &["__proto__ is a key that JavaScript does not keep"],
+    ),
+];
+
 /// Documents with a wrong field: personas and selections alike.
 fn fields() -> Vec<Row> {
-    let cases: [(&'static str, &'static str, &'static [&'static str]); 26] = [
-        (
-            "argument: id",
-            r#""personaId": "-p""#,
-            &["personaId", "must not start with `-`"],
-        ),
-        (
-            "argument: model",
-            r#""model": "--help""#,
-            &["model", "must not start with `-`"],
-        ),
-        (
-            "argument: pattern",
-            r#""permissions": {"allow": ["Read", "--x"]}"#,
-            &["permissions.allow[1]", "must not start with `-`"],
-        ),
-        (
-            "argument: skill",
-            r#""skills": [{"id": "s", "source": "-x/y", "description": "d"}]"#,
-            &["-x/y"],
-        ),
-        ("argument: NUL", r#""model": "m\u0000""#, &["model", "NUL"]),
-        (
-            "stage: env",
-            r#""env": {"A": "{{stage}}/x"}"#,
-            &["env.A", "placeholder of the private directory"],
-        ),
-        (
-            "stage: server",
-            r#""mcpServers": {"x": {"type": "stdio", "command": "{{stage}}"}}"#,
-            &["mcpServers.x", "placeholder"],
-        ),
-        (
-            "stage: model",
-            r#""model": "{{stage}}""#,
-            &["model", "placeholder"],
-        ),
-        (
-            "harness",
-            r#""harness": "cluade""#,
-            &[
-                "harness must be one of: claude, codex, grok, opencode",
-                "did you mean `claude`?",
-            ],
-        ),
-        (
-            "harness: number",
-            r#""harness": 1"#,
-            &["harness must be one of"],
-        ),
-        (
-            "model: blank",
-            r#""model": " ""#,
-            &["model must be a non-empty string"],
-        ),
-        (
-            "settings",
-            r#""harnessSettings": {"reasoning": "hihg", "timeoutSeconds": 0}"#,
-            &[
-                "reasoning must be low|medium|high",
-                "did you mean `high`?",
-                "timeoutSeconds must be a positive number",
-            ],
-        ),
-        (
-            "settings: list",
-            r#""harnessSettings": []"#,
-            &["harnessSettings must be an object"],
-        ),
-        ("skills", r#""skills": {}"#, &["skills must be an array"]),
-        (
-            "skill",
-            r#""skills": [{"id": "s"}]"#,
-            &["skills[0].source", "skills[0].description"],
-        ),
-        (
-            "input name",
-            r#""inputs": {"a b": "x"}"#,
-            &["inputs.a b must be an env-style name"],
-        ),
-        ("env", r#""env": {"A": 1}"#, &["env.A must be a string"]),
-        (
-            "env: name",
-            r#""env": {"A=B": "x"}"#,
-            &["env.A=B is not a name"],
-        ),
-        (
-            "server",
-            r#""mcpServers": {"x": {"type": "stdoi", "command": "c"}}"#,
-            &["mcpServers.x.type", "did you mean `stdio`?"],
-        ),
-        (
-            "permissions",
-            r#""permissions": {"mode": "pln"}"#,
-            &["permissions.mode", "did you mean `plan`?"],
-        ),
-        (
-            "mount",
-            r#""mount": {"ignoredPatterns": "x"}"#,
-            &["mount.ignoredPatterns must be an array"],
-        ),
-        (
-            "memory",
-            r#""memory": "yes""#,
-            &["memory must be a boolean or an object"],
-        ),
-        (
-            "relay",
-            r#""relay": {"channels": "x"}"#,
-            &["relay.channels must be an array"],
-        ),
-        (
-            "sidecar",
-            r#""claudeMd": "../notes.md""#,
-            &["claudeMd must not contain \"..\" segments"],
-        ),
-        (
-            "sidecar mode",
-            r#""claudeMdContent": "x", "claudeMdMode": "append""#,
-            &["claudeMdMode must be one of: overwrite, extend"],
-        ),
-        (
-            "prototype",
-            r#""env": {"__proto__": "x"}"#,
-            &["__proto__ is a key that JavaScript does not keep"],
-        ),
-    ];
     let mut rows = Vec::new();
-    for (name, more, says) in cases {
+    for (name, more, says) in FIELDS {
         rows.push(row(name, replaced(&selection(""), more)).says(says));
         // The id of a persona file is looked up before the file is checked.
         if !more.contains("personaId") {
@@ -463,47 +468,52 @@ fn environments() -> Vec<Row> {
     ]
 }
 
+/// Paths that a configuration file may not have.
+const PATHS: [Case; 9] = [
+    (
+        "climbs",
+        "../x",
+        &["must not contain \"..\" segments", "../x"],
+    ),
+    (
+        "climbs inside",
+        "a/../../x",
+        &["must not contain \"..\" segments"],
+    ),
+    ("absolute", "/tmp/x", &["must be relative"]),
+    ("git", ".git/hooks/x", &["must not reach into .git"]),
+    ("NUL", "a\0b", &["must not contain NUL"]),
+    ("empty", "", &["must not be empty"]),
+    ("dot", "a/./b", &["empty or \".\" segments"]),
+    ("backslash", "a\\b", &["backslash"]),
+    ("link", "elsewhere/x", &["elsewhere"]),
+];
+
+/// Names that a sidecar may not have.
+const SIDECARS: [Case; 4] = [
+    (
+        "basename",
+        "a/b.md",
+        &["plan.sidecars[0].filename must be a basename"],
+    ),
+    (
+        "sidecar climbs",
+        "..",
+        &["plan.sidecars[0].filename must not contain \"..\""],
+    ),
+    ("sidecar git", ".git", &["must not reach into .git"]),
+    ("sidecar empty", "", &["must not be empty"]),
+];
+
 /// Plans that were changed on their way: with the digest of what they hold now, as
 /// someone who means harm would make them.
 fn plans(edition: Edition) -> Answer<Vec<Row>> {
-    let paths: [(&'static str, &'static str, &'static [&'static str]); 9] = [
-        (
-            "climbs",
-            "../x",
-            &["must not contain \"..\" segments", "../x"],
-        ),
-        (
-            "climbs inside",
-            "a/../../x",
-            &["must not contain \"..\" segments"],
-        ),
-        ("absolute", "/tmp/x", &["must be relative"]),
-        ("git", ".git/hooks/x", &["must not reach into .git"]),
-        ("NUL", "a\0b", &["must not contain NUL"]),
-        ("empty", "", &["must not be empty"]),
-        ("dot", "a/./b", &["empty or \".\" segments"]),
-        ("backslash", "a\\b", &["backslash"]),
-        ("link", "elsewhere/x", &["elsewhere"]),
-    ];
     let mut rows = Vec::new();
-    for (name, path, says) in paths {
+    for (name, path, says) in PATHS {
         let file = format!(r#"[{{"path": {}, "contents": "x"}}]"#, print(path));
         rows.push(executed(name, edition, "configFiles", &file)?.says(says));
     }
-    for (name, filename, says) in [
-        (
-            "basename",
-            "a/b.md",
-            &["plan.sidecars[0].filename must be a basename"] as &[_],
-        ),
-        (
-            "sidecar climbs",
-            "..",
-            &["plan.sidecars[0].filename must not contain \"..\""],
-        ),
-        ("sidecar git", ".git", &["must not reach into .git"]),
-        ("sidecar empty", "", &["must not be empty"]),
-    ] {
+    for (name, filename, says) in SIDECARS {
         let sidecar = format!(
             r#"[{{"filename": {}, "contents": "x", "mode": "overwrite"}}]"#,
             print(filename)
@@ -530,27 +540,34 @@ fn plans(edition: Edition) -> Answer<Vec<Row>> {
             .says(&["plan.edition must be one of: persona-kit-4, 2026"]),
     );
     if edition.switches().envelope {
-        let unsigned = plan_text(edition)?.replace("Look.", "Jump.");
-        rows.push(
-            row("digest", unsigned)
-                .calls(&["execute", "x.json", "--", "true"])
-                .says(&[
-                    "plan.digest does not fit the plan",
-                    "changed after it was built",
-                ]),
-        );
-        rows.push(executed("version", edition, "version", "2")?.says(&["plan.version"]));
-        let file = r#"[{"path": "../../x", "document": {"format": "text", "value": "x"}}]"#;
-        rows.push(
-            executed("private file", edition, "privateFiles", file)?
-                .says(&["plan.privateFiles[0].path must not contain \"..\""]),
-        );
-        let link = r#"[{"path": "/x", "homeEnv": "H", "homeDefault": ".h", "target": "t"}]"#;
-        rows.push(
-            executed("private link", edition, "privateLinks", link)?
-                .says(&["plan.privateLinks[0].path must be relative"]),
-        );
+        rows.extend(signed_plans(edition)?);
     }
+    Ok(rows)
+}
+
+/// What only plans with a digest and private files can have wrong.
+fn signed_plans(edition: Edition) -> Answer<Vec<Row>> {
+    let mut rows = Vec::new();
+    let unsigned = plan_text(edition)?.replace("Look.", "Jump.");
+    rows.push(
+        row("digest", unsigned)
+            .calls(&["execute", "x.json", "--", "true"])
+            .says(&[
+                "plan.digest does not fit the plan",
+                "changed after it was built",
+            ]),
+    );
+    rows.push(executed("version", edition, "version", "2")?.says(&["plan.version"]));
+    let file = r#"[{"path": "../../x", "document": {"format": "text", "value": "x"}}]"#;
+    rows.push(
+        executed("private file", edition, "privateFiles", file)?
+            .says(&["plan.privateFiles[0].path must not contain \"..\""]),
+    );
+    let link = r#"[{"path": "/x", "homeEnv": "H", "homeDefault": ".h", "target": "t"}]"#;
+    rows.push(
+        executed("private link", edition, "privateLinks", link)?
+            .says(&["plan.privateLinks[0].path must be relative"]),
+    );
     Ok(rows)
 }
 

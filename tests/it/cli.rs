@@ -109,15 +109,11 @@ fn a_plan_is_printed_to_the_byte() -> Answer<()> {
 }
 
 /// Calls the binary on a recorded case, in an empty environment, from some threads.
-fn replay(
-    file: &str,
-    least: usize,
-    case: impl Fn(&Value<'_>, &Stage) -> Answer<String> + Sync,
-) -> Answer<()> {
+fn replay(file: &str, least: usize, case: impl Fn(&Value<'_>, &Stage) -> Answer<String> + Sync) {
     let path = folder().join(file);
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: no recordings at {}", path.display());
-        return Ok(());
+        // The recordings are not part of the repository.
+        return;
     };
     let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
     assert!(lines.len() >= least, "{file} lost cases");
@@ -150,7 +146,6 @@ fn replay(
     });
     complaints.truncate(10);
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
-    Ok(())
 }
 
 /// The name and message of an error, as JSON.
@@ -186,7 +181,8 @@ fn every_recorded_plan_comes_from_the_binary() -> Answer<()> {
         } else {
             format!("{name}: {out}{}", ended.stderr())
         })
-    })
+    });
+    Ok(())
 }
 
 #[test]
@@ -215,7 +211,8 @@ fn every_recorded_parse_comes_from_the_binary() -> Answer<()> {
         let name = line.get_str("persona").unwrap_or_default();
         let told = || format!("{name}: {}{}", ended.stdout(), ended.stderr());
         Ok(if same { String::new() } else { told() })
-    })
+    });
+    Ok(())
 }
 
 #[test]

@@ -36,9 +36,8 @@ fn for_all(cases: u32, property: impl Fn(&[u32]) -> Checked) {
     };
     let words = vec(any::<u32>(), 0..300);
     let outcome = TestRunner::new_with_rng(config, rng()).run(&words, |words| property(&words));
-    if let Err(failure) = outcome {
-        panic!("{failure}");
-    }
+    let failure = outcome.err().map(|failure| failure.to_string());
+    assert_eq!(failure, None);
 }
 
 /// Equal runs give equal answers; `PROPTEST_CASES` and chance are for the fuzzer.
@@ -46,8 +45,8 @@ fn rng() -> TestRng {
     TestRng::deterministic_rng(RngAlgorithm::ChaCha)
 }
 
-fn failed(why: impl ToString) -> TestCaseError {
-    TestCaseError::fail(why.to_string())
+fn failed(why: impl std::fmt::Display) -> TestCaseError {
+    TestCaseError::fail(format!("{why}"))
 }
 
 /// What is printed reads back as what it was, and prints the same again.
