@@ -202,16 +202,15 @@ pub enum Stream {
 /// A line that a program printed.
 type Line = (Stream, String);
 
+/// What gets the lines of a program as they come.
+pub type OnLine<'l> = dyn FnMut(Stream, &str) + 'l;
+
 /// Runs a program to its end, each line that it prints given to `line`. It has a
 /// process group of its own; whatever it leaves running is ended.
 ///
 /// # Errors
 /// The program cannot be started or waited for.
-pub fn run_piped(
-    spawn: &Spawn<'_>,
-    pipe: &Pipe<'_>,
-    line: &mut dyn FnMut(Stream, &str),
-) -> io::Result<Exit> {
+pub fn run_piped(spawn: &Spawn<'_>, pipe: &Pipe<'_>, line: &mut OnLine<'_>) -> io::Result<Exit> {
     let signals = Signals::listen()?;
     // Tools whose parent dies come to us instead of to init, so that we can end them.
     let adopts = rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok();
@@ -285,7 +284,7 @@ fn follow(
     child: &mut Child,
     pipe: &Pipe<'_>,
     signals: &Signals,
-    (lines, line): (&mpsc::Receiver<Line>, &mut dyn FnMut(Stream, &str)),
+    (lines, line): (&mpsc::Receiver<Line>, &mut OnLine<'_>),
 ) -> io::Result<Exit> {
     let mut exit = Exit {
         code: 0,
