@@ -26,8 +26,8 @@ pub enum ExecErrorKind {
     Internal,
     /// A setting or variable is missing or wrong.
     Config,
-    /// Somebody asked to stop.
-    Cancelled,
+    /// Somebody asked to stop, by a signal of this number.
+    Cancelled(u8),
 }
 
 impl ExecErrorKind {
@@ -41,7 +41,7 @@ impl ExecErrorKind {
             ExecErrorKind::Missing => 69,
             ExecErrorKind::Internal => 70,
             ExecErrorKind::Config => 78,
-            ExecErrorKind::Cancelled => 130,
+            ExecErrorKind::Cancelled(signal) => 128_u8.saturating_add(signal),
         }
     }
 }

@@ -370,7 +370,7 @@ fn fields() -> Vec<Row> {
 }
 
 /// A document with members replaced or added.
-fn replaced(document: &str, members: &str) -> String {
+pub(crate) fn replaced(document: &str, members: &str) -> String {
     let merged = || {
         let mut document = json::read(document).ok()?.to_owned_value();
         let members = format!("{{{members}}}");

@@ -6,7 +6,7 @@ use tests::conformance::replay;
 use tests::repo::{Answer, root};
 
 /// The folder of recordings: `CALLSHEET_CONFORMANCE`, or beside the repository.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     let named = std::env::var_os("CALLSHEET_CONFORMANCE").map(PathBuf::from);
     named
         .unwrap_or_else(|| root().join("../shared/conformance"))

@@ -2,7 +2,9 @@
 //! behaviour.
 
 mod bad_input;
+mod cli;
 mod conformance;
+mod editions;
 mod examples;
 mod fuzz;
 mod harness_registry;

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use plan_core::base::json::{self, Value};
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::repo::{Answer, cargo_text};
 
 /// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Returns the binary: what `CALLSHEET` names, or the one that cargo builds.
 pub fn callsheet() -> Answer<&'static Path> {
@@ -125,10 +125,38 @@ impl Stage {
         Ok(entries)
     }
 
-    /// Waits until a file of the project exists.
-    pub fn wait_for(&self, path: &str) -> Answer<()> {
-        let path = self.project().join(path);
-        wait(|| Ok(path.exists().then_some(()))).map_err(|_| format!("{path:?} never came").into())
+    /// As [`Stage::snapshot`], without the home, where scripts leave their notes.
+    pub fn traces(&self) -> Answer<BTreeMap<PathBuf, String>> {
+        let mut entries = self.snapshot()?;
+        let home = self.path("home");
+        entries.retain(|path, _| !path.starts_with(&home));
+        Ok(entries)
+    }
+
+    /// As [`Stage::snapshot`], of the project alone: a failed command's output is kept
+    /// in the state directory.
+    pub fn tree(&self) -> Answer<BTreeMap<PathBuf, String>> {
+        let mut entries = self.snapshot()?;
+        let project = self.project();
+        entries.retain(|path, _| path.starts_with(&project));
+        Ok(entries)
+    }
+
+    /// Reads what a script noted in the home.
+    pub fn note(&self, name: &str) -> Answer<String> {
+        let path = self.path("home").join(name);
+        fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()).into())
+    }
+
+    /// Leaves a note in the home.
+    pub fn leave(&self, name: &str) -> Answer<()> {
+        Ok(fs::write(self.path("home").join(name), "")?)
+    }
+
+    /// Waits until a script has left a note in the home.
+    pub fn wait_for(&self, name: &str) -> Answer<()> {
+        let path = self.path("home").join(name);
+        wait(|| Ok(path.exists().then_some(()))).map_err(|_| format!("no note `{name}`").into())
     }
 }
 
@@ -177,6 +205,13 @@ impl Call {
         self
     }
 
+    /// Takes every variable away.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.command.env_clear();
+        self
+    }
+
     /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
@@ -218,23 +253,26 @@ impl Call {
 }
 
 /// Reads a stream aside, so that no pipe fills up.
-fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (done, receiver) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut stream) = stream {
             // What came before an error is what there is.
             stream.read_to_end(&mut bytes).ok();
         }
-        bytes
-    })
+        // Whoever asked may have given up.
+        done.send(bytes).ok();
+    });
+    receiver
 }
 
 /// A call that runs.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    stdout: JoinHandle<Vec<u8>>,
-    stderr: JoinHandle<Vec<u8>>,
+    stdout: Receiver<Vec<u8>>,
+    stderr: Receiver<Vec<u8>>,
 }
 
 impl Running {
@@ -256,11 +294,15 @@ impl Running {
         if ended.is_err() {
             child.kill()?;
         }
-        let gone = |_| "a reader panicked";
+        // A program that outlived the call may hold its pipes.
+        let read = |stream: Receiver<Vec<u8>>| {
+            let bytes = stream.recv_timeout(PATIENCE);
+            bytes.map_err(|_| "a program that was left behind holds a pipe")
+        };
         Ok(Ended {
             status: ended?,
-            stdout: self.stdout.join().map_err(gone)?,
-            stderr: self.stderr.join().map_err(gone)?,
+            stdout: read(self.stdout)?,
+            stderr: read(self.stderr)?,
         })
     }
 }

@@ -226,7 +226,7 @@ fn perform_all(
     for action in actions.iter() {
         if options.cancel.is_raised() {
             return Err(ExecError::new(
-                ExecErrorKind::Cancelled,
+                ExecErrorKind::Cancelled(options.cancel.signal()),
                 "the run was stopped",
             ));
         }

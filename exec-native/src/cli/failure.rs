@@ -203,10 +203,6 @@ fn show_exec(error: &ExecError, json: bool, output: &Output) {
     }
     if let Some(command) = error.command() {
         output.problem(command.output.trim_end());
-        output.problem(&format!(
-            "  the whole output is in {}",
-            command.log.display()
-        ));
     }
     for undo in error.undo_errors() {
         output.problem(&format!("  not taken back: {}", undo.chain()));

@@ -17,6 +17,11 @@ use crate::personas::{list_personas, load_reference};
 
 /// Lists, shows and checks personas.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  callsheet persona list
+  callsheet persona show reviewer
+  callsheet persona validate personas/*.json
+  callsheet persona schema > persona.schema.json")]
 pub(super) enum PersonaCommand {
     /// Lists the personas that can be named here.
     List(ListCommand),
@@ -31,6 +36,8 @@ pub(super) enum PersonaCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  callsheet persona list --json")]
 pub(super) struct ListCommand {
     /// Prints JSON.
     #[arg(long)]
@@ -97,6 +104,8 @@ pub(super) struct ValidateCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  callsheet persona schema agent > agent.schema.json")]
 pub(super) struct SchemaCommand {
     /// Which schema.
     #[arg(value_parser = ["persona", "agent"], default_value = "persona")]

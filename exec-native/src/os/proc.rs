@@ -8,7 +8,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -21,9 +21,10 @@ pub const TAIL_BYTES: u64 = 1 << 20;
 const GRACE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(10);
 
-/// A flag by which another thread or a signal handler asks a run to stop.
+/// A flag by which another thread or a signal handler asks a run to stop. It is the
+/// number of the signal that asked, or 0.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<AtomicUsize>);
 
 impl Cancel {
     /// Creates a flag that is not raised.
@@ -31,18 +32,23 @@ impl Cancel {
         Self::default()
     }
 
-    /// Asks to stop.
+    /// Asks to stop, as an interrupt from the terminal does.
     pub fn raise(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.store(2, Ordering::SeqCst);
     }
 
     /// Tells whether somebody asked to stop.
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.signal() != 0
+    }
+
+    /// Returns the number of the signal that asked, or 0.
+    pub fn signal(&self) -> u8 {
+        u8::try_from(self.0.load(Ordering::SeqCst)).unwrap_or(u8::MAX)
     }
 
     /// Returns the flag, for signal handlers.
-    pub fn flag(&self) -> Arc<AtomicBool> {
+    pub fn flag(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.0)
     }
 }
@@ -72,7 +78,7 @@ pub enum Stopped {
     /// It took too long.
     Limit,
     /// Somebody asked to stop.
-    Cancelled,
+    Cancelled(u8),
 }
 
 /// How a program ended.
@@ -141,7 +147,7 @@ fn wait(child: &mut Child, job: &Job<'_>) -> io::Result<(ExitStatus, Option<Stop
             return Ok((status, None));
         }
         let stopped = if job.cancel.is_raised() {
-            Stopped::Cancelled
+            Stopped::Cancelled(job.cancel.signal())
         } else if deadline.is_over() {
             Stopped::Limit
         } else {

@@ -12,7 +12,8 @@ use super::proc::Cancel;
 /// A handler cannot be installed.
 pub fn cancel_on_request(cancel: &Cancel) -> io::Result<()> {
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, cancel.flag())?;
+        let number = usize::try_from(signal).unwrap_or_default();
+        signal_hook::flag::register_usize(signal, cancel.flag(), number)?;
     }
     Ok(())
 }

@@ -180,7 +180,7 @@ fn skill(draw: &mut Draw<'_>) -> Value<'static> {
 
 fn input(draw: &mut Draw<'_>) -> Value<'static> {
     match draw.below(5) {
-        0 => "a default".into(),
+        0 => object([("default", "a default".into())]),
         1 => object([("default", plain(draw))]),
         2 => object([("optional", true.into())]),
         3 => object([("env", "KEY".into()), ("default", "k".into())]),

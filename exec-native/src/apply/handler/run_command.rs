@@ -106,7 +106,9 @@ impl RunCommand {
                 format!("failed (exit {})", ended.code),
             ),
             Some(Stopped::Limit) => (ExecErrorKind::Failed, "took too long".into()),
-            Some(Stopped::Cancelled) => (ExecErrorKind::Cancelled, "was stopped".into()),
+            Some(Stopped::Cancelled(signal)) => {
+                (ExecErrorKind::Cancelled(signal), "was stopped".into())
+            }
         };
         let failure = CommandFailure {
             code: ended.code,

@@ -101,7 +101,7 @@ fn commands_end_when_they_take_too_long_or_are_stopped() {
     });
     let error = world.apply_with(&slow, options).unwrap_err();
     stopper.join().unwrap();
-    assert_eq!(error.kind(), ExecErrorKind::Cancelled);
+    assert_eq!(error.kind(), ExecErrorKind::Cancelled(2));
     assert!(started.elapsed() < Duration::from_secs(20));
     let missing = ActionKind::RunCommand {
         argv: vec!["callsheet-has-no-such-program".into()],

@@ -43,7 +43,7 @@ fn parse<'a>(cx: &mut Cx, value: &Value<'a>, at: &Path<'_>) -> Result<Option<Obj
     selection.field("harnessSettings", settings::parse)?;
     selection.field("skills", skills::parse)?;
     selection.field("rationale", optional(is_text, OPTIONAL_TEXT))?;
-    selection.field("inputs", inputs::parse)?;
+    selection.field("inputs", declarations)?;
     selection.field("inputValues", values)?;
     selection.field("env", string_map)?;
     selection.field("mcpServers", mcp::parse)?;
@@ -60,6 +60,20 @@ fn parse<'a>(cx: &mut Cx, value: &Value<'a>, at: &Path<'_>) -> Result<Option<Obj
         selection.field(mode, word(SIDECAR_MODES))?;
     }
     Ok(Some(selection.finish()))
+}
+
+/// The inputs, each an object: the planner reads no shorthand.
+fn declarations<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
+    for (name, input) in value
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(Object::iter)
+    {
+        if input.as_str().is_some() {
+            cx.fail::<()>(&at.field(name), "must be an object with a `default`")?;
+        }
+    }
+    inputs::parse(cx, value, at)
 }
 
 /// Values that were chosen for inputs; what an input takes is decided where it is used.
