@@ -17,6 +17,7 @@ const PLACES: Places<'_> = Places {
     mount: "/mount",
     include_git: false,
     link_targets: &[],
+    inherited: &[],
 };
 
 /// What a one-shot plan starts: its arguments and its private files.
@@ -118,5 +119,40 @@ fn grok_asks_nobody_for_what_the_persona_approves() -> Answer<()> {
 #[test]
 fn opencode_logs_servers_that_do_not_start() -> Answer<()> {
     assert!(start("opencode", "x", SERVER)?.has("--log-level", "WARN"));
+    Ok(())
+}
+
+/// With a private home, codex still reaches the providers that the user set up, and takes
+/// nothing else of the user's configuration.
+#[test]
+fn a_private_configuration_takes_over_providers_only() -> Answer<()> {
+    let selection = json::read(
+        r#"{"personaId": "tester", "harness": "codex", "model": "a/b", "systemPrompt": "Hi.",
+            "harnessSettings": {"reasoning": "low", "timeoutSeconds": 60}, "skills": []}"#,
+    )?;
+    let plan = build_persona_spawn_plan(&selection, &PlanOptions::default(), Edition::V2026)?;
+    let users = json::read(
+        r#"{"model": "other", "model_provider": "mine", "mcp_servers": {"theirs": {}},
+            "model_providers": {"mine": {"base_url": "http://127.0.0.1/v1"}}}"#,
+    )?
+    .to_owned_value();
+    let file = plan
+        .private_files
+        .iter()
+        .flatten()
+        .next()
+        .ok_or("no private file")?;
+    let text = file.completed(users.as_object()).template();
+    assert!(text.contains("model = \"b\"\n"), "{text}");
+    assert!(text.contains("model_provider = \"mine\"\n"), "{text}");
+    assert!(
+        text.contains("[model_providers.mine]\nbase_url ="),
+        "{text}"
+    );
+    assert!(
+        !text.contains("theirs") && !text.contains("other"),
+        "{text}"
+    );
+    assert_eq!(file.completed(None).template(), file.document.template());
     Ok(())
 }

@@ -59,6 +59,7 @@ const CASES: &[Case] = &[
     ("opencode/denied", 0, CompletedWithDenials, "write"),
     ("opencode/missing-tool", 0, CompletedWithDenials, "write"),
     ("opencode/rejected", 0, Failed, "never reported"),
+    ("opencode/removed-tool", 0, CompletedWithDenials, "bash"),
     ("opencode/server-failed", 0, Failed, "`echo` did not start"),
     (
         "opencode/wrong-agent",

@@ -115,6 +115,7 @@ fn lowered(plan: &PersonaSpawnPlan<'_>) -> Result<ActionList, Vec<Diagnostic>> {
         mount: "/state/runs/r/mount",
         include_git: true,
         link_targets: &link_targets,
+        inherited: &[],
     };
     lower(plan, &places)
 }

@@ -31,6 +31,7 @@ const GRAMMAR: Grammar = Grammar {
     ],
     values: &[
         "-m|--model",
+        "--agent",
         "--prompt-file",
         "--cwd",
         "--rules",
@@ -65,6 +66,11 @@ fn look(host: &Host) -> Result<Session, Refusal> {
         Bad::NoValue(name) => Refusal::new(2, format!("error: a value is required for '{name}'")),
     })?;
     check(&options)?;
+    if let Some(path) = options.value("--agent")
+        && host.read(path).is_none()
+    {
+        return Err(Refusal::new(1, format!("Error: agent '{path}' not found")));
+    }
     let mut host = host.clone();
     if let Some(dir) = options.value("--cwd") {
         host.cwd.push(dir);
@@ -152,11 +158,13 @@ fn sight(host: &Host, options: &Options, task: Option<&str>) -> Result<Sight, Re
     Ok(sight)
 }
 
-/// The system prompt: an override, else the private rules, else what stands before the
-/// task, else the generated `AGENTS.md`.
+/// The system prompt: an override, else the body of the agent's file and the private rules,
+/// else what stands before the task, else the generated `AGENTS.md`.
 fn system_prompt(host: &Host, options: &Options, task: Option<&str>) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(options.value("--system-prompt-override").map(str::to_owned));
+    let agent = options.value("--agent").and_then(|path| host.read(path));
+    parts.extend(agent.as_deref().map(body).map(str::to_owned));
     parts.extend(host.texts_in(home(host).join("rules"), "md"));
     parts.extend(options.value("--rules").map(str::to_owned));
     if !parts.is_empty() {
@@ -167,6 +175,13 @@ fn system_prompt(host: &Host, options: &Options, task: Option<&str>) -> String {
         Some((prompt, _)) => prompt.to_owned(),
         None => host.read("AGENTS.md").unwrap_or_default(),
     }
+}
+
+/// What stands behind the front matter of an agent's file.
+fn body(file: &str) -> &str {
+    let rest = file.strip_prefix("---\n");
+    rest.and_then(|rest| rest.split_once("\n---\n"))
+        .map_or(file, |(_, body)| body)
 }
 
 /// The prompt of a one-shot run; `None` for an interactive start.

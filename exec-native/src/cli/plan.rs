@@ -12,7 +12,7 @@ use super::args::PersonaArgs;
 use super::failure::{Failure, Located};
 use super::output::{Output, Shape};
 use super::prepare::Source;
-use crate::launch::link_targets;
+use crate::launch::UserFiles;
 
 /// Shows how an agent would be started.
 #[derive(Debug, Args)]
@@ -44,13 +44,14 @@ impl PlanCommand {
             output.line(&print(&plan))?;
             return Ok(0);
         }
-        let targets = link_targets(&plan);
+        let files = UserFiles::of(&plan)?;
         let places = Places {
             cwd: &source.cwd,
             stage: STAGE,
             mount: "{{mount}}",
             include_git: true,
-            link_targets: &targets,
+            link_targets: &files.link_targets,
+            inherited: &files.inherited,
         };
         let actions = lower(&plan, &places).map_err(|problems| Failure::Refused {
             problems: problems.into_iter().map(Located::from).collect(),

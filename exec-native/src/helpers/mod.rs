@@ -16,7 +16,7 @@ use plan_core::persona::skills::SkillMaterializationPlan;
 
 use crate::apply::{ApplyOptions, Run, RunHandle};
 use crate::error::ExecError;
-use crate::launch::{LaunchDescriptor, link_targets};
+use crate::launch::{LaunchDescriptor, UserFiles};
 use crate::os::walk::text_of;
 use crate::state::StateHome;
 
@@ -54,8 +54,8 @@ pub fn execute_persona_spawn_plan(
     plan: &PersonaSpawnPlan<'_>,
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    let targets = link_targets(plan);
-    let (handle, ()) = carry_out(options, &targets, |places| {
+    let files = UserFiles::of(plan)?;
+    let (handle, ()) = carry_out(options, &files, |places| {
         Ok((lower(plan, places).map_err(refused)?, ()))
     })?;
     Ok(handle)
@@ -71,8 +71,8 @@ pub fn prepare_launch(
     program: &Path,
     options: &HelperOptions<'_>,
 ) -> Result<(RunHandle, LaunchDescriptor), ExecError> {
-    let targets = link_targets(plan);
-    carry_out(options, &targets, |places| {
+    let files = UserFiles::of(plan)?;
+    carry_out(options, &files, |places| {
         let launch = LaunchDescriptor::new(plan, program.to_path_buf(), places)?;
         Ok((lower(plan, places).map_err(refused)?, launch))
     })
@@ -137,7 +137,7 @@ fn part(
     options: &HelperOptions<'_>,
     lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
 ) -> Result<RunHandle, ExecError> {
-    let (handle, ()) = carry_out(options, &[], |places| {
+    let (handle, ()) = carry_out(options, &UserFiles::default(), |places| {
         let mut list = ActionList::new();
         lower(places, &mut list).map_err(|problem| refused(vec![problem]))?;
         Ok((list, ()))
@@ -149,7 +149,7 @@ fn part(
 /// is refused before the first action.
 fn carry_out<T>(
     options: &HelperOptions<'_>,
-    link_targets: &[Option<String>],
+    files: &UserFiles,
     lower: impl FnOnce(&Places<'_>) -> Result<(ActionList, T), ExecError>,
 ) -> Result<(RunHandle, T), ExecError> {
     let run = Run::begin(options.state, options.cwd)?;
@@ -158,7 +158,8 @@ fn carry_out<T>(
         stage: &text_of(&run.stage_dir()),
         mount: &text_of(&run.mount_dir()),
         include_git: options.include_git,
-        link_targets,
+        link_targets: &files.link_targets,
+        inherited: &files.inherited,
     };
     let (actions, more) = lower(&places)?;
     Ok((run.apply(&actions, &options.apply)?, more))

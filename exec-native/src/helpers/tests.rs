@@ -139,6 +139,7 @@ fn the_order_of_the_parts_is_the_editions() {
         mount: "/mount",
         include_git: true,
         link_targets: &nothing,
+        inherited: &[],
     };
     let order = |edition| {
         let plan = plan(&selection, edition);

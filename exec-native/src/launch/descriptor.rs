@@ -7,13 +7,12 @@ use std::path::PathBuf;
 use plan_core::base::json::{Object, Value};
 use plan_core::effect::MissingReference;
 use plan_core::persona::env::resolve_references;
-use plan_core::persona::harness::launch::PrivateLink;
 use plan_core::persona::harness::{self, HarnessDef};
 use plan_core::persona::lower::{Places, staged};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use crate::error::{ExecError, ExecErrorKind};
-use crate::os::{env, fs, spawn};
+use crate::os::{env, spawn};
 
 /// What is started.
 #[derive(Clone)]
@@ -109,18 +108,6 @@ pub fn locate(
         Some(def) => error.hint(format!("install it with: {}", def.install)),
         None => error,
     })
-}
-
-/// Finds where the private links of a plan point: to files that the user has.
-pub fn link_targets(plan: &PersonaSpawnPlan<'_>) -> Vec<Option<String>> {
-    let links = plan.private_links.iter().flatten();
-    let target = |link: &PrivateLink<'_>| {
-        let home = env::var(&link.home_env).map(PathBuf::from);
-        let home = home.or_else(|| Some(env::home_dir()?.join(&*link.home_default)))?;
-        let target = home.join(&*link.target);
-        fs::is_file(&target).then(|| target.to_string_lossy().into_owned())
-    };
-    links.map(target).collect()
 }
 
 /// Answers a reference from our own environment, strictly.

@@ -3,10 +3,12 @@
 
 mod descriptor;
 mod one_shot;
+mod user_files;
 
 pub(crate) use descriptor::missing;
-pub use descriptor::{LaunchDescriptor, link_targets, locate, resolve_reference};
+pub use descriptor::{LaunchDescriptor, locate, resolve_reference};
 pub use one_shot::{OneShotOptions, run_one_shot};
+pub use user_files::UserFiles;
 
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::spawn::{self, Exit, Spawn};

@@ -8,7 +8,7 @@ use plan_core::persona::harness::{HarnessDef, StopSignal};
 use super::{LaunchDescriptor, cannot_start};
 use crate::error::ExecError;
 use crate::os::signal::{SIGINT, SIGTERM};
-use crate::os::spawn::{self, Exit, Late, Pipe, Stream};
+use crate::os::spawn::{self, Exit, Late, OnLine, Pipe, Stream};
 
 /// How a one-shot run is followed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,7 +27,7 @@ pub fn run_one_shot(
     launch: &LaunchDescriptor,
     def: &'static HarnessDef,
     options: OneShotOptions,
-    line: &mut dyn FnMut(Stream, &str),
+    line: &mut OnLine<'_>,
 ) -> Result<(Outcome, Exit), ExecError> {
     let seconds = launch
         .timeout_seconds

@@ -221,16 +221,15 @@ pub enum Stream {
 /// A line that a program printed.
 type Line = (Stream, String);
 
+/// What gets the lines of a program as they come.
+pub type OnLine<'l> = dyn FnMut(Stream, &str) + 'l;
+
 /// Runs a program to its end, each line that it prints given to `line`. It has a
 /// process group of its own; whatever it leaves running is ended.
 ///
 /// # Errors
 /// The program cannot be started or waited for.
-pub fn run_piped(
-    spawn: &Spawn<'_>,
-    pipe: &Pipe<'_>,
-    line: &mut dyn FnMut(Stream, &str),
-) -> io::Result<Exit> {
+pub fn run_piped(spawn: &Spawn<'_>, pipe: &Pipe<'_>, line: &mut OnLine<'_>) -> io::Result<Exit> {
     let signals = Signals::listen()?;
     // Tools whose parent dies come to us instead of to init, so that we can end them.
     let adopts = rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok();
@@ -303,11 +302,7 @@ fn pass_lines(stream: Stream, from: impl Read + Send + 'static, sender: mpsc::Se
 }
 
 /// Waits for a line and passes it on; tells which stream it came from.
-fn receive(
-    lines: &mpsc::Receiver<Line>,
-    wait: Duration,
-    line: &mut dyn FnMut(Stream, &str),
-) -> Option<Stream> {
+fn receive(lines: &mpsc::Receiver<Line>, wait: Duration, line: &mut OnLine<'_>) -> Option<Stream> {
     match lines.recv_timeout(wait) {
         Ok((stream, text)) => {
             line(stream, &text);

@@ -13,7 +13,7 @@ use plan_core::effect::{ActionStatus, EntryKind, OutcomeKind, RunStatus};
 use plan_core::persona::agent_card::{AgentCard, CardCapabilities, CardProvider, CardSkill};
 use plan_core::persona::detect::HarnessRecord;
 use plan_core::persona::harness::compat::ConfigFile;
-use plan_core::persona::harness::launch::{EnvDocument, PrivateFile, PrivateLink};
+use plan_core::persona::harness::launch::{EnvDocument, Inheritance, PrivateFile, PrivateLink};
 use plan_core::persona::harness::outcome::{Outcome, Usage, Verdict};
 use plan_core::persona::mount::MountPolicy;
 use plan_core::persona::plan::{InputBinding, Mode, PersonaSpawnPlan, SidecarMode, SidecarWrite};
@@ -139,7 +139,8 @@ records! {
     CardCapabilities { streaming, push_notifications }
     HarnessRecord<'static> { harness, available, path, version, error }
     ConfigFile<'static> { path, contents }
-    PrivateFile<'static> { path, document }
+    PrivateFile<'static> { path, document, inherits }
+    Inheritance<'static> { home_env, home_default, target, members }
     PrivateLink<'static> { path, home_env, home_default, target }
     EnvDocument<'static> { name, document }
     Usage { input, output, cached }

@@ -10,10 +10,9 @@ use super::compat::{
     Compat, InteractiveSpec, NonInteractiveSpec, OneShot, Prompt, SpecInput, compose_task,
     toml_string,
 };
-use super::launch::PrivateLink;
 use super::launch::{
-    Draft, Launch, LaunchInput, Rule, Server, approves_server, may_edit, object, patterns, refused,
-    server_tool,
+    Draft, Inheritance, Launch, LaunchInput, PrivateLink, Rule, Server, approves_server, may_edit,
+    object, patterns, refused, server_tool,
 };
 use super::outcome::{Tally, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
@@ -186,6 +185,10 @@ fn one_shot<'i>(
     }
 }
 
+/// Where the user's own configuration and login are.
+const HOME_ENV: &str = "CODEX_HOME";
+const HOME_DEFAULT: &str = ".codex";
+
 fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
     let mut launch = Launch::default();
     refuse_unenforceable(input)?;
@@ -193,14 +196,20 @@ fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
         launch.args(["exec", "--json", "--skip-git-repo-check", "-"]);
         launch.stdin = Some(run.task.clone());
     }
-    launch.env.push(("CODEX_HOME", "{{stage}}/codex".into()));
+    launch.env.push((HOME_ENV, "{{stage}}/codex".into()));
     let config = config(&mut launch, input);
-    launch.file("codex/config.toml", config);
+    let inherits = Inheritance {
+        home_env: HOME_ENV.into(),
+        home_default: HOME_DEFAULT.into(),
+        target: "config.toml".into(),
+        members: ["model_provider", "model_providers"].map(Text::from).into(),
+    };
+    launch.inheriting_file("codex/config.toml", config, inherits);
     // The user's login; codex writes refreshed tokens through the link.
     launch.links.push(PrivateLink {
         path: "codex/auth.json".into(),
-        home_env: "CODEX_HOME".into(),
-        home_default: ".codex".into(),
+        home_env: HOME_ENV.into(),
+        home_default: HOME_DEFAULT.into(),
         target: "auth.json".into(),
     });
     if !input.permissions.allow.is_empty() {

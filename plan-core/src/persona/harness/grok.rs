@@ -10,8 +10,8 @@ use super::compat::{
     compose_task,
 };
 use super::launch::{
-    Draft, Launch, LaunchInput, PrivateLink, Server, approves_server, isolation, object, patterns,
-    tool_name,
+    Draft, Inheritance, Launch, LaunchInput, PrivateLink, Server, approves_server, isolation,
+    patterns, tool_name,
 };
 use super::outcome::{Tally, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
@@ -170,6 +170,10 @@ fn one_shot<'i>(
     }
 }
 
+/// Where the user's own configuration and login are.
+const HOME_ENV: &str = "GROK_HOME";
+const HOME_DEFAULT: &str = ".grok";
+
 #[expect(
     clippy::unnecessary_wraps,
     reason = "the signature of every harness's launch"
@@ -191,24 +195,28 @@ fn launch<'i>(input: &LaunchInput<'i>) -> Result<Launch<'i>, Diagnostic> {
         launch.args(["--effort", effort]);
     }
     approvals(&mut launch, input);
-    launch.env.push(("GROK_HOME", "{{stage}}/grok".into()));
+    launch.env.push((HOME_ENV, "{{stage}}/grok".into()));
     if !input.system_prompt.is_empty() {
         // The body of an agent's file comes at the end of grok's own system prompt; a
         // rule would arrive as the user's words.
         launch.args(["--agent", "{{stage}}/agent.md"]);
         launch.text_file("agent.md", agent(&input.system_prompt).into());
     }
-    if !input.servers.is_empty() {
-        launch.file("grok/config.toml", servers(&input.servers));
-        if input.run.is_some() {
-            // A server that does not start is only in the log.
-            launch.env.push(("RUST_LOG", SERVER_LOG.into()));
-        }
+    let inherits = Inheritance {
+        home_env: HOME_ENV.into(),
+        home_default: HOME_DEFAULT.into(),
+        target: "config.toml".into(),
+        members: ["model", "models"].map(Text::from).into(),
+    };
+    launch.inheriting_file("grok/config.toml", servers(&input.servers), inherits);
+    if !input.servers.is_empty() && input.run.is_some() {
+        // A server that does not start is only in the log.
+        launch.env.push(("RUST_LOG", SERVER_LOG.into()));
     }
     launch.links.push(PrivateLink {
         path: "grok/auth.json".into(),
-        home_env: "GROK_HOME".into(),
-        home_default: ".grok".into(),
+        home_env: HOME_ENV.into(),
+        home_default: HOME_DEFAULT.into(),
         target: "auth.json".into(),
     });
     Ok(launch)
@@ -307,7 +315,11 @@ fn servers<'i>(servers: &Object<'_>) -> Document<'i> {
         table.insert("enabled", true);
         list.append(owned(name), table);
     }
-    draft.finish(Format::Toml, object([("mcp_servers", list.into())]).into())
+    let mut config = Object::new();
+    if !list.is_empty() {
+        config.append("mcp_servers", list);
+    }
+    draft.finish(Format::Toml, config.into())
 }
 
 /// Folds one event of `--output-format streaming-json`.

@@ -21,6 +21,24 @@ record! {
         pub path: Text<'a> => "path",
         /// What it holds.
         pub document: Document<'a> => "document",
+        /// What it takes over from a file that the user has.
+        pub inherits: Option<Inheritance<'a>> => "inherits",
+    }
+}
+
+record! {
+    /// Members of a file of the user's, such as model providers, that a private file takes
+    /// over when it is written. A missing file, and members that are there already, change
+    /// nothing.
+    pub struct Inheritance<'a> {
+        /// The variable that names the directory of the file.
+        pub home_env: Text<'a> => "homeEnv",
+        /// The directory below the home directory when the variable is not set.
+        pub home_default: Text<'a> => "homeDefault",
+        /// The file below that directory.
+        pub target: Text<'a> => "target",
+        /// The names of the members.
+        pub members: Vec<Text<'a>> => "members",
     }
 }
 
@@ -96,6 +114,24 @@ pub struct Launch<'i> {
     pub warnings: Vec<Diagnostic>,
 }
 
+impl PrivateFile<'_> {
+    /// Returns the document with the members of `given`, the user's own file, that the
+    /// file takes over.
+    pub fn completed(&self, given: Option<&Object<'_>>) -> Document<'static> {
+        let mut document = self.document.to_owned_document();
+        if let (Some(inherits), Some(given), Value::Object(own)) =
+            (&self.inherits, given, &mut document.value)
+        {
+            for name in &inherits.members {
+                if let Some(value) = given.get(name).filter(|_| !own.contains(name)) {
+                    own.append(owned(name), value.to_owned_value());
+                }
+            }
+        }
+        document
+    }
+}
+
 impl<'i> Launch<'i> {
     /// Appends arguments.
     pub(super) fn args(&mut self, args: impl IntoIterator<Item = impl Into<Text<'i>>>) {
@@ -107,6 +143,22 @@ impl<'i> Launch<'i> {
         self.files.push(PrivateFile {
             path: path.into(),
             document,
+            inherits: None,
+        });
+    }
+
+    /// Adds a private file that takes members over from one that the user has: a harness
+    /// with a private home must still know the user's model providers.
+    pub(super) fn inheriting_file(
+        &mut self,
+        path: &'static str,
+        document: Document<'i>,
+        inherits: Inheritance<'i>,
+    ) {
+        self.files.push(PrivateFile {
+            path: path.into(),
+            document,
+            inherits: Some(inherits),
         });
     }
 

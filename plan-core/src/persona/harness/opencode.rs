@@ -369,22 +369,32 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
     let part = event.get("part").unwrap_or(&Value::Null);
     match event.get_str("type") {
         Some("text") => tally.text = part.get_str("text").unwrap_or_default().into(),
-        Some("tool_use") => {
-            let state = part.get("state").unwrap_or(&Value::Null);
-            let error = state.get_str("error").unwrap_or_default();
-            // A rule without an argument removes its tool.
-            let refusals = [
-                "rejected permission",
-                "prevents you from",
-                "unavailable tool",
-            ];
-            if refusals.iter().any(|refusal| error.contains(refusal)) {
-                tally.denied(part.get_str("tool").unwrap_or("a tool"));
-            }
-        }
+        Some("tool_use") => refusal(tally, part),
         Some("step_finish") => step(tally, part),
         Some("error") => tally.fail(explained(&error_text(event))),
         _ => {}
+    }
+}
+
+/// Notes a call that a rule refused. A rule without an argument removes its tool, and
+/// opencode then turns the call into one of its tool `invalid`.
+fn refusal(tally: &mut Tally, part: &Value<'_>) {
+    let state = part.get("state").unwrap_or(&Value::Null);
+    let input = state.get("input").unwrap_or(&Value::Null);
+    let error = state.get_str("error").or_else(|| input.get_str("error"));
+    let error = error.unwrap_or_default();
+    let mut refusals = [
+        "rejected permission",
+        "prevents you from",
+        "call unavailable tool",
+    ]
+    .into_iter();
+    if refusals.any(|refusal| error.contains(refusal)) {
+        let called = match part.get_str("tool") {
+            Some("invalid") => input.get_str("tool"),
+            tool => tool,
+        };
+        tally.denied(called.unwrap_or("a tool"));
     }
 }
 

@@ -13,7 +13,7 @@ use super::mount::MountPolicy;
 use super::plan::{PersonaSpawnPlan, STAGE};
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
-use crate::base::json::Value;
+use crate::base::json::{Object, Value};
 use crate::base::path::{RelPath, join};
 use crate::effect::{ActionKind, ActionList, Content, Document, Phase, WriteMode};
 
@@ -31,6 +31,9 @@ pub struct Places<'p> {
     pub include_git: bool,
     /// Where the plan's private links point, one each; `None` leaves a link out.
     pub link_targets: &'p [Option<String>],
+    /// The user's own files that the plan's private files take members over from, one
+    /// each; `None` when there is none.
+    pub inherited: &'p [Option<Object<'static>>],
 }
 
 impl Places<'_> {
@@ -120,6 +123,7 @@ fn stage(
     let files_at = root.field("privateFiles");
     for (place, file) in plan.private_files.iter().flatten().enumerate() {
         let at = files_at.index(place);
+        let given = places.inherited.get(place).and_then(Option::as_ref);
         let path = below(places.stage, &file.path, &at.field("path"))?;
         list.push(
             Phase::Stage,
@@ -127,7 +131,7 @@ fn stage(
                 path,
                 below: places.stage.into(),
                 how: WriteMode::CreateOnly,
-                content: Content::Document(file.document.to_owned_document()),
+                content: Content::Document(file.completed(given)),
                 private: true,
             },
         );
