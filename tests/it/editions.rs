@@ -105,6 +105,7 @@ fn actions(plan: &PersonaSpawnPlan<'_>) -> Vec<String> {
         mount: "/state/r/mount",
         include_git: true,
         link_targets: &link_targets,
+        inherited: &[],
     };
     match lower(plan, &places) {
         Ok(actions) => actions
