@@ -12,7 +12,7 @@ use super::args::PersonaArgs;
 use super::failure::{Failure, Located};
 use super::output::{Output, Shape};
 use super::prepare::Source;
-use crate::launch::UserFiles;
+use crate::launch::link_targets;
 
 /// Shows how an agent would be started.
 #[derive(Debug, Args)]
@@ -44,20 +44,24 @@ impl PlanCommand {
             output.line(&print(&plan))?;
             return Ok(0);
         }
-        let files = UserFiles::of(&plan)?;
+        let links = link_targets(&plan);
         let places = Places {
             cwd: &source.cwd,
             stage: STAGE,
             mount: "{{mount}}",
             include_git: true,
-            link_targets: &files.link_targets,
-            inherited: &files.inherited,
+            link_targets: &links,
+            // What is in the user's own files is nobody's to print.
+            inherited: &[],
         };
         let actions = lower(&plan, &places).map_err(|problems| Failure::Refused {
             problems: problems.into_iter().map(Located::from).collect(),
             json: false,
         })?;
         if self.effects {
+            if !self.json {
+                output.warnings(plan.warnings.iter().flatten());
+            }
             return self.effects(&plan, &actions, output);
         }
         output.line(&summary(&plan, &actions, &source.cwd))?;

@@ -114,7 +114,12 @@ impl Source {
         if !args.inputs.is_empty() {
             let mut inputs = match options.remove("inputValues") {
                 Some(Value::Object(inputs)) => inputs,
-                _ => Object::new(),
+                None => Object::new(),
+                Some(_) => {
+                    let message = "options.inputValues must be an object";
+                    let code = Code::PERSONA_OPTION_INVALID;
+                    return Err(Failure::of(Diagnostic::error(code, message)));
+                }
             };
             for (name, value) in &args.inputs {
                 inputs.insert(name.clone(), value.clone());

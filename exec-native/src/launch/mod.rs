@@ -8,7 +8,7 @@ mod user_files;
 pub(crate) use descriptor::missing;
 pub use descriptor::{LaunchDescriptor, locate, resolve_reference};
 pub use one_shot::{OneShotOptions, run_one_shot};
-pub use user_files::UserFiles;
+pub use user_files::{UserFiles, link_targets};
 
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::spawn::{self, Exit, Spawn};

@@ -26,20 +26,24 @@ impl UserFiles {
     /// # Errors
     /// A configuration that cannot be read.
     pub fn of(plan: &PersonaSpawnPlan<'_>) -> Result<Self, ExecError> {
-        let links = plan.private_links.iter().flatten();
-        let link_targets = links
-            .map(|link| place(&link.home_env, &link.home_default, &link.target))
-            .map(|path| Some(walk::text_of(&path?)))
-            .collect();
         let mut inherited = Vec::new();
         for file in plan.private_files.iter().flatten() {
             inherited.push(file.inherits.as_ref().map(read).transpose()?.flatten());
         }
         Ok(Self {
-            link_targets,
+            link_targets: link_targets(plan),
             inherited,
         })
     }
+}
+
+/// Finds where the private links of a plan point.
+pub fn link_targets(plan: &PersonaSpawnPlan<'_>) -> Vec<Option<String>> {
+    let links = plan.private_links.iter().flatten();
+    links
+        .map(|link| place(&link.home_env, &link.home_default, &link.target))
+        .map(|path| Some(walk::text_of(&path?)))
+        .collect()
 }
 
 /// Finds a file of the user's in a harness's home.

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use crate::base::code::Code;
-use crate::base::diag::Diagnostic;
+use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Text, Value, js_string};
 
 /// The values of the declared inputs, in declaration order. They are strings,
@@ -31,11 +31,16 @@ impl MissingInput {
 impl From<MissingInput> for Diagnostic {
     fn from(missing: MissingInput) -> Self {
         let help = alloc::format!(
-            "give the input {} a value, set {}, or declare a default",
+            "pass `--input {0}=VALUE`, set the environment variable {1}, or give the input a \
+             default",
             missing.input,
             missing.env
         );
-        Diagnostic::error(Code::PERSONA_INPUT_MISSING, alloc::format!("{missing}")).help(help)
+        let root = Path::root("selection");
+        let at = root.field("inputs");
+        Diagnostic::error(Code::PERSONA_INPUT_MISSING, alloc::format!("{missing}"))
+            .help(help)
+            .pointing(&at.field(&missing.input))
     }
 }
 

@@ -92,9 +92,14 @@ impl<'o> PlanOptions<'o> {
             member::<Option<Text<'_>>>(given, key, &at)?;
             Ok(given.get(key).and_then(Value::as_str))
         };
+        if given.contains("installRoot") {
+            let problem = "is for edition persona-kit-4; skills are staged in the run's directory";
+            let code = Code::PERSONA_OPTION_INVALID;
+            return Err(Diagnostic::at(code, &at.field("installRoot"), problem));
+        }
         let include = member::<Option<bool>>(given, "includeProcessEnv", &at)?;
         Ok(Self {
-            install_root: text("installRoot")?,
+            install_root: None,
             env_overrides: object("envOverrides")?,
             process_env: object("processEnv")?
                 .or_else(|| (include == Some(true)).then_some(ambient)),

@@ -54,6 +54,10 @@ pub(super) fn build<'s>(
     let Some(def) = harness::find(selection.text("harness")) else {
         return Err(UnhandledHarness(selection.text("harness").into()).into());
     };
+    let problems = check_environment(selection, options, &values, def);
+    if !problems.is_empty() {
+        return Err(PlanError::Refused(problems));
+    }
     let skills = skills(selection, options, def)?;
     let mut warnings = Vec::new();
     let servers = servers(selection, options, &mut warnings);
@@ -73,6 +77,7 @@ pub(super) fn build<'s>(
     let bindings = bindings(selection, &values, edition.switches().exports_unset_inputs);
     let (env, env_documents) = environment(selection, options, &bindings, &mut launch);
     warn_powerful(selection, &mut warnings);
+    warn_literal(selection, &mut warnings);
     let sidecar = match sidecar(selection, def) {
         Some(sidecar) => Some(place_sidecar(sidecar, options, &values)?),
         None => None,
@@ -252,6 +257,86 @@ fn reference<'s>(name: &'s str, template: &'s str) -> EnvDocument<'s> {
         name: name.into(),
         document,
     }
+}
+
+/// Refuses variables that would replace the private configuration, and with it the
+/// persona's permissions, and values that the executor would change.
+fn check_environment(
+    selection: Selection<'_>,
+    options: &PlanOptions<'_>,
+    values: &InputValues<'_>,
+    def: &HarnessDef,
+) -> Vec<Diagnostic> {
+    let root = Path::root("selection");
+    let given = Path::root("options");
+    let (env_at, inputs_at) = (root.field("env"), root.field("inputs"));
+    let overrides_at = given.field("envOverrides");
+    let mut problems = Vec::new();
+    let mut check = |at: &Path<'_>, name: &str, value: Option<&Value<'_>>| {
+        let text = value.and_then(Value::as_str).unwrap_or_default();
+        let problem = if def.reserved_env.contains(&name) {
+            "sets a variable that carries the harness's private configuration"
+        } else if text.contains(STAGE) || text.contains('\0') {
+            "must not contain NUL or the placeholder of the private directory"
+        } else {
+            return;
+        };
+        problems.push(Diagnostic::at(Code::PERSONA_ARGUMENT_UNSAFE, at, problem));
+    };
+    for (name, value) in selection.object("env").into_iter().flat_map(Object::iter) {
+        check(&env_at.field(name), name, Some(value));
+    }
+    for (name, value) in options.env_overrides.into_iter().flat_map(Object::iter) {
+        check(&overrides_at.field(name), name, Some(value));
+    }
+    for (name, spec) in selection
+        .object("inputs")
+        .into_iter()
+        .flat_map(Object::iter)
+    {
+        let variable = spec.get_str("env").unwrap_or(name);
+        check(&inputs_at.field(name), variable, values.get(name));
+    }
+    problems
+}
+
+/// Warns of `$NAME` within a text: only as a whole, or written `${NAME}`, is it replaced.
+fn warn_literal(selection: Selection<'_>, warnings: &mut Vec<Diagnostic>) {
+    let root = Path::root("selection");
+    for field in ["env", "mcpServers"] {
+        if let Some(value) = selection.get(field) {
+            literal(value, &root.field(field), warnings);
+        }
+    }
+}
+
+fn literal(value: &Value<'_>, at: &Path<'_>, warnings: &mut Vec<Diagnostic>) {
+    match value {
+        Value::String(text) if !env::is_reference(text) && looks_like_reference(text) => {
+            let message = format!("{at} has a `$NAME` within a text, which stays as it is");
+            let warning = Diagnostic::warning(Code::PERSONA_SETTING_WARNING, message)
+                .help("write ${NAME} to have it replaced by the variable's value");
+            warnings.push(warning.pointing(at));
+        }
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                literal(item, &at.index(place), warnings);
+            }
+        }
+        Value::Object(object) => {
+            for (key, item) in object.iter() {
+                literal(item, &at.field(key), warnings);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn looks_like_reference(text: &str) -> bool {
+    let starts = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+    text.split('$')
+        .skip(1)
+        .any(|rest| rest.bytes().next().is_some_and(starts))
 }
 
 fn warn_powerful(selection: Selection<'_>, warnings: &mut Vec<Diagnostic>) {

@@ -4,7 +4,7 @@ mod compat;
 mod launch;
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::harness::compat::UnhandledHarness;
@@ -59,26 +59,8 @@ impl PlanError {
     /// Returns the problems.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         match self {
-            PlanError::MissingInput(missing) => {
-                let help = alloc::format!(
-                    "pass `--input {0}=VALUE`, set the environment variable {1}, or give the \
-                     input a default",
-                    missing.input,
-                    missing.env
-                );
-                let pointer = alloc::format!("/inputs/{}", missing.input);
-                let error = Diagnostic::error(Code::PERSONA_INPUT_MISSING, missing.to_string());
-                alloc::vec![Diagnostic {
-                    pointer: Some(pointer),
-                    ..error.help(help)
-                }]
-            }
-            PlanError::Skill(error) => {
-                alloc::vec![Diagnostic::error(
-                    Code::PERSONA_SKILL_INVALID,
-                    error.to_string()
-                )]
-            }
+            PlanError::MissingInput(missing) => alloc::vec![missing.clone().into()],
+            PlanError::Skill(error) => alloc::vec![error.clone().into()],
             PlanError::UnhandledHarness(error) => {
                 alloc::vec![Diagnostic::error(
                     Code::PERSONA_HARNESS_UNKNOWN,
@@ -205,13 +187,4 @@ pub(super) fn sidecar<'s>(selection: Selection<'s>, def: &HarnessDef) -> Option<
         source_path,
         mode,
     })
-}
-
-/// Joins the messages of several problems, one a line.
-pub fn summary(diagnostics: &[Diagnostic]) -> String {
-    diagnostics
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
 }

@@ -34,6 +34,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
         one_shot,
     }),
     private_skills: "{{stage}}/plugin",
+    reserved_env: &["IS_SANDBOX"],
     launch,
     observe,
     observe_log: ignore_log,

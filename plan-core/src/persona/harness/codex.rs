@@ -38,6 +38,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
         one_shot,
     }),
     private_skills: "{{stage}}/codex",
+    reserved_env: &["CODEX_HOME"],
     launch,
     observe,
     observe_log,
@@ -277,13 +278,15 @@ fn sandbox_mode<'i>(input: &LaunchInput<'i>) -> &'i str {
     if denies_edits(input) || input.permissions.mode == Some("plan") {
         return "read-only";
     }
+    if !may_edit(&input.permissions) {
+        return "read-only";
+    }
     if let Some(mode) = input.settings.text("sandboxMode") {
         return mode;
     }
     match input.permissions.mode {
         Some("bypassPermissions") => "danger-full-access",
-        _ if may_edit(&input.permissions) => "workspace-write",
-        _ => "read-only",
+        _ => "workspace-write",
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
         one_shot,
     }),
     private_skills: "{{stage}}/grok",
+    reserved_env: &["GROK_CONFIG", "GROK_CONFIG_PATH", "GROK_HOME"],
     launch,
     observe,
     observe_log,

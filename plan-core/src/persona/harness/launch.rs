@@ -13,6 +13,7 @@ use crate::base::json::{Object, Text, Value};
 use crate::base::record::{owned, record};
 use crate::effect::{Document, Escape, Format, Reference};
 use crate::persona::env;
+use crate::persona::plan::STAGE;
 
 record! {
     /// A file below the run's private directory; only its owner may read it.
@@ -107,9 +108,6 @@ pub struct Launch<'i> {
     pub links: Vec<PrivateLink<'i>>,
     /// Files in the working directory.
     pub config_files: Vec<ConfigFile<'i>>,
-    /// Text that comes before the persona's own sidecar, for a harness that reads its
-    /// system prompt from there.
-    pub sidecar_preamble: Option<Text<'i>>,
     /// What could not be honoured, or has a consequence.
     pub warnings: Vec<Diagnostic>,
 }
@@ -181,8 +179,10 @@ impl<'i> Launch<'i> {
 
     /// Sets a variable to a document: at once when it holds no reference.
     pub(super) fn env_document(&mut self, name: &'static str, document: Document<'i>) {
-        if document.references().is_empty() {
-            self.env.push((name, document.template().into()));
+        let text = document.template();
+        // A path is put into a value before it is printed, so that it is quoted there.
+        if document.references().is_empty() && !text.contains(STAGE) {
+            self.env.push((name, text.into()));
         } else {
             self.env_documents.push(EnvDocument {
                 name: name.into(),

@@ -76,6 +76,8 @@ pub struct HarnessDef {
     pub compat: Option<compat::Compat>,
     /// The private directory whose `skills` it is told to read.
     pub private_skills: &'static str,
+    /// Variables that carry its private configuration: nobody else may set them.
+    pub reserved_env: &'static [&'static str],
     /// Builds its launch for the editions that have private launches.
     pub launch: for<'i> fn(&launch::LaunchInput<'i>) -> Result<launch::Launch<'i>, Diagnostic>,
     /// Folds one event of its one-shot output into what is known of the run.

@@ -11,8 +11,8 @@ use super::compat::{
     Compat, ConfigFile, InteractiveSpec, NonInteractiveSpec, OneShot, Prompt, SpecInput,
 };
 use super::launch::{
-    Draft, Launch, LaunchInput, Rule, Server, isolation, object, patterns, refused, tool_name,
-    warn_codex_only,
+    Draft, Launch, LaunchInput, Rule, Server, approves_server, isolation, object, patterns,
+    refused, tool_name, warn_codex_only,
 };
 use super::outcome::{Tally, count, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
@@ -37,6 +37,12 @@ pub(super) const DEF: HarnessDef = HarnessDef {
         one_shot,
     }),
     private_skills: "{{stage}}/opencode",
+    reserved_env: &[
+        "OPENCODE_CONFIG",
+        "OPENCODE_CONFIG_CONTENT",
+        "OPENCODE_CONFIG_DIR",
+        "OPENCODE_PERMISSION",
+    ],
     launch,
     observe,
     observe_log,
@@ -245,8 +251,17 @@ fn permission<'i>(
         }
     }
     if permissions.mode == Some("plan") {
-        map.insert("edit", "deny");
-        map.insert("bash", "deny");
+        set_last(&mut map, "edit".into(), "deny");
+        set_last(&mut map, "bash".into(), "deny");
+        for (server, _) in input.servers.iter() {
+            if !approves_server(input, server) {
+                set_last(
+                    &mut map,
+                    format!("{}_*", tool_name(server)).into(),
+                    unlisted,
+                );
+            }
+        }
     }
     for pattern in patterns(permissions.deny) {
         if !rule(&mut map, pattern, "deny", input) {
@@ -257,6 +272,7 @@ fn permission<'i>(
         }
     }
     if permissions.mode != Some("bypassPermissions") {
+        map.remove("external_directory");
         let mut outside = object([("*", "deny".into())]);
         if input.has_skills {
             outside.insert("{{stage}}/opencode/skills/*", "allow");
@@ -266,7 +282,14 @@ fn permission<'i>(
     Ok(map)
 }
 
-/// Adds one rule of a persona; false when opencode has no such permission.
+/// Sets a rule behind all others, where it wins.
+fn set_last<'i>(map: &mut Object<'i>, key: Text<'i>, answer: impl Into<Value<'i>>) {
+    map.remove(&key);
+    map.append(key, answer);
+}
+
+/// Adds one rule of a persona behind the others; false when opencode has no such
+/// permission. Denials come last, so that no earlier rule lifts them.
 fn rule<'i>(
     map: &mut Object<'i>,
     pattern: &'i str,
@@ -275,33 +298,16 @@ fn rule<'i>(
 ) -> bool {
     let Rule { tool, argument } = Rule::of(pattern);
     if let Some(rest) = tool.strip_prefix("mcp__") {
-        let name = match rest.split_once("__") {
-            Some((server, tool)) => format!("{}_{tool}", tool_name(server)),
-            None => format!("{}_*", tool_name(rest)),
-        };
-        let known = input
-            .servers
-            .iter()
-            .any(|(server, _)| name.starts_with(&*tool_name(server)));
-        map.insert(name, answer);
-        return known;
+        return server_rule(map, rest, answer, input);
     }
-    let key = match tool {
-        "Bash" => "bash",
-        "Edit" | "Write" | "MultiEdit" | "NotebookEdit" => "edit",
-        "Read" => "read",
-        "Glob" => "glob",
-        "Grep" => "grep",
-        "LS" => "list",
-        "WebFetch" => "webfetch",
-        "WebSearch" => "websearch",
-        "Task" => "task",
-        "Skill" => "skill",
-        "*" => "*",
-        _ => return false,
+    let Some(key) = permission_key(tool) else {
+        return false;
     };
     let Some(argument) = argument else {
-        map.insert(key, answer);
+        if key == "*" && answer == "deny" {
+            *map = Object::new();
+        }
+        set_last(map, key.into(), answer);
         return true;
     };
     // `git:*` is the older spelling of `git *`.
@@ -315,9 +321,44 @@ fn rule<'i>(
         Some(before) => object([("*", before)]),
         None => object([("*", map.get("*").cloned().unwrap_or_else(|| "ask".into()))]),
     };
-    arguments.insert(argument, answer);
-    map.insert(key, arguments);
+    set_last(&mut arguments, argument, answer);
+    map.append(key, arguments);
     true
+}
+
+/// Adds a rule about a server, or one of its tools; false when it is of no declared one.
+fn server_rule<'i>(
+    map: &mut Object<'i>,
+    rest: &str,
+    answer: &'static str,
+    input: &LaunchInput<'i>,
+) -> bool {
+    let mut servers = input.servers.iter().map(|(server, _)| tool_name(server));
+    let name = match rest.split_once("__").filter(|(_, tool)| *tool != "*") {
+        Some((server, tool)) => format!("{}_{tool}", tool_name(server)),
+        None => format!("{}_*", tool_name(rest.strip_suffix("__*").unwrap_or(rest))),
+    };
+    let known = servers.any(|server| name.starts_with(&format!("{server}_")));
+    set_last(map, name.into(), answer);
+    known
+}
+
+/// Returns opencode's name of a permission.
+fn permission_key(tool: &str) -> Option<&'static str> {
+    Some(match tool {
+        "Bash" => "bash",
+        "Edit" | "Write" | "MultiEdit" | "NotebookEdit" => "edit",
+        "Read" => "read",
+        "Glob" => "glob",
+        "Grep" => "grep",
+        "LS" => "list",
+        "WebFetch" => "webfetch",
+        "WebSearch" => "websearch",
+        "Task" => "task",
+        "Skill" => "skill",
+        "*" => "*",
+        _ => return None,
+    })
 }
 
 fn servers<'i>(draft: &mut Draft<'i>, servers: &Object<'_>) -> Object<'i> {

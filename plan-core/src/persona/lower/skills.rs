@@ -163,12 +163,14 @@ fn private(
 }
 
 /// A local skill: the directory of a `SKILL.md`, so that what it refers to comes along,
-/// or the one file. A `SKILL.md` at the top of the project is no skill directory.
+/// or the one file. Only a directory below one that is called `skills` counts as a
+/// skill's; any other may hold whatever else lies beside the file.
 fn local(install: &SkillInstall<'_>, to: String, places: &Places<'_>) -> ActionKind {
     let source = join(places.cwd, &install.package_ref);
     let directory = parent(&source);
     let below = String::from(places.stage);
-    if source.ends_with("/SKILL.md") && !holds(directory, places.cwd) {
+    let is_skill = parent(directory).ends_with("/skills") && source.ends_with("/SKILL.md");
+    if is_skill && !holds(directory, places.cwd) {
         let from = directory.into();
         return ActionKind::CopyTree { from, to, below };
     }
