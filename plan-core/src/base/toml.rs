@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::fmt::Write as _;
 
-use toml_writer::{ToTomlKey as _, ToTomlValue as _, TomlWrite as _};
+use toml_writer::{ToTomlKey as _, TomlWrite as _};
 
 use super::json::{Object, Value};
 
