@@ -69,7 +69,7 @@ macro_rules! record {
         impl $(<$life>)? $crate::base::json::Print for $name $(<$life>)? {
             fn print(&self, out: &mut $crate::base::json::Writer) {
                 out.begin_object();
-                $( out.field($key, &self.$field); )*
+                $( out.member(concat!("\"", $key, "\":"), &self.$field); )*
                 out.end_object();
             }
         }

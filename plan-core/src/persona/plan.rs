@@ -150,6 +150,9 @@ impl<'a> PersonaSpawnPlan<'a> {
 
     /// Returns the digest of the plan without its `digest` member.
     pub fn compute_digest(&self) -> String {
+        if self.digest.is_none() {
+            return digest::of_json(self);
+        }
         let bare = Self {
             digest: None,
             ..self.clone()

@@ -39,7 +39,7 @@ pub fn locate(text: &str, pointer: &str) -> Option<(usize, usize)> {
     }
     reader.space();
     let start = reader.at;
-    reader.value(0).ok()?;
+    reader.skip().ok()?;
     Some((start, reader.at))
 }
 
@@ -54,13 +54,13 @@ fn step(reader: &mut Reader<'_>, token: &String) -> Option<()> {
             if found {
                 return Some(());
             }
-            reader.value(0).ok()?;
+            reader.skip().ok()?;
             next(reader)?;
         }
     }
     if reader.take(b'[') {
         for _ in 0..token.parse::<usize>().ok()? {
-            reader.value(0).ok()?;
+            reader.skip().ok()?;
             next(reader)?;
         }
         return Some(());

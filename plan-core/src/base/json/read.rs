@@ -1,6 +1,7 @@
 //! The reader: strict JSON (RFC 8259) into a borrowed value tree.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -31,13 +32,24 @@ pub struct ReadError {
 /// nesting deeper than [`MAX_DEPTH`].
 pub fn read(text: &str) -> Result<Value<'_>, ReadError> {
     let mut reader = Reader::new(text);
-    let value = reader.value(0)?;
-    reader.space();
-    if reader.at < text.len() {
-        return Err(reader.unexpected("the end of the document"));
-    }
-    Ok(value)
+    let mut value = Value::Null;
+    let end = reader.value(0, &mut value).and_then(|()| reader.end());
+    end.map_err(|error| *error).map(|()| value)
 }
+
+/// Returns one bit of 64 that equal keys share, and others rarely.
+fn shape(key: &str) -> u64 {
+    let (first, last) = match key.as_bytes() {
+        [] => (0, 0),
+        [first, .., last] => (*first, *last),
+        [only] => (*only, *only),
+    };
+    let mixed = usize::from(first) * 7 + usize::from(last) * 3 + key.len() * 13;
+    1 << (mixed % 64)
+}
+
+/// Errors are boxed on their way up: a small answer fits into registers.
+type Read<T> = Result<T, Box<ReadError>>;
 
 /// A position in a text that is being read; also used to find a value again.
 pub(super) struct Reader<'a> {
@@ -67,14 +79,14 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn error(&self, offset: usize, message: impl Into<String>) -> ReadError {
-        ReadError {
+    fn error<T>(&self, offset: usize, message: impl Into<String>) -> Read<T> {
+        Err(Box::new(ReadError {
             message: message.into(),
             offset: offset.min(self.text.len()),
-        }
+        }))
     }
 
-    fn unexpected(&self, expected: &str) -> ReadError {
+    fn unexpected<T>(&self, expected: &str) -> Read<T> {
         let found = self
             .text
             .get(self.at..)
@@ -92,118 +104,139 @@ impl<'a> Reader<'a> {
         self.error(self.at, message)
     }
 
-    pub(super) fn value(&mut self, depth: usize) -> Result<Value<'a>, ReadError> {
+    /// Reads a value into its place: moving values from call to call costs more than
+    /// reading them.
+    pub(super) fn value(&mut self, depth: usize, into: &mut Value<'a>) -> Read<()> {
         self.space();
-        match self.peek() {
-            Some(b'"') => self.string().map(Value::String),
-            Some(b'{') => self.nested(depth, Self::object),
-            Some(b'[') => self.nested(depth, Self::array),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.literal("true", Value::Bool(true)),
-            Some(b'f') => self.literal("false", Value::Bool(false)),
-            Some(b'n') => self.literal("null", Value::Null),
-            _ => Err(self.unexpected("a JSON value")),
-        }
+        *into = match self.peek() {
+            Some(b'"') => Value::String(self.string()?),
+            Some(b'{') => Value::Object(self.object(self.deeper(depth)?)?),
+            Some(b'[') => Value::Array(self.array(self.deeper(depth)?)?),
+            Some(b'-' | b'0'..=b'9') => Value::Number(self.number()?),
+            Some(b't') => self.literal("true", Value::Bool(true))?,
+            Some(b'f') => self.literal("false", Value::Bool(false))?,
+            Some(b'n') => self.literal("null", Value::Null)?,
+            _ => return self.unexpected("a JSON value"),
+        };
+        Ok(())
     }
 
-    fn nested(
-        &mut self,
-        depth: usize,
-        container: fn(&mut Self, usize) -> Result<Value<'a>, ReadError>,
-    ) -> Result<Value<'a>, ReadError> {
+    fn end(&mut self) -> Read<()> {
+        self.space();
+        if self.at < self.text.len() {
+            return self.unexpected("the end of the document");
+        }
+        Ok(())
+    }
+
+    /// Steps over a value.
+    pub(super) fn skip(&mut self) -> Read<()> {
+        self.value(0, &mut Value::Null)
+    }
+
+    fn deeper(&self, depth: usize) -> Read<usize> {
         if depth >= MAX_DEPTH {
             let message = format!("nesting is deeper than {MAX_DEPTH} levels");
-            return Err(self.error(self.at, message));
+            return self.error(self.at, message);
         }
-        self.at += 1;
-        container(self, depth + 1)
+        Ok(depth + 1)
     }
 
-    fn literal(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, ReadError> {
+    fn literal(&mut self, word: &str, value: Value<'a>) -> Read<Value<'a>> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         if !rest.starts_with(word.as_bytes()) {
-            return Err(self.unexpected("a JSON value"));
+            return self.unexpected("a JSON value");
         }
         self.at += word.len();
         Ok(value)
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value<'a>, ReadError> {
+    fn array(&mut self, depth: usize) -> Read<Vec<Value<'a>>> {
+        self.at += 1;
         let mut items = Vec::new();
         self.space();
         if self.take(b']') {
-            return Ok(Value::Array(items));
+            return Ok(items);
         }
         loop {
-            items.push(self.value(depth)?);
+            items.push(Value::Null);
+            if let Some(item) = items.last_mut() {
+                self.value(depth, item)?;
+            }
             self.space();
             if self.take(b']') {
-                return Ok(Value::Array(items));
+                return Ok(items);
             }
             if !self.take(b',') {
-                return Err(self.unexpected("`,` or `]`"));
+                return self.unexpected("`,` or `]`");
             }
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value<'a>, ReadError> {
+    fn object(&mut self, depth: usize) -> Read<Object<'a>> {
+        self.at += 1;
         let start = self.at;
-        let mut entries: Vec<(Text<'a>, Value<'a>)> = Vec::new();
         self.space();
         if self.take(b'}') {
-            return Ok(Value::Object(Object::new()));
+            return Ok(Object::new());
         }
+        let mut entries: Vec<(Text<'a>, Value<'a>)> = Vec::with_capacity(8);
+        let mut shapes = 0;
         loop {
             let key_at = self.key_offset()?;
             let key = self.string()?;
-            if entries.len() < SMALL_OBJECT && entries.iter().any(|(name, _)| *name == key) {
-                return Err(self.duplicate(&key, key_at));
+            // Few keys look alike, so few are compared.
+            let shape = shape(&key);
+            if shapes & shape != 0
+                && entries.len() < SMALL_OBJECT
+                && entries.iter().any(|(name, _)| *name == key)
+            {
+                return self.duplicate(&key, key_at);
             }
+            shapes |= shape;
             self.colon()?;
-            let value = self.value(depth)?;
-            entries.push((key, value));
+            entries.push((key, Value::Null));
+            if let Some((_, value)) = entries.last_mut() {
+                self.value(depth, value)?;
+            }
             self.space();
             if self.take(b'}') {
                 break;
             }
             if !self.take(b',') {
-                return Err(self.unexpected("`,` or `}`"));
+                return self.unexpected("`,` or `}`");
             }
         }
         if entries.len() > SMALL_OBJECT {
             self.check_many_keys(&entries, start)?;
         }
-        Ok(Value::Object(Object::from_entries(entries)))
+        Ok(Object::from_entries(entries))
     }
 
     /// Steps to the quote of an object key.
-    pub(super) fn key_offset(&mut self) -> Result<usize, ReadError> {
+    pub(super) fn key_offset(&mut self) -> Read<usize> {
         self.space();
         if self.peek() == Some(b'"') {
             Ok(self.at)
         } else {
-            Err(self.unexpected("a quoted key"))
+            self.unexpected("a quoted key")
         }
     }
 
-    pub(super) fn colon(&mut self) -> Result<(), ReadError> {
+    pub(super) fn colon(&mut self) -> Read<()> {
         self.space();
         if self.take(b':') {
             Ok(())
         } else {
-            Err(self.unexpected("`:`"))
+            self.unexpected("`:`")
         }
     }
 
-    fn duplicate(&self, key: &str, offset: usize) -> ReadError {
+    fn duplicate<T>(&self, key: &str, offset: usize) -> Read<T> {
         self.error(offset, format!("duplicate key `{key}`"))
     }
 
-    fn check_many_keys(
-        &self,
-        entries: &[(Text<'a>, Value<'a>)],
-        start: usize,
-    ) -> Result<(), ReadError> {
+    fn check_many_keys(&self, entries: &[(Text<'a>, Value<'a>)], start: usize) -> Read<()> {
         let mut names: Vec<&str> = entries.iter().map(|(key, _)| &**key).collect();
         names.sort_unstable();
         let pair = names.windows(2).find_map(|pair| match pair {
@@ -211,7 +244,7 @@ impl<'a> Reader<'a> {
             _ => None,
         });
         let Some(name) = pair else { return Ok(()) };
-        Err(self.duplicate(name, self.second_key(name, start).unwrap_or(start)))
+        self.duplicate(name, self.second_key(name, start).unwrap_or(start))
     }
 
     /// Finds the second occurrence of a key in the object whose body begins at
@@ -231,7 +264,7 @@ impl<'a> Reader<'a> {
                 seen = true;
             }
             again.colon().ok()?;
-            again.value(0).ok()?;
+            again.skip().ok()?;
             again.space();
             if !again.take(b',') {
                 return None;
@@ -239,7 +272,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<Value<'a>, ReadError> {
+    fn number(&mut self) -> Read<f64> {
         let start = self.at;
         self.take(b'-');
         if !self.take(b'0') {
@@ -257,39 +290,47 @@ impl<'a> Reader<'a> {
         let text = self.text.get(start..self.at).unwrap_or_default();
         // Every JSON number is a Rust float literal, so this cannot fail.
         text.parse()
-            .map(Value::Number)
-            .map_err(|_| self.error(start, "a number is malformed"))
+            .or_else(|_| self.error(start, "a number is malformed"))
     }
 
-    fn digits(&mut self) -> Result<(), ReadError> {
+    fn digits(&mut self) -> Read<()> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
         if self.at == start {
-            Err(self.unexpected("a digit"))
+            self.unexpected("a digit")
         } else {
             Ok(())
         }
     }
 
     /// Reads a string; the position is at its opening quote.
-    pub(super) fn string(&mut self) -> Result<Text<'a>, ReadError> {
+    pub(super) fn string(&mut self) -> Read<Text<'a>> {
         let start = self.at + 1;
-        self.at = start;
-        let stop = self.stop()?;
-        if self.take(b'"') {
+        let bytes = self.text.as_bytes();
+        if let Some(stop) = next_escape(bytes, start)
+            && bytes.get(stop) == Some(&b'"')
+        {
+            self.at = stop + 1;
             return Ok(Cow::Borrowed(
                 self.text.get(start..stop).unwrap_or_default(),
             ));
         }
-        let mut text = String::with_capacity((stop - start) * 2 + 16);
-        let mut plain = start;
+        self.at = start;
+        self.escaped().map(Cow::Owned)
+    }
+
+    /// Reads the rest of a string that has an escape, or is wrong.
+    fn escaped(&mut self) -> Read<String> {
+        let mut plain = self.at;
+        // Mostly prompts of many lines have escapes.
+        let mut text = String::with_capacity(512);
         loop {
             let stop = self.stop()?;
             text.push_str(self.text.get(plain..stop).unwrap_or_default());
             if self.take(b'"') {
-                return Ok(Cow::Owned(text));
+                return Ok(text);
             }
             self.at += 1;
             text.push(self.escape()?);
@@ -298,17 +339,17 @@ impl<'a> Reader<'a> {
     }
 
     /// Moves to the next quote or backslash; control characters are an error.
-    fn stop(&mut self) -> Result<usize, ReadError> {
+    fn stop(&mut self) -> Read<usize> {
         let bytes = self.text.as_bytes();
         self.at = next_escape(bytes, self.at).unwrap_or(bytes.len());
         match self.peek() {
             Some(b'"' | b'\\') => Ok(self.at),
-            Some(_) => Err(self.error(self.at, "a control character in a string must be escaped")),
-            None => Err(self.error(self.at, "a string is not closed")),
+            Some(_) => self.error(self.at, "a control character in a string must be escaped"),
+            None => self.error(self.at, "a string is not closed"),
         }
     }
 
-    fn escape(&mut self) -> Result<char, ReadError> {
+    fn escape(&mut self) -> Read<char> {
         let byte = self.peek();
         self.at += 1;
         Ok(match byte {
@@ -321,30 +362,30 @@ impl<'a> Reader<'a> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => return self.unicode(),
-            _ => return Err(self.error(self.at - 1, "a string has an unknown escape")),
+            _ => return self.error(self.at - 1, "a string has an unknown escape"),
         })
     }
 
-    fn unicode(&mut self) -> Result<char, ReadError> {
+    fn unicode(&mut self) -> Read<char> {
         let start = self.at - 2;
         let lone = "a string has half of a surrogate pair, which is no character";
         let first = self.hex()?;
         let code = if (0xd800..0xdc00).contains(&first) {
             if !(self.take(b'\\') && self.take(b'u')) {
-                return Err(self.error(start, lone));
+                return self.error(start, lone);
             }
             let second = self.hex()?;
             if !(0xdc00..0xe000).contains(&second) {
-                return Err(self.error(start, lone));
+                return self.error(start, lone);
             }
             0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
         } else {
             first
         };
-        char::from_u32(code).ok_or_else(|| self.error(start, lone))
+        char::from_u32(code).map_or_else(|| self.error(start, lone), Ok)
     }
 
-    fn hex(&mut self) -> Result<u32, ReadError> {
+    fn hex(&mut self) -> Read<u32> {
         let digits = self
             .text
             .as_bytes()
@@ -359,7 +400,7 @@ impl<'a> Reader<'a> {
             self.at += 1;
         }
         if digits.len() < 4 || digits.iter().any(|digit| !digit.is_ascii_hexdigit()) {
-            return Err(self.error(self.at, "a \\u escape needs four hexadecimal digits"));
+            return self.error(self.at, "a \\u escape needs four hexadecimal digits");
         }
         Ok(code)
     }

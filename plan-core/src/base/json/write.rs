@@ -48,7 +48,7 @@ pub struct Writer {
 impl Writer {
     /// Creates a writer for compact text.
     pub fn compact() -> Self {
-        Self::with_capacity(1024)
+        Self::with_capacity(4096)
     }
 
     /// Creates a writer for compact text with room for `capacity` bytes.
@@ -114,6 +114,20 @@ impl Writer {
         }
     }
 
+    /// Writes a member whose key is given as it is printed, quotes and colon included:
+    /// the keys of records are known when we are compiled.
+    pub fn member(&mut self, key: &'static str, value: &(impl Print + ?Sized)) {
+        if !value.is_absent() {
+            self.separate();
+            self.out.push_str(key);
+            if self.indented {
+                self.out.push(' ');
+            }
+            self.after_key = true;
+            value.print(self);
+        }
+    }
+
     /// Writes a string.
     pub fn string(&mut self, text: &str) {
         self.element();
@@ -153,6 +167,7 @@ impl Writer {
         self.fresh = false;
     }
 
+    #[inline]
     fn element(&mut self) {
         if self.after_key {
             self.after_key = false;
@@ -161,6 +176,7 @@ impl Writer {
         }
     }
 
+    #[inline]
     fn separate(&mut self) {
         if !self.fresh {
             self.out.push(',');
@@ -169,6 +185,7 @@ impl Writer {
         self.line();
     }
 
+    #[inline]
     fn line(&mut self) {
         if self.indented {
             self.out.push('\n');
@@ -179,67 +196,76 @@ impl Writer {
     }
 
     fn quoted(&mut self, text: &str) {
+        self.out.reserve(text.len() + 2);
         self.out.push('"');
+        match next_escape(text.as_bytes(), 0) {
+            None => self.out.push_str(text),
+            Some(stop) => self.escaped(text, stop),
+        }
+        self.out.push('"');
+    }
+
+    /// Writes a text whose first byte to escape is at `stop`.
+    fn escaped(&mut self, text: &str, mut stop: usize) {
         let bytes = text.as_bytes();
         let mut done = 0;
-        while let Some(stop) = next_escape(bytes, done) {
-            if let (Some(plain), Some(byte)) = (text.get(done..stop), bytes.get(stop)) {
-                self.out.push_str(plain);
-                self.escape(*byte);
-            }
+        while let (Some(plain), Some(byte)) = (text.get(done..stop), bytes.get(stop)) {
+            self.out.push_str(plain);
+            self.escape(*byte);
             done = stop + 1;
+            stop = next_escape(bytes, done).unwrap_or(bytes.len());
         }
         self.out.push_str(text.get(done..).unwrap_or_default());
-        self.out.push('"');
     }
 
     fn escape(&mut self, byte: u8) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let short = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            0x08 => "\\b",
-            b'\t' => "\\t",
-            b'\n' => "\\n",
-            0x0c => "\\f",
-            b'\r' => "\\r",
+            0x08 => 'b',
+            b'\t' => 't',
+            b'\n' => 'n',
+            0x0c => 'f',
+            b'\r' => 'r',
+            b'"' | b'\\' => char::from(byte),
             _ => {
                 self.out.push_str("\\u00");
                 for digit in [byte >> 4, byte & 15] {
-                    self.out.push(
-                        HEX.get(usize::from(digit))
-                            .map_or('0', |hex| char::from(*hex)),
-                    );
+                    let hex = HEX.get(usize::from(digit));
+                    self.out.push(hex.map_or('0', |hex| char::from(*hex)));
                 }
                 return;
             }
         };
-        self.out.push_str(short);
+        self.out.push('\\');
+        self.out.push(short);
     }
 }
 
 /// Finds the next byte at or after `from` that a JSON string must escape.
 /// Eight bytes at a time: prompts are long and rarely need an escape.
+#[inline]
 pub(super) fn next_escape(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    let mut chunks = rest.chunks_exact(8);
-    let mut offset = from;
-    for chunk in chunks.by_ref() {
-        let mut word = [0; 8];
-        word.copy_from_slice(chunk);
-        let found = escape_mask(u64::from_le_bytes(word));
+    let (words, tail) = rest.as_chunks();
+    let mut at = from;
+    for word in words {
+        let found = escape_mask(u64::from_le_bytes(*word));
         if found != 0 {
-            return Some(offset + (found.trailing_zeros() / 8) as usize);
+            return Some(at + (found.trailing_zeros() / 8) as usize);
         }
-        offset += 8;
+        at += 8;
     }
-    chunks
-        .remainder()
-        .iter()
-        .position(|byte| needs_escape(*byte))
-        .map(|place| offset + place)
+    let Some(last) = rest.last_chunk() else {
+        let place = tail.iter().position(|byte| needs_escape(*byte))?;
+        return Some(at + place);
+    };
+    // The last eight bytes overlap some that are known to be plain.
+    let found = escape_mask(u64::from_le_bytes(*last));
+    let place = bytes.len() - 8 + (found.trailing_zeros() / 8) as usize;
+    (found != 0).then_some(place)
 }
 
+/// Tells whether a byte needs an escape.
 const fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
@@ -248,12 +274,10 @@ const fn needs_escape(byte: u8) -> bool {
 const fn escape_mask(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (ONES * 0x22);
-    let backslash = word ^ (ONES * 0x5c);
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quotes = quote.wrapping_sub(ONES) & !quote;
-    let backslashes = backslash.wrapping_sub(ONES) & !backslash;
-    (control | quotes | backslashes) & HIGH
+    // With its second bit turned, a quote stands right behind the controls.
+    let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
+    (control_or_quote | backslash) & !word & HIGH
 }
 
 impl Print for Value<'_> {

@@ -153,16 +153,10 @@ pub(super) fn bindings<'s>(
 
 /// Copies the ambient variables that are texts.
 pub(super) fn ambient<'s>(options: &PlanOptions<'s>, more: usize) -> Object<'s> {
-    let Some(ambient) = options.process_env else {
-        return Object::with_capacity(more);
-    };
-    let mut env = Object::with_capacity(ambient.len() + more);
-    for (name, value) in ambient.iter() {
-        if let Some(text) = value.as_str() {
-            env.append(name, text);
-        }
+    match options.process_env {
+        Some(ambient) => ambient.texts(more),
+        None => Object::with_capacity(more),
     }
-    env
 }
 
 /// Finds the sidecar that the harness reads.

@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::base::json::{self, Object, Print, Text, Value, Writer};
+use crate::base::json::{Object, Print, Text, Value, Writer};
 use crate::base::record::record;
 use crate::persona::mcp::{self, AiHist, MergedServers};
 use crate::persona::relay::RelayMcp;
@@ -353,5 +353,7 @@ fn find(input: &SpecInput<'_>) -> Result<&'static Compat, UnhandledHarness> {
 
 /// Encodes text as persona-kit 4 encodes a TOML string: as a JSON string.
 pub(super) fn toml_string(text: &str) -> String {
-    json::print(text)
+    let mut out = Writer::with_capacity(text.len() + 2);
+    out.string(text);
+    out.finish()
 }

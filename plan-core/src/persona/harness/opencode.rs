@@ -99,8 +99,11 @@ fn warn_servers<'i>(spec: &mut InteractiveSpec<'i>, input: &SpecInput<'i>) {
     if spec.mcp_servers.ai_hist {
         injected.push("ai-hist");
     }
-    let names = injected.join("/");
     let own = input.mcp_servers.is_some_and(|servers| !servers.is_empty());
+    if !own && injected.is_empty() {
+        return;
+    }
+    let names = injected.join("/");
     let rest = "the opencode harness is not yet wired for runtime MCP injection; proceeding \
                 without MCP.";
     let requested = format!("default {names} MCP injection was requested");
@@ -109,8 +112,7 @@ fn warn_servers<'i>(spec: &mut InteractiveSpec<'i>, input: &SpecInput<'i>) {
             "persona declares mcpServers and {requested}, but {rest}"
         )),
         (true, true) => spec.warn(format!("persona declares mcpServers but {rest}")),
-        (false, false) => spec.warn(format!("{requested} but {rest}")),
-        (false, true) => {}
+        (false, _) => spec.warn(format!("{requested} but {rest}")),
     }
 }
 

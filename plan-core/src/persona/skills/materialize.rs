@@ -34,10 +34,10 @@ pub fn materialize_skills<'a>(
     if options.install_root.is_some() && !target.skills.session_root {
         return Err(SkillError::RootUnsupported(String::from(harness)));
     }
-    let installs = skills
-        .iter()
-        .map(|skill| install(skill, harness, options))
-        .collect::<Result<_, _>>()?;
+    let mut installs = Vec::with_capacity(skills.len());
+    for skill in skills {
+        installs.push(install(skill, harness, options)?);
+    }
     Ok(SkillMaterializationPlan {
         harness: Cow::Borrowed(harness),
         installs,
@@ -99,14 +99,17 @@ pub(crate) fn provide<'a>(
     let target = target(harness)?.skills;
     let source = resolve_skill_source(source)?;
     let name = &source.installed_name;
-    let own = below(target.dir, name);
+    let own = || below(target.dir, name);
     let (command, directory) = match source.kind {
-        SourceKind::Prpm => (prpm_command(&source.package_ref, target.as_flag), own),
+        SourceKind::Prpm => (prpm_command(&source.package_ref, target.as_flag), own()),
         SourceKind::SkillSh => (
             skill_sh_command(&source.package_ref),
             below(SKILL_SH_DIRS[0], name),
         ),
-        SourceKind::Local => (local_command(&source.package_ref, &own, repo_root), own),
+        SourceKind::Local => {
+            let own = own();
+            (local_command(&source.package_ref, &own, repo_root), own)
+        }
     };
     let cleanup_paths = match source.kind {
         SourceKind::SkillSh => SKILL_SH_DIRS.iter().map(|dir| below(dir, name)).collect(),
@@ -132,14 +135,9 @@ const SKILL_SH_DIRS: [&str; 6] = [
 ];
 
 fn prpm_command<'a>(reference: &Text<'a>, flag: &'static str) -> Vec<Text<'a>> {
-    let words = ["npx", "-y", "prpm", "install"].map(Cow::Borrowed);
-    let mut command = words.to_vec();
-    command.extend([
-        reference.clone(),
-        Cow::Borrowed("--as"),
-        Cow::Borrowed(flag),
-    ]);
-    command
+    let [npx, yes, prpm, install, target, flag] =
+        ["npx", "-y", "prpm", "install", "--as", flag].map(Cow::Borrowed);
+    vec![npx, yes, prpm, install, reference.clone(), target, flag]
 }
 
 fn skill_sh_command<'a>(reference: &Text<'a>) -> Vec<Text<'a>> {
@@ -156,9 +154,9 @@ fn skill_sh_command<'a>(reference: &Text<'a>) -> Vec<Text<'a>> {
             )
         }
     };
-    let mut command = ["npx", "-y", "skills", "add"].map(Cow::Borrowed).to_vec();
-    command.extend([url, Cow::Borrowed("--skill"), name, Cow::Borrowed("-y")]);
-    command
+    let [npx, yes, skills, add, flag] =
+        ["npx", "-y", "skills", "add", "--skill"].map(Cow::Borrowed);
+    vec![npx, yes.clone(), skills, add, url, flag, name, yes]
 }
 
 fn local_command<'a>(source: &str, directory: &str, repo_root: Option<&str>) -> Vec<Text<'a>> {

@@ -62,14 +62,10 @@ fn local(source: &str) -> Option<ResolvedSource<'_>> {
 
 /// Tells whether a text starts with `<scheme>://`.
 fn has_scheme(text: &str) -> bool {
-    let Some((scheme, _)) = text.split_once("://") else {
-        return false;
-    };
-    let mut bytes = scheme.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte))
+    let rest = text.trim_start_matches(|character: char| {
+        character.is_ascii_alphanumeric() || matches!(character, '+' | '.' | '-')
+    });
+    rest.starts_with("://") && text.starts_with(|first: char| first.is_ascii_alphabetic())
 }
 
 /// Tells whether a name can be a directory's name and nothing else.
