@@ -17,6 +17,7 @@ use crate::persona::harness::launch::{EnvDocument, Launch, LaunchInput};
 use crate::persona::harness::{self, HarnessDef};
 use crate::persona::inputs::{InputValues, render};
 use crate::persona::options::PlanOptions;
+use crate::persona::plan::STAGE;
 use crate::persona::plan::{InputBinding, Mode, PLAN_VERSION, PersonaSpawnPlan, SidecarWrite};
 use crate::persona::relay::{RelayMcp, RelayResolution, resolve_relay};
 use crate::persona::selection::{Selection, check};
