@@ -7,7 +7,7 @@ use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{self, Object, Print, Value};
 use plan_core::effect::{ActionList, describe_action};
-use plan_core::persona::build::{build_persona_spawn_plan, summary};
+use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::lower::{Places, lower};
 use plan_core::persona::options::PlanOptions;
 use plan_core::persona::parse::{parse_agent, parse_persona};
@@ -95,14 +95,14 @@ pub fn check_plan(plan: &PersonaSpawnPlan<'_>) -> Result<(), String> {
         Ok(actions) => actions,
         // persona-kit 4 plans what it cannot carry out.
         Err(_) if !plan.edition().switches().safe_arguments => return Ok(()),
-        Err(problems) => return Err(format!("{}: {text}", summary(&problems))),
+        Err(problems) => return Err(format!("{}: {text}", words(&problems))),
     };
     let mut lines = actions.iter().map(|action| describe_action(&action.kind));
     if lines.any(|line| line.is_empty() || line.contains('\n')) {
         return Err(format!("an action is not one line: {text}"));
     }
     let checked = actions.check();
-    checked.map_err(|problems| format!("{}: {text}", summary(&problems)))
+    checked.map_err(|problems| format!("{}: {text}", words(&problems)))
 }
 
 /// Lowers a plan to actions in a project that does not exist.
@@ -323,4 +323,10 @@ pub fn drive(seeds: &[String], seed: u64, rounds: usize) -> Result<usize, String
 /// Turns a panic into an answer, so that the text which caused it is shown.
 fn guarded(text: &str) -> Result<(), String> {
     std::panic::catch_unwind(|| exercise(text)).unwrap_or_else(|_| Err("it panicked".to_owned()))
+}
+
+/// Joins the messages of several problems.
+fn words(problems: &[Diagnostic]) -> String {
+    let messages: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    messages.join("; ")
 }

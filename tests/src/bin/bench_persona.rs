@@ -14,6 +14,10 @@ use plan_core::base::json::{self, Object, Value, print};
 use tests::bench::{Case, Inputs, examples};
 use tests::repo::Answer;
 
+// The binary's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const KIT: Edition = Edition::PersonaKit4;
 
 fn main() -> Answer<()> {
