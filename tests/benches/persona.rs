@@ -1,4 +1,8 @@
 //! Parsing and planning of the example personas: `cargo bench -p tests`.
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark without its inputs cannot go on"
+)]
 
 use divan::{Bencher, black_box};
 use plan_core::base::edition::Edition;

@@ -3,7 +3,7 @@
 
 use exec_native::personas::{LoadOptions, load_reference};
 use plan_core::base::edition::Edition;
-use plan_core::base::json::{self, Object, Value, print};
+use plan_core::base::json::{self, Object, Source, Value, print};
 use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::options::PlanOptions;
 use plan_core::persona::parse::parse_persona;
@@ -31,7 +31,7 @@ impl Case {
     /// A text that is not JSON.
     pub fn read(&self) -> Answer<Inputs<'_>> {
         Ok(Inputs {
-            document: json::read(&self.document)?,
+            document: json::read_source(&self.document)?,
             options: json::read(self.options.as_deref().unwrap_or("{}"))?,
             ambient: Object::new(),
         })
@@ -50,14 +50,14 @@ impl Case {
     /// # Errors
     /// As [`Case::read`] and [`Inputs::parse`].
     pub fn parse_text(&self) -> Answer<usize> {
-        self.read()?.parse(|object| object.len())
+        self.read()?.parse(count)
     }
 }
 
 /// The values of a case.
 #[derive(Debug)]
 pub struct Inputs<'a> {
-    document: Value<'a>,
+    document: Source<'a>,
     options: Value<'a>,
     ambient: Object<'a>,
 }
@@ -82,8 +82,8 @@ impl Inputs<'_> {
     /// # Errors
     /// The first problem of the persona.
     pub fn parse<T>(&self, look: impl FnOnce(&Object<'_>) -> T) -> Answer<T> {
-        let intent = self.document.get_str("intent").unwrap_or_default();
-        let persona = parse_persona(&self.document, intent, Edition::PersonaKit4)
+        let intent = self.document.value.get_str("intent").unwrap_or_default();
+        let persona = parse_persona(&self.document.value, intent, Edition::PersonaKit4)
             .map_err(|why| why.first().map(ToString::to_string).unwrap_or_default())?;
         Ok(look(&persona.into_object()))
     }
@@ -163,4 +163,9 @@ fn options(selection: &Object<'_>, edition: Edition) -> Object<'static> {
         options.insert("repoRoot", "/home/agent/project".to_owned());
     }
     options
+}
+
+/// Returns the number of members.
+fn count(object: &Object<'_>) -> usize {
+    object.len()
 }

@@ -1,18 +1,18 @@
 //! The spawn plan: everything that starting one agent needs, as data.
 
-use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::harness::compat::ConfigFile;
 use super::harness::launch::{EnvDocument, PrivateFile, PrivateLink};
 use super::mount::MountPolicy;
+use super::selection::Echo;
 use super::skills::SkillMaterializationPlan;
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::digest;
 use crate::base::edition::Edition;
-use crate::base::json::{Object, Print, Text, Value};
+use crate::base::json::{Object, Text, Value};
 use crate::base::record::{Scan, record, words};
 
 /// The version of the plan's wire form.
@@ -80,7 +80,7 @@ record! {
         /// SHA-256 of the plan's compact JSON without this member.
         pub digest: Option<String> => "digest",
         /// The selection that was planned.
-        pub persona: Cow<'a, Value<'a>> => "persona",
+        pub persona: Echo<'a> => "persona",
         /// The program to start.
         pub cli: Text<'a> => "cli",
         /// Its arguments.
@@ -121,18 +121,6 @@ impl Scan<'_> for f64 {
         value
             .as_number()
             .ok_or_else(|| crate::base::record::invalid(at, "must be a number"))
-    }
-}
-
-impl<'a> Scan<'a> for Cow<'a, Value<'a>> {
-    fn scan(value: &Value<'a>, _at: &Path<'_>) -> Result<Self, Diagnostic> {
-        Ok(Cow::Owned(value.clone()))
-    }
-}
-
-impl Print for Cow<'_, Value<'_>> {
-    fn print(&self, out: &mut crate::base::json::Writer) {
-        (**self).print(out);
     }
 }
 

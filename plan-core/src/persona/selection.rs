@@ -1,6 +1,8 @@
 //! The selection: a resolved persona, the input of the planner.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::ops::Deref;
 
 use super::harness::compat::{Permissions, Settings};
 use super::options::PlanOptions;
@@ -9,25 +11,93 @@ use super::plan::STAGE;
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::edition::Edition;
-use crate::base::json::{Object, Value};
+use crate::base::json::{Object, Print, Source, Value, Writer};
 use crate::base::path::is_absolute;
+use crate::base::record::Scan;
+
+/// A document that a plan repeats: printed from its text when that is known.
+#[derive(Debug, Clone)]
+pub struct Echo<'a> {
+    value: Cow<'a, Value<'a>>,
+    printed: Option<&'a str>,
+}
+
+impl<'a> Deref for Echo<'a> {
+    type Target = Value<'a>;
+
+    fn deref(&self) -> &Value<'a> {
+        &self.value
+    }
+}
+
+impl<'a> From<Value<'a>> for Echo<'a> {
+    fn from(value: Value<'a>) -> Self {
+        Self {
+            value: Cow::Owned(value),
+            printed: None,
+        }
+    }
+}
+
+impl PartialEq for Echo<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl Print for Echo<'_> {
+    fn print(&self, out: &mut Writer) {
+        match self.printed.filter(|_| out.is_compact()) {
+            Some(text) => out.raw(text),
+            None => self.value.print(out),
+        }
+    }
+}
+
+impl<'a> Scan<'a> for Echo<'a> {
+    fn scan(value: &Value<'a>, _at: &Path<'_>) -> Result<Self, Diagnostic> {
+        Ok(Self::from(value.clone()))
+    }
+}
 
 /// A resolved persona, read without copying. Missing members read as empty, as the
 /// recorded planner never checks them; the 2026 edition checks before it plans.
 #[derive(Debug, Clone, Copy)]
 pub struct Selection<'s> {
     value: &'s Value<'s>,
+    printed: Option<&'s str>,
+}
+
+impl<'s> From<&'s Value<'s>> for Selection<'s> {
+    fn from(value: &'s Value<'s>) -> Self {
+        Self {
+            value,
+            printed: None,
+        }
+    }
+}
+
+impl<'s> From<&'s Source<'s>> for Selection<'s> {
+    fn from(source: &'s Source<'s>) -> Self {
+        Self {
+            value: &source.value,
+            printed: source.printed,
+        }
+    }
 }
 
 impl<'s> Selection<'s> {
-    /// Wraps a selection.
-    pub const fn new(value: &'s Value<'s>) -> Self {
-        Self { value }
-    }
-
     /// Returns the whole value.
     pub const fn value(&self) -> &'s Value<'s> {
         self.value
+    }
+
+    /// Returns the selection as a plan repeats it.
+    pub const fn echo(&self) -> Echo<'s> {
+        Echo {
+            value: Cow::Borrowed(self.value),
+            printed: self.printed,
+        }
     }
 
     /// Returns a member.
@@ -162,5 +232,31 @@ fn holds_placeholder(value: &Value<'_>) -> bool {
         Value::Array(items) => items.iter().any(holds_placeholder),
         Value::Object(object) => object.iter().any(|(_, value)| holds_placeholder(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::json::{print, read_source};
+
+    #[test]
+    fn echoes_the_text_only_when_printing_would_give_it() {
+        for (text, same) in [
+            (r#"{"a":"x\n\u00e9","b":[1,true,null]}"#, false),
+            (r#"{"a":"x\né","b":[1,true,null]}"#, true),
+            (r#"{"a": 1}"#, false),
+            (r#"{"a":1.0}"#, false),
+            (r#"{"a":1e3}"#, false),
+            (r#"{"a":"\/"}"#, false),
+            (r#"{"b":1,"2":1,"1":1}"#, false),
+            (" {}", false),
+            (r#"{"a":-0}"#, false),
+        ] {
+            let source = read_source(text).expect("JSON");
+            assert_eq!(source.printed.is_some(), same, "{text}");
+            let echo = Selection::from(&source).echo();
+            assert_eq!(print(&echo), print(&source.value), "{text}");
+        }
     }
 }

@@ -14,10 +14,6 @@ use plan_core::base::json::{self, Object, Value, print};
 use tests::bench::{Case, Inputs, examples};
 use tests::repo::Answer;
 
-// The binary's allocator.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const KIT: Edition = Edition::PersonaKit4;
 
 fn main() -> Answer<()> {
@@ -90,7 +86,7 @@ fn time(cases: &[Case], request: &str) -> Answer<f64> {
     let call = match operation {
         Some("plan") => |_: &Case, inputs: &Inputs<'_>| inputs.plan(KIT, |plan| plan.args.len()),
         Some("text") => |case: &Case, _: &Inputs<'_>| case.text(KIT).map(|text| text.len()),
-        Some("parse") => |_: &Case, inputs: &Inputs<'_>| inputs.parse(|object| object.len()),
+        Some("parse") => |_: &Case, inputs: &Inputs<'_>| inputs.parse(count),
         Some("parse-text") => |case: &Case, _: &Inputs<'_>| case.parse_text(),
         _ => return Err(format!("no such operation: {request}").into()),
     };
@@ -103,4 +99,9 @@ fn time(cases: &[Case], request: &str) -> Answer<f64> {
         }
     }
     Ok(start.elapsed().as_secs_f64() * 1e9 / f64::from(calls))
+}
+
+/// Returns the number of members.
+fn count(object: &Object<'_>) -> usize {
+    object.len()
 }

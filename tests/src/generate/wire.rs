@@ -1,7 +1,5 @@
 //! Every type that has a wire form, made from choices.
 
-use std::borrow::Cow;
-
 use plan_core::base::code::Code;
 use plan_core::base::diag::{Diagnostic, Severity};
 use plan_core::base::edition::Edition;
@@ -18,6 +16,7 @@ use plan_core::persona::harness::outcome::{Outcome, Usage, Verdict};
 use plan_core::persona::mount::MountPolicy;
 use plan_core::persona::plan::{InputBinding, Mode, PersonaSpawnPlan, SidecarMode, SidecarWrite};
 use plan_core::persona::resolve::{Listed, Problem};
+use plan_core::persona::selection::Echo;
 use plan_core::persona::skills::cache::{CachedSkill, SkillCacheMarker, Upstream};
 use plan_core::persona::skills::{SkillInstall, SkillMaterializationPlan, SourceKind};
 
@@ -70,7 +69,7 @@ make! {
     String => text;
     Text<'static> => |draw| text(draw).into();
     Value<'static> => value;
-    Cow<'static, Value<'static>> => |draw| Cow::Owned(value(draw));
+    Echo<'static> => |draw| Echo::from(value(draw));
     Object<'static> => |draw| members(draw, value);
     Severity => |draw| draw.pick(Severity::Warning, &[Severity::Error]);
     Code => |draw| draw.pick(Code::DOCUMENT_MALFORMED, Code::ALL);

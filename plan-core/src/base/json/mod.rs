@@ -14,6 +14,6 @@ mod write;
 
 pub use coerce::js_string;
 pub use locate::{Position, locate, position};
-pub use read::{MAX_DEPTH, ReadError, read};
+pub use read::{MAX_DEPTH, ReadError, Source, read, read_source};
 pub use value::{Object, Text, Value};
 pub use write::{Print, Writer, pretty, print};

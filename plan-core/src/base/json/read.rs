@@ -31,10 +31,30 @@ pub struct ReadError {
 /// Text that is not JSON, a duplicate object key, a lone surrogate escape, or
 /// nesting deeper than [`MAX_DEPTH`].
 pub fn read(text: &str) -> Result<Value<'_>, ReadError> {
+    read_source(text).map(|source| source.value)
+}
+
+/// A document with the text that it was read from, so that it can be echoed without being
+/// printed again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source<'a> {
+    /// The document.
+    pub value: Value<'a>,
+    /// The text, if it is what printing the value compactly gives.
+    pub printed: Option<&'a str>,
+}
+
+/// Reads one JSON document like [`read`] and keeps its text.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_source(text: &str) -> Result<Source<'_>, ReadError> {
     let mut reader = Reader::new(text);
     let mut value = Value::Null;
     let end = reader.value(0, &mut value).and_then(|()| reader.end());
-    end.map_err(|error| *error).map(|()| value)
+    end.map_err(|error| *error)?;
+    let printed = reader.as_printed.then_some(text);
+    Ok(Source { value, printed })
 }
 
 /// Returns one bit of 64 that equal keys share, and others rarely.
@@ -55,11 +75,18 @@ type Read<T> = Result<T, Box<ReadError>>;
 pub(super) struct Reader<'a> {
     text: &'a str,
     pub(super) at: usize,
+    /// Whether everything so far stands as the writer would print it; may be `false`
+    /// when it does.
+    as_printed: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self {
+            text,
+            at: 0,
+            as_printed: true,
+        }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -69,6 +96,7 @@ impl<'a> Reader<'a> {
     pub(super) fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
+            self.as_printed = false;
         }
     }
 
@@ -210,7 +238,9 @@ impl<'a> Reader<'a> {
         if entries.len() > SMALL_OBJECT {
             self.check_many_keys(&entries, start)?;
         }
-        Ok(Object::from_entries(entries))
+        let (object, sorted) = Object::from_entries(entries);
+        self.as_printed &= sorted;
+        Ok(object)
     }
 
     /// Steps to the quote of an object key.
@@ -250,10 +280,8 @@ impl<'a> Reader<'a> {
     /// Finds the second occurrence of a key in the object whose body begins at
     /// `start`; only the error path pays for it.
     fn second_key(&self, name: &str, start: usize) -> Option<usize> {
-        let mut again = Reader {
-            text: self.text,
-            at: start,
-        };
+        let mut again = Reader::new(self.text);
+        again.at = start;
         let mut seen = false;
         loop {
             let key_at = again.key_offset().ok()?;
@@ -288,6 +316,8 @@ impl<'a> Reader<'a> {
             self.digits()?;
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
+        // Whole numbers of that length print as they stand.
+        self.as_printed &= text.len() < 16 && text.bytes().all(|byte| byte.is_ascii_digit());
         // Every JSON number is a Rust float literal, so this cannot fail.
         text.parse()
             .or_else(|_| self.error(start, "a number is malformed"))
@@ -352,6 +382,7 @@ impl<'a> Reader<'a> {
     fn escape(&mut self) -> Read<char> {
         let byte = self.peek();
         self.at += 1;
+        self.as_printed &= !matches!(byte, Some(b'/' | b'u'));
         Ok(match byte {
             Some(b'"') => '"',
             Some(b'\\') => '\\',

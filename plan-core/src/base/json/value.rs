@@ -205,12 +205,14 @@ impl<'a> Object<'a> {
     }
 
     /// Wraps entries as they were read; index-like keys are moved to the front.
-    pub(super) fn from_entries(mut entries: Vec<(Text<'a>, Value<'a>)>) -> Self {
-        if entries.iter().any(|(key, _)| array_index(key).is_some()) {
+    /// Tells whether there was none.
+    pub(super) fn from_entries(mut entries: Vec<(Text<'a>, Value<'a>)>) -> (Self, bool) {
+        let sorted = entries.iter().all(|(key, _)| array_index(key).is_none());
+        if !sorted {
             // Stable, so the other keys keep their order behind the indexes.
             entries.sort_by_key(|(key, _)| array_index(key).map_or(u64::MAX, u64::from));
         }
-        Self { entries }
+        (Self { entries }, sorted)
     }
 
     /// Borrows the members that are texts, with room for `more`.

@@ -70,6 +70,11 @@ impl Writer {
         }
     }
 
+    /// Tells whether the text is on one line.
+    pub fn is_compact(&self) -> bool {
+        !self.indented
+    }
+
     /// Returns the text.
     pub fn finish(self) -> String {
         self.out

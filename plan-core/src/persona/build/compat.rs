@@ -52,7 +52,7 @@ pub(super) fn build<'s>(
         version: None,
         edition: None,
         digest: None,
-        persona: Cow::Borrowed(selection.value()),
+        persona: selection.echo(),
         cli: Cow::Borrowed(harness),
         args: spec.args,
         config_files: spec.config_files,

@@ -93,7 +93,7 @@ pub(super) fn build<'s>(
         version: Some(PLAN_VERSION),
         edition: Some(edition),
         digest: None,
-        persona: Cow::Borrowed(selection.value()),
+        persona: selection.echo(),
         cli: def.id.into(),
         args: launch.args,
         config_files: launch.config_files,

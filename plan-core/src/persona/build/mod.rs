@@ -83,11 +83,11 @@ impl From<Diagnostic> for PlanError {
 /// # Errors
 /// What [`PlanError`] lists; in persona-kit 4's order.
 pub fn build_persona_spawn_plan<'s>(
-    selection: &'s Value<'s>,
+    selection: impl Into<Selection<'s>>,
     options: &PlanOptions<'s>,
     edition: Edition,
 ) -> Result<PersonaSpawnPlan<'s>, PlanError> {
-    let selection = Selection::new(selection);
+    let selection = selection.into();
     if edition.switches().private_launch {
         launch::build(selection, options, edition)
     } else {
