@@ -6,6 +6,7 @@
 
 use divan::{Bencher, black_box};
 use plan_core::base::edition::Edition;
+use plan_core::base::json::Object;
 use tests::bench::{Case, examples};
 
 fn main() {
@@ -43,11 +44,7 @@ fn parse_value(bencher: Bencher<'_, '_>) {
         .counter(divan::counter::ItemsCount::new(cases.len()))
         .bench_local(|| {
             for input in &inputs {
-                black_box(
-                    black_box(input)
-                        .parse(|object| object.len())
-                        .expect("parses"),
-                );
+                black_box(black_box(input).parse(count).expect("parses"));
             }
         });
 }
@@ -79,4 +76,9 @@ fn plan_value(bencher: Bencher<'_, '_>, edition: Edition) {
 fn plan_text(bencher: Bencher<'_, '_>, edition: Edition) {
     let cases = cases(edition, true);
     each(bencher, &cases, |case| case.text(edition).expect("plans"));
+}
+
+/// Returns the number of members.
+fn count(object: &Object<'_>) -> usize {
+    object.len()
 }
