@@ -2,10 +2,12 @@
 //!
 //! `runs/<run id>/` holds `lease` (locked while the run lives), `journal.log`,
 //! `blobs/` (backups and lists), `stage/` (private files for the harness), `logs/`
-//! and perhaps `mount/`. All of it is for the user alone.
+//! and perhaps `mount/`. Runs that recovery could not read lie in `damaged/` instead.
+//! All of it is for the user alone.
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
@@ -19,15 +21,19 @@ const STAGE: &str = "stage";
 const LOGS: &str = "logs";
 const MOUNT: &str = "mount";
 const MARK: &str = "running";
+/// Where runs lie that recovery could not read.
+const DAMAGED: &str = "damaged";
 /// Names of run directories that are not complete yet.
 const UNBORN: &str = ".new-";
+/// Names of run directories that are being removed.
+const GONE: &str = ".gone-";
 
 /// The name of a run: sortable by time, and random.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(String);
 
 impl RunId {
-    fn new() -> std::io::Result<Self> {
+    fn new() -> io::Result<Self> {
         let time = base32(u128::from(clock::now_ms()), 10);
         let random = base32(u128::from(u64::from_le_bytes(rng::bytes()?)), 10);
         Ok(Self(format!("r-{time}-{random}")))
@@ -122,12 +128,14 @@ impl StateHome {
             .collect())
     }
 
-    /// Removes what a crash between the first steps of a run left. The caller holds
-    /// the gate, and runs are born behind it.
+    /// Removes what a crash left of a run that was being created or removed. The caller
+    /// holds the gate, and runs are born behind it; their owners remove them without it.
     pub(crate) fn sweep(&self) -> Result<(), ExecError> {
         let runs = self.runs()?;
         for name in runs.names().at(runs.path())? {
-            if name.to_string_lossy().starts_with(UNBORN) {
+            let text = name.to_string_lossy();
+            let gone = text.starts_with(GONE) && !is_held(&runs, &name);
+            if gone || text.starts_with(UNBORN) {
                 tree::remove(&runs, &name).at(runs.path().join(&name))?;
             }
         }
@@ -153,25 +161,84 @@ impl StateHome {
         let lease = make().at(runs.path().join(id.as_str()))?;
         let lease = lease
             .ok_or_else(|| ExecError::new(ExecErrorKind::Internal, "a new run's lease is taken"))?;
-        RunDir::open(&runs, id, Some(lease))
+        let dir = runs.child(OsStr::new(id.as_str())).at(runs.path())?;
+        RunDir::open(runs, dir, id, lease)
     }
 
     /// Opens a run's directory; `None` when it is gone. The lease is taken if nobody
-    /// holds it.
-    pub(crate) fn open_run(&self, id: &RunId) -> Result<Option<RunDir>, ExecError> {
+    /// holds it; in a run that somebody else holds nothing is created.
+    pub(crate) fn open_run(&self, id: &RunId) -> Result<Option<Found>, ExecError> {
         let runs = self.runs()?;
         let path = runs.path().join(id.as_str());
         let name = OsStr::new(id.as_str());
-        if runs
-            .stat(name)
-            .at(&path)?
-            .is_none_or(|meta| meta.kind != Kind::Dir)
-        {
+        let meta = runs.stat(name).at(&path)?;
+        if meta.is_none_or(|meta| meta.kind != Kind::Dir) {
             return Ok(None);
         }
-        let dir = runs.child(name).at(&path)?;
-        let lease = Lock::try_take(&dir, OsStr::new(LEASE)).at(&path)?;
-        RunDir::open(&runs, id.clone(), lease).map(Some)
+        let dir = match runs.child(name) {
+            // Its owner has just removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            dir => dir.at(&path)?,
+        };
+        let lease = match Lock::try_take_existing(&dir, OsStr::new(LEASE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // An owner gives the directory another name before the lease goes.
+                let there = runs.stat(name).at(&path)?.map(|meta| meta.identity);
+                if there != Some(dir.meta().at(&path)?.identity) {
+                    return Ok(None);
+                }
+                Lock::try_take(&dir, OsStr::new(LEASE)).at(&path)?
+            }
+            lease => lease.at(&path)?,
+        };
+        Ok(Some(match lease {
+            Some(lease) => Found::Ours(RunDir::open(runs, dir, id.clone(), lease)?),
+            None => Found::Theirs(id.clone(), dir),
+        }))
+    }
+}
+
+impl StateHome {
+    /// Moves a run that nobody can read to `damaged/`; returns where it is then.
+    pub(crate) fn set_aside(&self, run: &RunDir) -> Result<PathBuf, ExecError> {
+        let path = self.root.join(DAMAGED);
+        fs::make_private_dirs(&path).at(&path)?;
+        let damaged = Dir::open(&path).at(&path)?;
+        let place = path.join(run.id.as_str());
+        let name = OsStr::new(run.id.as_str());
+        run.runs
+            .rename_new(name, &damaged, name)
+            .and_then(|()| damaged.sync())
+            .and_then(|()| run.runs.sync())
+            .at(&place)?;
+        Ok(place)
+    }
+}
+
+/// Tells whether somebody holds the lease in a run's directory.
+fn is_held(runs: &Dir, name: &OsStr) -> bool {
+    let lease = runs
+        .child(name)
+        .and_then(|dir| Lock::try_take_existing(&dir, OsStr::new(LEASE)));
+    matches!(lease, Ok(None))
+}
+
+/// A run's directory that was looked up.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// Nobody held its lease; now we do.
+    Ours(RunDir),
+    /// Somebody else works in it or removes it.
+    Theirs(RunId, Dir),
+}
+
+impl Found {
+    /// Returns the run if nobody else holds it.
+    pub(crate) fn ours(self) -> Option<RunDir> {
+        match self {
+            Found::Ours(run) => Some(run),
+            Found::Theirs(..) => None,
+        }
     }
 }
 
@@ -182,29 +249,21 @@ pub(crate) struct RunDir {
     pub(crate) dir: Dir,
     pub(crate) blobs: Dir,
     runs: Dir,
-    lease: Option<Lock>,
+    _lease: Lock,
 }
 
 impl RunDir {
-    fn open(runs: &Dir, id: RunId, lease: Option<Lock>) -> Result<Self, ExecError> {
-        let name = OsStr::new(id.as_str());
-        let dir = runs.child(name).at(runs.path().join(name))?;
+    fn open(runs: Dir, dir: Dir, id: RunId, lease: Lock) -> Result<Self, ExecError> {
         // A crash while the directory was removed can have taken it.
         dir.make_dir(OsStr::new(BLOBS), 0o700).at(dir.path())?;
         let blobs = dir.child(OsStr::new(BLOBS)).at(dir.path())?;
-        let runs = runs.try_clone().at(runs.path())?;
         Ok(Self {
             id,
             dir,
             blobs,
             runs,
-            lease,
+            _lease: lease,
         })
-    }
-
-    /// Tells whether the run is ours: nobody else holds its lease.
-    pub(crate) const fn is_ours(&self) -> bool {
-        self.lease.is_some()
     }
 
     pub(crate) fn stage(&self) -> PathBuf {
@@ -241,17 +300,24 @@ impl RunDir {
         Ok(())
     }
 
-    /// Removes the run's directory, its lease last.
+    /// Removes the run's directory, its lease last. It gets another name first: nobody
+    /// who looks for runs sees a half of one, and a crash leaves it to the sweep.
     pub(crate) fn remove(&self) -> Result<(), ExecError> {
         let path = self.dir.path();
+        let gone = format!("{GONE}{}", self.id);
+        let gone = OsStr::new(&gone);
+        let name = OsStr::new(self.id.as_str());
+        match self.runs.rename(name, &self.runs, gone) {
+            // An earlier try came as far.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed.at(path)?,
+        }
         for name in self.dir.names().at(path)? {
             if name != OsStr::new(LEASE) {
                 tree::remove(&self.dir, &name).at(path.join(&name))?;
             }
         }
-        tree::remove(&self.runs, OsStr::new(self.id.as_str()))
-            .at(path)
-            .map(drop)
+        tree::remove(&self.runs, gone).at(path).map(drop)
     }
 }
 
@@ -267,5 +333,46 @@ mod tests {
         assert_eq!(RunId::parse(id.as_str()), Some(id.clone()));
         assert_ne!(RunId::new().expect("randomness"), id);
         assert_eq!(RunId::parse("r-../x"), None);
+    }
+
+    fn names(dir: &Dir) -> Vec<String> {
+        let names = dir.names().expect("a directory");
+        let texts = names.iter().map(|name| name.to_string_lossy().into_owned());
+        texts.collect()
+    }
+
+    #[test]
+    fn nothing_is_created_in_a_run_that_its_owner_removes() {
+        let temp = tempfile::tempdir().expect("a directory");
+        let state = StateHome::at(temp.path());
+        let run = state.create_run().expect("a run");
+        for name in [BLOBS, STAGE, LOGS] {
+            tree::remove(&run.dir, OsStr::new(name)).expect("removal");
+        }
+        let found = state.open_run(&run.id).expect("a look");
+        assert!(matches!(found, Some(Found::Theirs(..))), "{found:?}");
+        assert_eq!(names(&run.dir), [LEASE]);
+        run.remove().expect("removal");
+        assert!(state.open_run(&run.id).expect("a look").is_none());
+        assert_eq!(names(&run.runs), [""; 0]);
+    }
+
+    #[test]
+    fn the_sweep_collects_what_a_crash_left_of_a_removal() {
+        let temp = tempfile::tempdir().expect("a directory");
+        let state = StateHome::at(temp.path());
+        let run = state.create_run().expect("a run");
+        let gone = format!("{GONE}{}", run.id);
+        let id = OsStr::new(run.id.as_str());
+        run.runs
+            .rename(id, &run.runs, OsStr::new(&gone))
+            .expect("a new name");
+        assert!(state.run_ids().expect("a list").is_empty());
+        state.sweep().expect("a sweep");
+        assert_eq!(names(&run.runs), [&*gone], "its owner lives");
+        let runs = run.runs.try_clone().expect("a handle");
+        drop(run);
+        state.sweep().expect("a sweep");
+        assert_eq!(names(&runs), [""; 0]);
     }
 }

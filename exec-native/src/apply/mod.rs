@@ -21,7 +21,7 @@ use plan_core::effect::{
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::Writer;
-use crate::os::{clock, fs};
+use crate::os::clock;
 use crate::state::{RunDir, RunId, StateHome};
 use handler::Bench;
 use inject::{Faults, Moment};
@@ -55,11 +55,7 @@ impl Run {
     /// # Errors
     /// The directory is none, or the state home cannot be written.
     pub fn begin(state: &StateHome, cwd: &Path) -> Result<Self, ExecError> {
-        let cwd = fs::absolute(cwd).at(cwd)?;
-        if !fs::is_dir(&cwd) {
-            let message = "the working directory does not exist";
-            return Err(ExecError::new(ExecErrorKind::Usage, message).at(cwd));
-        }
+        let cwd = recover::working_dir(cwd)?;
         let _gate = state.gate()?;
         let run = state.create_run()?;
         Ok(Self {
@@ -145,9 +141,9 @@ impl Run {
             above: &options.above,
         };
         let _gate = self.state.gate()?;
-        recover::make_way(&self.state, &self.id, &wants, |run| {
-            options.tell(&Event::Recovered { run });
-        })?;
+        // What cannot be removed is in nobody's way; `recover` reports it.
+        drop(self.state.sweep());
+        recover::make_way(&self.state, &self.id, &wants, options)?;
         let mut journal = Writer::create(&run.dir, options.faults)?;
         journal.append(&Record::RunStarted(RunStarted {
             version: JOURNAL_VERSION,
@@ -224,12 +220,7 @@ fn perform_all(
     };
     let mut phase = None;
     for action in actions.iter() {
-        if options.cancel.is_raised() {
-            return Err(ExecError::new(
-                ExecErrorKind::Cancelled(options.cancel.signal()),
-                "the run was stopped",
-            ));
-        }
+        options.go_on()?;
         if phase.replace(action.phase) != Some(action.phase) {
             options.tell(&Event::Phase(action.phase));
         }
@@ -245,6 +236,8 @@ fn perform_all(
         }
         options.tell(&Event::Done(action));
     }
+    // Nothing may be started in a run that somebody asked to stop.
+    options.go_on()?;
     journal.append(&Record::RunReady(RunReady {}))?;
     Ok(bench.notes.into_inner())
 }

@@ -9,6 +9,7 @@ use plan_core::base::edition::Edition;
 use plan_core::effect::{Action, MissingReference, Outcome, Phase};
 
 use super::inject::Faults;
+use crate::error::{ExecError, ExecErrorKind};
 use crate::os::proc::Cancel;
 use crate::state::{RunId, StateHome};
 
@@ -23,6 +24,11 @@ pub type Progress<'o> = &'o dyn Fn(&Event<'_>);
 pub enum Event<'e> {
     /// An earlier run that died was taken back first.
     Recovered {
+        /// That run.
+        run: &'e RunId,
+    },
+    /// The journal of an earlier run cannot be read, not even what it was about.
+    Unreadable {
         /// That run.
         run: &'e RunId,
     },
@@ -119,6 +125,15 @@ impl ApplyOptions<'_> {
         if let Some(progress) = self.progress {
             progress(event);
         }
+    }
+
+    /// Fails when somebody asked the run to stop.
+    pub(crate) fn go_on(&self) -> Result<(), ExecError> {
+        if !self.cancel.is_raised() {
+            return Ok(());
+        }
+        let kind = ExecErrorKind::Cancelled(self.cancel.signal());
+        Err(ExecError::new(kind, "the run was stopped"))
     }
 }
 

@@ -1,16 +1,20 @@
 //! After a crash: finds the runs that died and takes them back, with the same fold
 //! and the same handlers as a run that ends by itself.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 use plan_core::effect::{RunStarted, RunStatus};
 
 use super::inject::Faults;
+use super::options::{ApplyOptions, Event};
 use super::report::DisposeReport;
 use super::undo::{Reversal, clear};
-use crate::error::{ExecError, ExecErrorKind};
-use crate::journal::{self, Journal, Writer};
-use crate::state::{RunDir, RunId, StateHome};
+use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::journal::{self, Journal, JournalError, Writer};
+use crate::os::dir::Dir;
+use crate::os::fs;
+use crate::state::{Found, RunDir, RunId, StateHome};
 
 /// How a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,62 +66,106 @@ pub fn list_runs(state: &StateHome) -> Result<Vec<RunSummary>, ExecError> {
     let _gate = state.gate()?;
     let mut runs = Vec::new();
     for id in state.run_ids()? {
-        if let Some(run) = state.open_run(&id)? {
-            runs.push(summary(&run));
-        }
+        runs.extend(state.open_run(&id)?.map(|run| summary(&run)));
     }
     Ok(runs)
 }
 
-fn summary(run: &RunDir) -> RunSummary {
-    let journal = journal::read(&run.dir);
+fn summary(run: &Found) -> RunSummary {
+    let (id, dir, ours) = match run {
+        Found::Ours(run) => (&run.id, &run.dir, true),
+        Found::Theirs(id, dir) => (id, dir, false),
+    };
+    let journal = journal::read(dir);
     let state = journal
         .as_ref()
         .ok()
         .and_then(Option::as_ref)
         .map(|journal| &journal.state);
     let status = state.map_or(RunStatus::New, plan_core::effect::RunState::status);
-    let liveness = match (run.is_ours(), &journal) {
+    let liveness = match (ours, &journal) {
         (false, _) => Liveness::Live,
         (true, Err(_)) => Liveness::Damaged,
         (true, Ok(_)) if status == RunStatus::Closed => Liveness::Closed,
         (true, Ok(_)) => Liveness::Dead,
     };
     RunSummary {
-        id: run.id.clone(),
+        id: id.clone(),
         liveness,
         status,
-        started: state.and_then(|state| state.started()).cloned(),
-        dir: run.dir.path().to_owned(),
+        started: match &journal {
+            Ok(_) => state.and_then(|state| state.started()).cloned(),
+            Err(_) => journal::start_of(dir),
+        },
+        dir: dir.path().to_owned(),
     }
 }
 
 /// Takes back every run that died, last one first; with a directory, only those
-/// that were about it. Runs that live are left alone. Doing it again does nothing.
+/// that were about it. Runs that live are left alone. Runs with a damaged journal are
+/// set aside as they are. Doing it again does nothing.
 ///
 /// # Errors
-/// The state home cannot be read. What goes wrong with one run is in its report.
+/// The state home cannot be read, or the directory does not exist. What goes wrong with
+/// one run is in its report.
 pub fn recover(state: &StateHome, cwd: Option<&Path>) -> Result<Vec<RecoveryReport>, ExecError> {
+    let cwd = cwd.map(working_dir).transpose()?;
+    let about = |started: Option<&RunStarted>| {
+        cwd.as_deref()
+            .is_none_or(|cwd| started.is_some_and(|run| Path::new(&run.cwd) == cwd))
+    };
     let _gate = state.gate()?;
     state.sweep()?;
     let mut reports = Vec::new();
     for id in state.run_ids()?.into_iter().rev() {
-        if let Some(run) = state.open_run(&id)?.filter(RunDir::is_ours) {
-            let about = |journal: &Journal| {
-                let started = journal.state.started();
-                cwd.is_none_or(|cwd| started.is_some_and(|run| Path::new(&run.cwd) == cwd))
-            };
-            reports.extend(recover_run(&run, about, Faults::default()));
-        }
+        let Some(run) = state.open_run(&id)?.and_then(Found::ours) else {
+            continue;
+        };
+        let report = recover_run(&run, about, Faults::default());
+        reports.extend(report.map(|report| set_aside(state, &run, report)));
     }
     Ok(reports)
 }
 
-/// Takes back one dead run if its journal is selected; `None` when there was nothing
-/// to do.
+/// Makes a path of a directory that must exist absolute.
+///
+/// # Errors
+/// There is no such directory.
+pub(super) fn working_dir(path: &Path) -> Result<PathBuf, ExecError> {
+    let cwd = fs::absolute(path).at(path)?;
+    if fs::is_dir(&cwd) {
+        return Ok(cwd);
+    }
+    let message = "the working directory does not exist";
+    Err(ExecError::new(ExecErrorKind::Usage, message).at(cwd))
+}
+
+/// Moves a run whose journal is damaged out of the way, so that it is reported once.
+/// A person can still look at it: nothing is deleted.
+fn set_aside(state: &StateHome, run: &RunDir, mut report: RecoveryReport) -> RecoveryReport {
+    let why = report.result.as_ref().err().and_then(|error| {
+        let why = error.source()?.downcast_ref::<JournalError>();
+        why.cloned()
+    });
+    if let Some(why) = why {
+        let id = run.id.as_str();
+        report.result = Err(match state.set_aside(run) {
+            Ok(place) => {
+                let message = "nothing was taken back; the run was set aside with its backups";
+                let error = ExecError::new(ExecErrorKind::NeedsRecovery, message);
+                error.at(place).in_run(id).because(why)
+            }
+            Err(failed) => failed.in_run(id),
+        });
+    }
+    report
+}
+
+/// Takes back one dead run if what its start says is selected; `None` when there was
+/// nothing to do.
 pub(crate) fn recover_run(
     run: &RunDir,
-    select: impl FnOnce(&Journal) -> bool,
+    select: impl FnOnce(Option<&RunStarted>) -> bool,
     faults: Faults,
 ) -> Option<RecoveryReport> {
     let report = |journal: Option<&Journal>, result| RecoveryReport {
@@ -132,7 +180,12 @@ pub(crate) fn recover_run(
         Ok(Some(journal)) if journal.state.started().is_some() => journal,
         // Nothing was announced, so nothing was done.
         Ok(_) => return run.remove().err().map(|error| report(None, Err(error))),
-        Err(error) => return Some(report(None, Err(error.in_run(run.id.as_str())))),
+        Err(error) => {
+            let started = journal::start_of(&run.dir);
+            let mut report = report(None, Err(error.in_run(run.id.as_str())));
+            report.cwd = started.as_ref().map(|started| PathBuf::from(&started.cwd));
+            return select(started.as_ref()).then_some(report);
+        }
     };
     if journal.state.status() == RunStatus::Closed {
         // A crash can have come between the last record and the clearing.
@@ -141,7 +194,7 @@ pub(crate) fn recover_run(
             .err()
             .map(|error| report(Some(&journal), Err(error)));
     }
-    if !select(&journal) {
+    if !select(journal.state.started()) {
         return None;
     }
     let result = take_back(run, &journal, faults);
@@ -165,27 +218,33 @@ pub(crate) fn make_way(
     state: &StateHome,
     own: &RunId,
     wants: &Wants<'_>,
-    mut recovered: impl FnMut(&RunId),
+    options: &ApplyOptions<'_>,
 ) -> Result<(), ExecError> {
     for id in state.run_ids()?.into_iter().rev() {
         if id == *own {
             continue;
         }
-        let Some(run) = state.open_run(&id)? else {
-            continue;
+        let run = match state.open_run(&id)? {
+            None => continue,
+            Some(Found::Theirs(id, dir)) => {
+                refuse_overlap(&id, &dir, wants)?;
+                continue;
+            }
+            Some(Found::Ours(run)) => run,
         };
-        if !run.is_ours() {
-            refuse_overlap(&run, wants)?;
-            continue;
-        }
-        let select = |journal: &Journal| wants.concern(journal, true);
+        let select = |started: Option<&RunStarted>| {
+            if started.is_none() {
+                // Nobody knows what it is about; one lost run must not stop all others.
+                options.tell(&Event::Unreadable { run: &id });
+            }
+            started.is_some_and(|started| wants.concern(started, true))
+        };
         let Some(report) = recover_run(&run, select, Faults::default()) else {
             continue;
         };
         let failed = match report.result {
             Ok(report) if report.closed => None,
             Ok(report) => Some(report.errors()),
-            // A journal that nobody can read may be about anything.
             Err(error) => Some(vec![error]),
         };
         if let Some(errors) = failed {
@@ -194,7 +253,7 @@ pub(crate) fn make_way(
             let error = error.hint("`callsheet recover` tries again and says what is wrong");
             return Err(error.with_undo_errors(errors));
         }
-        recovered(&id);
+        options.tell(&Event::Recovered { run: &id });
     }
     Ok(())
 }
@@ -207,14 +266,12 @@ pub(crate) struct Wants<'w> {
 }
 
 impl Wants<'_> {
-    fn concern(&self, journal: &Journal, same_cwd: bool) -> bool {
-        journal.state.started().is_some_and(|run| {
-            (same_cwd && run.cwd == self.cwd)
-                || run
-                    .paths
-                    .iter()
-                    .any(|path| self.paths.iter().any(|own| overlap(own, path)))
-        })
+    fn concern(&self, run: &RunStarted, same_cwd: bool) -> bool {
+        (same_cwd && run.cwd == self.cwd)
+            || run
+                .paths
+                .iter()
+                .any(|path| self.paths.iter().any(|own| overlap(own, path)))
     }
 }
 
@@ -222,17 +279,21 @@ fn overlap(one: &str, other: &str) -> bool {
     Path::new(one).starts_with(other) || Path::new(other).starts_with(one)
 }
 
-fn refuse_overlap(run: &RunDir, wants: &Wants<'_>) -> Result<(), ExecError> {
-    if wants.above.contains(&run.id) {
+fn refuse_overlap(id: &RunId, dir: &Dir, wants: &Wants<'_>) -> Result<(), ExecError> {
+    if wants.above.contains(id) {
         return Ok(());
     }
-    let Some(journal) = journal::read(&run.dir)? else {
-        return Ok(());
+    let started = match journal::read(dir) {
+        Ok(Some(journal)) if journal.state.status() != RunStatus::Closed => {
+            journal.state.started().cloned()
+        }
+        Ok(_) => None,
+        Err(_) => journal::start_of(dir),
     };
-    if journal.state.status() == RunStatus::Closed || !wants.concern(&journal, false) {
+    if !started.is_some_and(|started| wants.concern(&started, false)) {
         return Ok(());
     }
-    let message = format!("another run, {}, works on the same files", run.id);
-    let error = ExecError::new(ExecErrorKind::Busy, message).in_run(run.id.as_str());
+    let message = format!("another run, {id}, works on the same files");
+    let error = ExecError::new(ExecErrorKind::Busy, message).in_run(id.as_str());
     Err(error.hint("wait for it to end, or run in a mount"))
 }

@@ -62,7 +62,8 @@ impl ExecuteCommand {
         let mut session = Session::open(&plan, &self.cwd, &program, output)?;
         let code = if let Some((_, args)) = self.command.split_first() {
             session.launch.args = args.to_vec();
-            run_attached(&session.launch).map(|exit| u8::try_from(exit.code).unwrap_or(1))
+            run_attached(&session.launch, &session.cancel)
+                .map(|exit| u8::try_from(exit.code).unwrap_or(1))
         } else {
             self.hold(&session, output)
         };
@@ -99,7 +100,7 @@ impl ExecuteCommand {
         if told.is_err() {
             return Ok(3);
         }
-        let signal = env::wait_for_end_of_input().map_err(|error| {
+        let signal = env::wait_for_end_of_input(&session.cancel).map_err(|error| {
             ExecError::new(ExecErrorKind::Failed, "standard input cannot be read").because(error)
         })?;
         Ok(signal.map_or(0, |signal| u8::try_from(128 + signal).unwrap_or(1)))

@@ -63,7 +63,7 @@ impl RunCommand {
         if let Some(def) = def.filter(|_| source.one_shot()) {
             return self.once(&session, def, output);
         }
-        let exit = run_attached(&session.launch);
+        let exit = run_attached(&session.launch, &session.cancel);
         let (_, closing) = session.close(output);
         Ok(worst(exit_code(exit?.code), closing))
     }
@@ -73,11 +73,13 @@ impl RunCommand {
             limit: self.timeout.map(Duration::from_secs),
             silence: self.idle_timeout.map(Duration::from_secs),
         };
-        let ran = run_one_shot(&session.launch, def, options, &mut |stream, line| {
+        let mut show = |stream, line: &str| {
             if self.verbose || stream == Stream::Log {
                 output.problem(line);
             }
-        });
+        };
+        let (launch, cancel) = (&session.launch, &session.cancel);
+        let ran = run_one_shot(launch, def, options, cancel, &mut show);
         let (report, closing) = session.close(output);
         let (outcome, exit) = ran?;
         if self.json {

@@ -26,7 +26,10 @@ pub(super) struct RunsCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callsheet recover
-  callsheet recover --cwd ~/src/project")]
+  callsheet recover --cwd ~/src/project
+
+Exit codes: 6 when something could not be taken back. A run whose journal is damaged is
+moved to `damaged/` in the state directory, with its backups, and reported once.")]
 pub(super) struct RecoverCommand {
     /// Only runs about this directory.
     #[arg(long, short = 'C', value_name = "DIR")]

@@ -22,6 +22,8 @@ pub(super) struct Session {
     pub(super) handle: RunHandle,
     /// What it starts.
     pub(super) launch: LaunchDescriptor,
+    /// The flag by which somebody asks to stop.
+    pub(super) cancel: Cancel,
 }
 
 impl Session {
@@ -47,14 +49,18 @@ impl Session {
             plan_digest: plan.digest.clone(),
             resolver: &resolve_reference,
             progress: Some(&progress),
-            cancel,
+            cancel: cancel.clone(),
             ..ApplyOptions::default()
         };
         let (handle, launch) = prepare_launch(plan, program, &options)?;
         for note in handle.notes() {
             output.note(note);
         }
-        Ok(Self { handle, launch })
+        Ok(Self {
+            handle,
+            launch,
+            cancel,
+        })
     }
 
     /// Takes everything back and says what could not be, or was kept on purpose.
@@ -116,6 +122,9 @@ fn tell(event: &Event<'_>, runs: &str, output: &Output) {
                 "an earlier run ({run}) had died here; its changes were taken back"
             ));
         }
+        Event::Unreadable { run } => output.note(&format!(
+            "an earlier run ({run}) has a damaged journal; `callsheet recover` sets it aside"
+        )),
         Event::Started(action) => {
             let line = shorten(&describe_action(&action.kind), runs);
             output.note(&output.paint("2", &format!("  {line}")));

@@ -6,7 +6,7 @@ mod reader;
 mod writer;
 
 pub use frame::{FrameProblem, decode, encode};
-pub use reader::{Journal, JournalError, parse, read};
+pub use reader::{Journal, JournalError, parse, read, start_of};
 pub use writer::Writer;
 
 /// The journal's name in a run directory.

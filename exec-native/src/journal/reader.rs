@@ -1,11 +1,12 @@
 //! Reading journals, and the rule for what a crash leaves at the end.
 
 use std::ffi::OsStr;
+use std::io;
 
 use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json;
-use plan_core::effect::{Record, RunState};
+use plan_core::effect::{Record, RunStarted, RunState};
 
 use super::frame::{FrameProblem, decode};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
@@ -104,15 +105,26 @@ fn has_frame_behind(bytes: &[u8]) -> bool {
 pub fn read(dir: &Dir) -> Result<Option<Journal>, ExecError> {
     let path = dir.path().join(super::FILE_NAME);
     let name = OsStr::new(super::FILE_NAME);
-    if dir.stat(name).at(&path)?.is_none() {
-        return Ok(None);
-    }
-    let bytes = read_at(dir, name).at(&path)?;
+    let bytes = match read_at(dir, name) {
+        // Its owner may be removing the run.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.at(&path)?,
+    };
     let journal = parse(&bytes).map_err(|error| {
         ExecError::new(ExecErrorKind::NeedsRecovery, error.to_string())
             .at(&path)
-            .hint("the journal needs a person; `callsheet recover` leaves it alone")
+            .hint("`callsheet recover` sets such a run aside, for a person to look at")
             .because(error)
     })?;
     Ok(Some(journal))
+}
+
+/// Returns what the first record of a damaged journal says, if it can be read: which
+/// directory and files the run was about.
+pub fn start_of(dir: &Dir) -> Option<RunStarted> {
+    let bytes = read_at(dir, OsStr::new(super::FILE_NAME)).ok()?;
+    let (text, _) = decode(&bytes).ok()?;
+    let mut state = RunState::new();
+    record(text, &mut state).ok()?;
+    state.started().cloned()
 }

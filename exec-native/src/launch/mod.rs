@@ -11,14 +11,16 @@ pub use one_shot::{OneShotOptions, run_one_shot};
 pub use user_files::{UserFiles, link_targets};
 
 use crate::error::{ExecError, ExecErrorKind};
+use crate::os::proc::Cancel;
 use crate::os::spawn::{self, Exit, Spawn};
 
-/// Runs a launch in the terminal that we are in, to its end.
+/// Runs a launch in the terminal that we are in, to its end. It is not started when the
+/// flag is raised.
 ///
 /// # Errors
 /// The program cannot be started.
-pub fn run_attached(launch: &LaunchDescriptor) -> Result<Exit, ExecError> {
-    spawn::run_attached(&launch.spawn()).map_err(|error| cannot_start(launch, error))
+pub fn run_attached(launch: &LaunchDescriptor, cancel: &Cancel) -> Result<Exit, ExecError> {
+    spawn::run_attached(&launch.spawn(cancel)).map_err(|error| cannot_start(launch, error))
 }
 
 fn cannot_start(launch: &LaunchDescriptor, error: std::io::Error) -> ExecError {
@@ -28,12 +30,13 @@ fn cannot_start(launch: &LaunchDescriptor, error: std::io::Error) -> ExecError {
 }
 
 impl LaunchDescriptor {
-    fn spawn(&self) -> Spawn<'_> {
+    fn spawn<'s>(&'s self, cancel: &'s Cancel) -> Spawn<'s> {
         Spawn {
             program: &self.command,
             args: &self.args,
             cwd: &self.cwd,
             env: &self.env,
+            cancel: Some(cancel),
         }
     }
 }

@@ -7,6 +7,7 @@ use plan_core::persona::harness::{HarnessDef, StopSignal};
 
 use super::{LaunchDescriptor, cannot_start};
 use crate::error::ExecError;
+use crate::os::proc::Cancel;
 use crate::os::signal::{SIGINT, SIGTERM};
 use crate::os::spawn::{self, Exit, Late, OnLine, Pipe, Stream};
 
@@ -19,7 +20,8 @@ pub struct OneShotOptions {
     pub silence: Option<Duration>,
 }
 
-/// Runs a launch once. Every line that it prints goes to `line` too.
+/// Runs a launch once. Every line that it prints goes to `line` too. It is not started
+/// when the flag is raised.
 ///
 /// # Errors
 /// The program cannot be started.
@@ -27,6 +29,7 @@ pub fn run_one_shot(
     launch: &LaunchDescriptor,
     def: &'static HarnessDef,
     options: OneShotOptions,
+    cancel: &Cancel,
     line: &mut OnLine<'_>,
 ) -> Result<(Outcome, Exit), ExecError> {
     let seconds = launch
@@ -44,7 +47,7 @@ pub fn run_one_shot(
         },
     };
     let mut judge = Judge::new(def);
-    let exit = spawn::run_piped(&launch.spawn(), &pipe, &mut |stream, text| {
+    let exit = spawn::run_piped(&launch.spawn(cancel), &pipe, &mut |stream, text| {
         match stream {
             Stream::Output => judge.line(text),
             Stream::Log => judge.log_line(text),

@@ -181,6 +181,15 @@ impl Dir {
         Ok(rustix::fs::openat(&self.fd, name, flags, bits(mode))?.into())
     }
 
+    /// Opens a regular file that must exist for reading and appending.
+    ///
+    /// # Errors
+    /// The file is missing, a link, or may not be written.
+    pub fn open_to_write(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OPEN_FILE | OFlags::RDWR | OFlags::APPEND | OFlags::NONBLOCK;
+        Ok(rustix::fs::openat(&self.fd, name, flags, Mode::empty())?.into())
+    }
+
     /// Opens a file for reading and appending, and creates it when it is missing.
     ///
     /// # Errors

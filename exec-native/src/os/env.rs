@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use super::proc::Cancel;
+
 /// Returns a variable that is set to text and not empty.
 pub fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
@@ -39,11 +41,12 @@ pub fn read_stdin() -> std::io::Result<String> {
     std::io::read_to_string(std::io::stdin())
 }
 
-/// Waits until standard input ends or a signal asks to stop; returns the signal.
+/// Waits until standard input ends or a signal asks to stop, or has asked already;
+/// returns the signal.
 ///
 /// # Errors
 /// A signal handler cannot be installed.
-pub fn wait_for_end_of_input() -> std::io::Result<Option<i32>> {
+pub fn wait_for_end_of_input(cancel: &Cancel) -> std::io::Result<Option<i32>> {
     use std::io::Read as _;
     use std::sync::mpsc::{RecvTimeoutError, channel};
 
@@ -59,7 +62,7 @@ pub fn wait_for_end_of_input() -> std::io::Result<Option<i32>> {
         drop(sender);
     });
     loop {
-        if let Some(signal) = signals.take() {
+        if let Some(signal) = signals.take().or_else(|| cancel.asked()) {
             return Ok(Some(signal));
         }
         let wait = std::time::Duration::from_millis(25);

@@ -23,7 +23,18 @@ impl Lock {
     /// # Errors
     /// The file cannot be opened or the file system has no locks.
     pub fn try_take(dir: &Dir, name: &OsStr) -> io::Result<Option<Self>> {
-        let file = dir.open_or_create(name, 0o600)?;
+        Self::try_file(dir.open_or_create(name, 0o600)?)
+    }
+
+    /// Takes the lock of a file that must exist; `None` when somebody else holds it.
+    ///
+    /// # Errors
+    /// As [`Lock::try_take`], and when the file is missing.
+    pub fn try_take_existing(dir: &Dir, name: &OsStr) -> io::Result<Option<Self>> {
+        Self::try_file(dir.open_to_write(name)?)
+    }
+
+    fn try_file(file: File) -> io::Result<Option<Self>> {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),

@@ -47,6 +47,11 @@ impl Cancel {
         u8::try_from(self.0.load(Ordering::SeqCst)).unwrap_or(u8::MAX)
     }
 
+    /// Returns the number of the signal that asked.
+    pub fn asked(&self) -> Option<i32> {
+        Some(i32::from(self.signal())).filter(|signal| *signal != 0)
+    }
+
     /// Returns the flag, for signal handlers.
     pub fn flag(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.0)

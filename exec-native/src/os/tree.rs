@@ -1,10 +1,13 @@
 //! Trees: faithful copies and removal, through directory handles.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::dir::{Dir, Kind, Meta, file_meta, set_attributes};
+use super::dir::{Dir, File, Kind, Meta, file_meta, set_attributes};
+
+/// How much of a file is copied between two looks at whether to go on.
+const PART: u64 = 32 << 20;
 
 /// What a copy does with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,11 @@ pub trait Guide {
 
     /// Hears that an entry was left out although it was to be copied.
     fn skipped(&mut self, path: &Path, why: &str);
+
+    /// Tells whether the copy is still wanted.
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 /// Copies what is in a directory into another, empty one: files with mode and time,
@@ -35,7 +43,7 @@ pub trait Guide {
 /// directory or link is left out and reported. Nothing is durable when it returns.
 ///
 /// # Errors
-/// The target may not be written or its storage is full.
+/// The target may not be written or its storage is full, or the guide stopped the copy.
 pub fn copy(from: &Dir, to: &Dir, guide: &mut dyn Guide) -> io::Result<()> {
     let origin = to.meta()?.identity;
     Copy { guide, origin }.dir(from, to, Path::new(""))
@@ -54,6 +62,7 @@ impl Copy<'_> {
             Err(error) => return self.unreadable(below, error),
         };
         for name in names {
+            self.go_on()?;
             let path = below.join(&name);
             let meta = match from.stat(&name) {
                 Ok(Some(meta)) => meta,
@@ -115,10 +124,29 @@ impl Copy<'_> {
             meta.mode = 0o444;
         }
         let mut copy = entry.to.create(entry.name, 0o600)?;
-        meta.size = io::copy(&mut source, &mut copy)?;
+        meta.size = self.content(&mut source, &mut copy)?;
         set_attributes(&copy, Some(meta.mode), Some(meta.mtime))?;
         self.guide.copied(&entry.path, &meta, None);
         Ok(())
+    }
+
+    /// Copies a file's bytes, in parts so that it can be stopped.
+    fn content(&self, source: &mut File, copy: &mut File) -> io::Result<u64> {
+        let mut size = 0;
+        loop {
+            self.go_on()?;
+            match io::copy(&mut source.take(PART), copy)? {
+                0 => return Ok(size),
+                count => size += count,
+            }
+        }
+    }
+
+    fn go_on(&self) -> io::Result<()> {
+        if self.guide.goes_on() {
+            return Ok(());
+        }
+        Err(io::Error::other("the copy was stopped"))
     }
 
     fn link(&mut self, entry: &Entry<'_>) -> io::Result<()> {
@@ -196,7 +224,12 @@ pub fn remove(dir: &Dir, name: &OsStr) -> io::Result<bool> {
             rustix::fs::AtFlags::empty(),
         )?;
     }
-    let child = dir.child(name)?;
+    let child = match dir.child(name) {
+        Ok(child) => child,
+        // Somebody else removes it too.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
     for inner in child.names()? {
         remove(&child, &inner)?;
     }

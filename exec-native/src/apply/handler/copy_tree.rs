@@ -84,7 +84,11 @@ impl Prepared for CopyTree {
             return Ok(None);
         }
         let temp = temp_name(bench.run, bench.id);
-        let copied = fill(Path::new(&self.from), &place, &temp, &mut guide).at(&self.to)?;
+        let copied = fill(Path::new(&self.from), &place, &temp, &mut guide);
+        if copied.is_err() {
+            bench.options.go_on()?;
+        }
+        let copied = copied.at(&self.to)?;
         guide.manifest.note(guide.below, &copied, None);
         guide.manifest.save(&bench.run.blobs, &self.undo.manifest)?;
         place
@@ -150,6 +154,10 @@ impl Guide for Everything<'_> {
     fn skipped(&mut self, path: &Path, why: &str) {
         let note = format!("{} was not copied: it {why}", path.display());
         self.bench.notes.borrow_mut().push(note);
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.bench.options.cancel.is_raised()
     }
 }
 

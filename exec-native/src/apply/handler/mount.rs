@@ -102,7 +102,11 @@ impl Prepared for Mount {
             manifest: Manifest::default(),
             readonly_below: None,
         };
-        fill(&self.from, &place, &temp, &mut guide).at(to)?;
+        let filled = fill(&self.from, &place, &temp, &mut guide);
+        if filled.is_err() {
+            bench.options.go_on()?;
+        }
+        filled.at(to)?;
         guide.manifest.save(&bench.run.blobs, &self.undo.manifest)?;
         place
             .dir
@@ -160,6 +164,10 @@ impl Guide for Filter<'_> {
     fn skipped(&mut self, path: &Path, why: &str) {
         let note = format!("{} was not mirrored: it {why}", path.display());
         self.bench.notes.borrow_mut().push(note);
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.bench.options.cancel.is_raised()
     }
 }
 

@@ -174,3 +174,111 @@ fn what_happens_after_a_file_returned_is_not_undone() {
         "although we wrote these bytes once"
     );
 }
+
+/// Damages a line, from 0, of the only run's journal.
+fn damage(world: &World, line: usize) -> RunSummary {
+    let run = list_runs(&world.state()).unwrap().remove(0);
+    let file = run.dir.join("journal.log");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut lines: Vec<String> = text.lines().map(String::from).collect();
+    lines[line].push('!');
+    std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+    list_runs(&world.state()).unwrap().remove(0)
+}
+
+/// A directory beside the repository, and a run in it.
+fn elsewhere(world: &World, progress: Progress<'_>) -> Result<RunHandle, ExecError> {
+    let cwd = world.root.join("elsewhere");
+    std::fs::create_dir_all(&cwd).unwrap();
+    let options = ExecuteOptions {
+        state: world.state(),
+        cwd,
+        apply: ApplyOptions {
+            progress: Some(progress),
+            ..ApplyOptions::default()
+        },
+    };
+    execute(&ActionList::new(), &options)
+}
+
+#[test]
+fn a_damaged_journal_stops_only_runs_about_the_same() {
+    let world = World::new();
+    die(&world, "after-record", 25);
+    let run = damage(&world, 4);
+    assert_eq!(run.liveness, Liveness::Damaged);
+    assert_eq!(
+        run.started.map(|started| started.cwd),
+        Some(world.path("repo"))
+    );
+    assert!(elsewhere(&world, &|_| {}).unwrap().dispose().is_clean());
+    let error = world.apply(&world.everything()).unwrap_err();
+    assert_eq!(error.exit_code(), 6, "{error:?}");
+    // One whose start is lost as well is told of and stops nobody.
+    damage(&world, 0);
+    let told = RefCell::new(Vec::new());
+    let progress = |event: &Event<'_>| {
+        if let Event::Unreadable { run } = event {
+            told.borrow_mut().push((*run).clone());
+        }
+    };
+    let handle = elsewhere(&world, &progress).unwrap();
+    assert!(handle.dispose().is_clean());
+    assert_eq!(told.into_inner(), [run.id]);
+}
+
+#[test]
+fn recovery_sets_a_damaged_run_aside_once() {
+    let world = World::new();
+    die(&world, "after-record", 25);
+    let run = damage(&world, 4);
+    let kept = std::fs::read(run.dir.join("journal.log")).unwrap();
+    std::fs::create_dir(world.root.join("elsewhere")).unwrap();
+    let other = recover(&world.state(), Some(&world.root.join("elsewhere"))).unwrap();
+    assert!(other.is_empty(), "{other:?}");
+    let reports = recover(&world.state(), None).unwrap();
+    let error = reports[0].result.as_ref().unwrap_err();
+    let aside = world.root.join("state/damaged").join(run.id.as_str());
+    assert_eq!(error.exit_code(), 6);
+    assert_eq!(error.context().path.as_deref(), Some(&*aside));
+    assert!(
+        error.chain().contains("line 5 of the journal is damaged"),
+        "{error:?}"
+    );
+    assert_eq!(reports[0].cwd, Some(world.repo()));
+    assert_eq!(std::fs::read(aside.join("journal.log")).unwrap(), kept);
+    assert!(aside.join("blobs").is_dir());
+    assert!(recover(&world.state(), None).unwrap().is_empty());
+    assert!(
+        world
+            .one(world.write("x", plan_core::effect::WriteMode::Overwrite, "x"))
+            .dispose()
+            .is_clean()
+    );
+}
+
+#[test]
+fn recovery_of_a_directory_takes_any_path_of_it() {
+    let world = World::new();
+    let before = world.snapshot();
+    die(&world, "after-record", 25);
+    let missing = recover(&world.state(), Some(&world.root.join("gone"))).unwrap_err();
+    assert_eq!(missing.exit_code(), 64);
+    // Tests share their working directory, so the relative path leads up from it.
+    let here = std::env::current_dir().unwrap();
+    let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = up.join(world.repo().strip_prefix("/").unwrap());
+    let reports = recover(&world.state(), Some(&relative)).unwrap();
+    assert!(reports[0].result.as_ref().unwrap().is_clean());
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn a_run_about_a_directory_that_is_gone_is_recovered_with_the_others() {
+    let world = World::new();
+    die(&world, "after-record", 0);
+    std::fs::remove_dir_all(world.repo()).unwrap();
+    recover(&world.state(), Some(&world.repo())).unwrap_err();
+    let reports = recover(&world.state(), None).unwrap();
+    assert!(reports[0].result.as_ref().unwrap().closed, "{reports:?}");
+}

@@ -315,3 +315,80 @@ fn a_run_that_never_acts_leaves_nothing_and_its_stage_goes_with_it() {
     assert!(!stage.exists());
     assert_eq!(world.run_dirs(), 0);
 }
+
+#[test]
+fn whoever_looks_at_runs_does_not_disturb_their_end() {
+    let world = World::new();
+    let state = world.state();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let order = std::sync::atomic::Ordering::SeqCst;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(order) {
+                list_runs(&state).unwrap();
+            }
+        });
+        for _ in 0..60 {
+            let handle = world.one(world.write("AGENTS.md", WriteMode::Extend, "x"));
+            let report = handle.dispose();
+            over.store(!report.is_clean(), order);
+            assert!(report.is_clean(), "{report:?}");
+        }
+        over.store(true, order);
+    });
+    let left: Vec<_> = fs::read_dir(world.root.join("state/runs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, [".gate"]);
+}
+
+#[test]
+fn a_request_to_stop_during_the_last_action_is_heard() {
+    let world = World::new();
+    let before = world.snapshot();
+    let cancel = crate::os::proc::Cancel::new();
+    let progress = |event: &Event<'_>| {
+        if matches!(event, Event::Done(_)) {
+            cancel.raise();
+        }
+    };
+    let options = ApplyOptions {
+        cancel: cancel.clone(),
+        progress: Some(&progress),
+        ..ApplyOptions::default()
+    };
+    let one = list([world.write("AGENTS.md", WriteMode::Overwrite, "x")]);
+    let error = world.apply_with(&one, options).unwrap_err();
+    assert_eq!(error.exit_code(), 130, "{error:?}");
+    assert_eq!((world.snapshot(), world.run_dirs()), (before, 0));
+}
+
+#[test]
+fn a_copy_hears_a_request_to_stop() {
+    let world = World::new();
+    let before = world.snapshot();
+    let copy = ActionKind::CopyTree {
+        from: world.path("skill"),
+        to: world.path("repo/.skills/copied"),
+        below: world.path("repo"),
+    };
+    for kind in [copy, world.mount(&[], &[])] {
+        let done = RefCell::new(0);
+        let cancel = crate::os::proc::Cancel::new();
+        let progress = |event: &Event<'_>| match event {
+            Event::Started(_) => cancel.raise(),
+            Event::Done(_) => *done.borrow_mut() += 1,
+            _ => {}
+        };
+        let options = ApplyOptions {
+            cancel: cancel.clone(),
+            progress: Some(&progress),
+            ..ApplyOptions::default()
+        };
+        let error = world.apply_with(&list([kind]), options).unwrap_err();
+        assert_eq!(error.exit_code(), 130, "{error:?}");
+        assert_eq!((world.snapshot(), world.run_dirs()), (before.clone(), 0));
+        assert_eq!(done.into_inner(), 0, "the copy was finished");
+    }
+}

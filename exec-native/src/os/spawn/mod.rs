@@ -1,23 +1,27 @@
 //! Harness processes: attached to the terminal, or piped for a one-shot run.
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
-use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
+use super::adopt::Adoption;
 use super::clock::{Deadline, rest};
+use super::lines::Lines;
+use super::proc::Cancel;
 
 const POLL: Duration = Duration::from_millis(15);
 const GRACE: Duration = Duration::from_secs(5);
+/// How much of each stream is kept of a program that is only asked something.
+const CAPTURE_BYTES: usize = 64 << 10;
 
 /// A program to start.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +34,8 @@ pub struct Spawn<'s> {
     pub cwd: &'s Path,
     /// Variables that it gets besides ours.
     pub env: &'s [(String, String)],
+    /// The flag by which somebody may have asked to stop before the program starts.
+    pub cancel: Option<&'s Cancel>,
 }
 
 impl Spawn<'_> {
@@ -38,6 +44,17 @@ impl Spawn<'_> {
         let env = self.env.iter().map(|(name, value)| (name, value));
         command.args(self.args).current_dir(self.cwd).envs(env);
         command
+    }
+
+    /// Tells how the program ends that is not to be started. Whoever asks later is heard
+    /// by the signals that we listen for by now.
+    fn stopped(&self) -> Option<Exit> {
+        let asked = self.cancel?.asked()?;
+        Some(Exit {
+            code: 128 + asked,
+            asked: Some(asked),
+            late: None,
+        })
     }
 }
 
@@ -123,6 +140,9 @@ pub fn find_program(name: &str, search_path: Option<&str>) -> Option<PathBuf> {
 /// The program cannot be started or waited for.
 pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
     let signals = Signals::listen()?;
+    if let Some(exit) = spawn.stopped() {
+        return Ok(exit);
+    }
     let terminal = io::stdin();
     let settings = tcgetattr(&terminal).ok();
     let mut child = spawn.command().spawn()?;
@@ -162,7 +182,8 @@ pub struct Captured {
     pub stderr: String,
 }
 
-/// Runs a program with one argument to its end and keeps what it prints.
+/// Runs a program with one argument to its end and keeps the first part of what it
+/// prints.
 ///
 /// # Errors
 /// The program cannot be started or waited for.
@@ -173,6 +194,7 @@ pub fn capture(program: &Path, argument: &str, limit: Duration) -> io::Result<Ca
         args: &args,
         cwd: Path::new("/"),
         env: &[],
+        cancel: None,
     };
     let pipe = Pipe {
         stdin: None,
@@ -181,19 +203,29 @@ pub fn capture(program: &Path, argument: &str, limit: Duration) -> io::Result<Ca
         stop: SIGTERM,
     };
     let (mut stdout, mut stderr) = (String::new(), String::new());
-    let exit = run_piped(&spawn, &pipe, &mut |stream, line| {
+    // Nobody whom we only ask for a version needs to lose what it started.
+    let exit = run_grouped(&spawn, &pipe, None, &mut |stream, line| {
         let text = match stream {
             Stream::Output => &mut stdout,
             Stream::Log => &mut stderr,
         };
-        text.push_str(line);
-        text.push('\n');
+        keep(text, line);
     })?;
     Ok(Captured {
         exit,
         stdout,
         stderr,
     })
+}
+
+/// Appends a line to a text that stays short.
+fn keep(text: &mut String, line: &str) {
+    let room = CAPTURE_BYTES.saturating_sub(text.len());
+    if room > 0 {
+        let end = (0..room.min(line.len() + 1)).rfind(|end| line.is_char_boundary(*end));
+        text.push_str(line.get(..end.unwrap_or(0)).unwrap_or_default());
+        text.push('\n');
+    }
 }
 
 /// What a piped run needs besides its program.
@@ -218,9 +250,6 @@ pub enum Stream {
     Log,
 }
 
-/// A line that a program printed.
-type Line = (Stream, String);
-
 /// What gets the lines of a program as they come.
 pub type OnLine<'l> = dyn FnMut(Stream, &str) + 'l;
 
@@ -230,9 +259,19 @@ pub type OnLine<'l> = dyn FnMut(Stream, &str) + 'l;
 /// # Errors
 /// The program cannot be started or waited for.
 pub fn run_piped(spawn: &Spawn<'_>, pipe: &Pipe<'_>, line: &mut OnLine<'_>) -> io::Result<Exit> {
+    run_grouped(spawn, pipe, Adoption::begin(), line)
+}
+
+fn run_grouped(
+    spawn: &Spawn<'_>,
+    pipe: &Pipe<'_>,
+    adoption: Option<Adoption>,
+    line: &mut OnLine<'_>,
+) -> io::Result<Exit> {
     let signals = Signals::listen()?;
-    // Tools whose parent dies come to us instead of to init, so that we can end them.
-    let adopts = rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok();
+    if let Some(exit) = spawn.stopped() {
+        return Ok(exit);
+    }
     let mut command = spawn.command();
     command
         .stdin(Stdio::piped())
@@ -241,21 +280,18 @@ pub fn run_piped(spawn: &Spawn<'_>, pipe: &Pipe<'_>, line: &mut OnLine<'_>) -> i
         .process_group(0);
     let mut child = command.spawn()?;
     feed(&mut child, pipe.stdin);
-    let lines = read_lines(&mut child);
+    let mut lines = Lines::of(&mut child);
     let outcome = follow(&mut child, pipe, &signals, &mut |wait| {
-        receive(&lines, wait, line)
+        lines.receive(wait, line)
     });
     signal_group(child.id(), Signal::KILL);
     if outcome.is_err() {
         child.wait()?;
     }
-    if adopts {
-        end_adopted();
+    if let Some(adoption) = adoption {
+        adoption.end();
     }
-    // What the program wrote before its end may still be on its way.
-    while let Ok((stream, text)) = lines.recv_timeout(GRACE) {
-        line(stream, &text);
-    }
+    lines.drain(line);
     outcome
 }
 
@@ -270,50 +306,6 @@ fn feed(child: &mut Child, text: Option<&str>) {
         // A program that ends early closes its input; its exit code says more.
         stdin.write_all(text.as_bytes()).ok();
     });
-}
-
-fn read_lines(child: &mut Child) -> mpsc::Receiver<Line> {
-    let (sender, receiver) = mpsc::channel();
-    if let Some(stdout) = child.stdout.take() {
-        pass_lines(Stream::Output, stdout, sender.clone());
-    }
-    if let Some(stderr) = child.stderr.take() {
-        pass_lines(Stream::Log, stderr, sender);
-    }
-    receiver
-}
-
-/// Passes lines on from a thread of its own.
-fn pass_lines(stream: Stream, from: impl Read + Send + 'static, sender: mpsc::Sender<Line>) {
-    std::thread::spawn(move || {
-        let mut reader = BufReader::new(from);
-        let mut bytes = Vec::new();
-        while reader
-            .read_until(b'\n', &mut bytes)
-            .is_ok_and(|count| count > 0)
-        {
-            let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-            bytes.clear();
-            if sender.send((stream, text)).is_err() {
-                break;
-            }
-        }
-    });
-}
-
-/// Waits for a line and passes it on; tells which stream it came from.
-fn receive(lines: &mpsc::Receiver<Line>, wait: Duration, line: &mut OnLine<'_>) -> Option<Stream> {
-    match lines.recv_timeout(wait) {
-        Ok((stream, text)) => {
-            line(stream, &text);
-            Some(stream)
-        }
-        Err(RecvTimeoutError::Timeout) => None,
-        Err(RecvTimeoutError::Disconnected) => {
-            rest(wait);
-            None
-        }
-    }
 }
 
 fn follow(
@@ -360,29 +352,6 @@ fn follow(
     }
 }
 
-/// Ends the processes that became our children because their parents died.
-fn end_adopted() {
-    for _ in 0..64 {
-        let own = std::process::id();
-        let list = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children"));
-        let children: Vec<u32> = list
-            .unwrap_or_default()
-            .split_whitespace()
-            .filter_map(|word| word.parse().ok())
-            .collect();
-        if children.is_empty() {
-            return;
-        }
-        for child in children {
-            if let Some(pid) = pid(child) {
-                // One that has ended already only needs to be collected.
-                kill_process(pid, Signal::KILL).ok();
-                waitpid(Some(pid), WaitOptions::empty()).ok();
-            }
-        }
-    }
-}
-
 fn code(status: ExitStatus) -> i32 {
     status
         .code()
@@ -412,3 +381,6 @@ fn signal_group(id: u32, signal: Signal) {
         kill_process_group(pid, signal).ok();
     }
 }
+
+#[cfg(test)]
+mod tests;
