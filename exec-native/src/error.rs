@@ -201,7 +201,11 @@ impl ExecError {
         let mut text = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
-            text = format!("{text}: {error}");
+            // A cause that says no more than its effect is not worth repeating.
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text = format!("{text}: {more}");
+            }
             cause = error.source();
         }
         text

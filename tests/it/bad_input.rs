@@ -433,7 +433,9 @@ fn options() -> Vec<Row> {
         .says(&["--task-file"]),
         called("task file", &["plan", "x.json", "--task-file", "gone"])
             .says(&["gone", "does not exist"]),
-        called("directory", &["run", "x.json", "--cwd", "gone"]).exits(69),
+        called("directory", &["run", "x.json", "--cwd", "gone"])
+            .exits(64)
+            .says(&["gone", "does not exist"]),
     ]
 }
 

@@ -13,6 +13,15 @@ pub(crate) fn folder() -> PathBuf {
         .join("persona")
 }
 
+/// How many cases each file holds at least.
+const AT_LEAST: [(&str, usize); 5] = [
+    ("parse", 62),
+    ("plan", 367),
+    ("functions", 829),
+    ("harness-specs", 369),
+    ("parse-mutations", 893),
+];
+
 #[test]
 fn every_recording_is_reproduced() -> Answer<()> {
     let folder = folder();
@@ -24,7 +33,11 @@ fn every_recording_is_reproduced() -> Answer<()> {
     for (file, report) in replay(&folder)? {
         let failed = report.differences.len() + report.unknown.values().sum::<usize>();
         println!("{file}: {} passed, {failed} failed", report.passed);
-        assert!(report.passed > 0, "{file} holds no case");
+        let least = AT_LEAST
+            .iter()
+            .find(|(name, _)| *name == file)
+            .map_or(1, |(_, cases)| *cases);
+        assert!(report.passed + failed >= least, "{file} has lost cases");
         wrong.extend(report.differences.into_iter().take(10));
         wrong.extend(
             report

@@ -3,13 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use plan_core::base::code::Code;
+use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::Writer;
+use plan_core::base::path::join;
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use super::Answer;
 use super::failure::{Failure, Located};
 use super::output::{Output, Shape};
-use super::prepare::{load_options, read_json};
+use super::prepare::{project, read_json};
+use super::run::kept;
 use super::session::Session;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::run_attached;
@@ -49,6 +53,13 @@ impl ExecuteCommand {
 
     fn execute(&self, output: &Output) -> Answer {
         let value = read_json(&self.plan)?;
+        if value.get("cli").is_none() && (value.get("id").or(value.get("personaId"))).is_some() {
+            let message = format!("{} holds a persona, not a plan", self.plan);
+            let error = Diagnostic::error(Code::RECORD_INVALID, message);
+            let help =
+                "start it with `callsheet run`, or save its plan with `callsheet plan --json`";
+            return Err(Failure::of(error.help(help)));
+        }
         let plan = PersonaSpawnPlan::read(&value).map_err(|diagnostic| Failure::Refused {
             problems: vec![Located {
                 diagnostic,
@@ -57,9 +68,9 @@ impl ExecuteCommand {
             json: false,
         })?;
         output.warnings(plan.warnings.iter().flatten());
-        let edition = plan.edition();
-        let program = self.program(&load_options(edition)?.cwd)?;
-        let mut session = Session::open(&plan, &self.cwd, &program, output)?;
+        let cwd = project(&self.cwd)?;
+        let program = self.program(&cwd)?;
+        let mut session = Session::open(&plan, &cwd, &program, output)?;
         let code = if let Some((_, args)) = self.command.split_first() {
             session.launch.args = args.to_vec();
             run_attached(&session.launch, &session.cancel)
@@ -73,6 +84,7 @@ impl ExecuteCommand {
                 out.begin_object();
                 out.field("run", &report.run);
                 out.field("clean", &report.is_clean());
+                kept(out, &report);
                 out.end_object();
             });
             output.envelope(&data, &[])?;
@@ -98,7 +110,8 @@ impl ExecuteCommand {
             Ok(())
         };
         if told.is_err() {
-            return Ok(3);
+            // Nobody hears where the plan is, so nobody can use it.
+            return Ok(1);
         }
         let signal = env::wait_for_end_of_input(&session.cancel).map_err(|error| {
             ExecError::new(ExecErrorKind::Failed, "standard input cannot be read").because(error)
@@ -110,6 +123,10 @@ impl ExecuteCommand {
         let Some(name) = self.command.first() else {
             return Ok(PathBuf::from(cwd));
         };
+        // A relative path is looked up where the command starts.
+        if name.contains('/') && spawn::find_program(&join(cwd, name), None).is_some() {
+            return Ok(PathBuf::from(name));
+        }
         spawn::find_program(name, env::var("PATH").as_deref()).ok_or_else(|| {
             ExecError::new(
                 ExecErrorKind::Missing,

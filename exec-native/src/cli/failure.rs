@@ -1,6 +1,7 @@
 //! How a command fails, how that is shown, and which exit code it has.
 
 use std::fmt;
+use std::io;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use plan_core::base::diag::{Diagnostic, Severity};
@@ -9,9 +10,13 @@ use plan_core::persona::build::PlanError;
 use plan_core::persona::resolve::{PersonaResolutionError, Problem};
 
 use super::output::{Output, envelope};
-use crate::error::ExecError;
+use crate::error::{ExecError, ExecErrorKind};
 use crate::os::walk;
 use crate::personas::DOCUMENT_LIMIT;
+
+/// The exit code when whoever read our output has gone, as of a program that the signal
+/// for it ended.
+const BROKEN_PIPE: u8 = 128 + 13;
 
 /// Why a command could not do what it was asked.
 #[derive(Debug)]
@@ -73,6 +78,17 @@ impl From<ExecError> for Failure {
 }
 
 impl Failure {
+    /// Creates the failure of output that nobody takes.
+    pub(super) fn unwritten(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Failure::BrokenPipe;
+        }
+        let message = "standard output cannot be written";
+        ExecError::new(ExecErrorKind::Failed, message)
+            .because(error)
+            .into()
+    }
+
     /// Creates a failure of one problem.
     pub(super) fn of(diagnostic: Diagnostic) -> Self {
         Failure::Refused {
@@ -139,10 +155,7 @@ impl Failure {
         match self {
             Failure::Refused { problems, json } => {
                 if *json {
-                    let diagnostics: Vec<_> = problems
-                        .iter()
-                        .map(|problem| problem.diagnostic.clone())
-                        .collect();
+                    let diagnostics: Vec<_> = problems.iter().map(Located::named).collect();
                     show_envelope(output, &diagnostics);
                 } else {
                     for problem in problems {
@@ -164,7 +177,7 @@ impl Failure {
                 error.exit_code()
             }
             // Whoever read us has seen enough.
-            Failure::BrokenPipe => 3,
+            Failure::BrokenPipe => BROKEN_PIPE,
         }
     }
 }
@@ -228,6 +241,19 @@ fn exec_diagnostics(error: &ExecError) -> Vec<Diagnostic> {
 }
 
 impl Located {
+    /// Returns the problem with its file in the message, for programs.
+    fn named(&self) -> Diagnostic {
+        let mut diagnostic = self.diagnostic.clone();
+        if let Some(path) = self
+            .path
+            .as_ref()
+            .filter(|path| !diagnostic.message.contains(*path))
+        {
+            diagnostic.message = format!("{path}: {}", diagnostic.message);
+        }
+        diagnostic
+    }
+
     /// Renders the problem with the place in its file.
     fn render(&self, output: &Output) -> String {
         let text = self
@@ -235,6 +261,11 @@ impl Located {
             .as_deref()
             .and_then(|path| walk::read_text_limited(path, DOCUMENT_LIMIT).ok());
         let span = text.as_deref().and_then(|text| self.span(text));
+        // A document on one line would fill the screen.
+        let span = span.filter(|(start, _)| {
+            let around = text.as_deref().map(|text| line_length(text, *start));
+            around.is_some_and(|length| length <= LONGEST_LINE)
+        });
         let message = &self.diagnostic.message;
         let unnamed = self.path.as_deref().filter(|_| span.is_none());
         let report = Report {
@@ -271,6 +302,16 @@ impl Located {
             pointer = pointer.rsplit_once('/')?.0;
         }
     }
+}
+
+/// The longest line that is shown.
+const LONGEST_LINE: usize = 400;
+
+/// Returns the length of the line that an offset is in.
+fn line_length(text: &str, offset: usize) -> usize {
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
+    let start = before.rsplit('\n').next().map_or(0, str::len);
+    start + after.split('\n').next().map_or(0, str::len)
 }
 
 /// A diagnostic as miette renders it.

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::os::env;
 use failure::Failure;
 use output::Output;
 
@@ -25,7 +26,7 @@ type Answer = Result<u8, Failure>;
 
 /// Plans coding agents from persona files and runs them as reversible transactions.
 #[derive(Debug, Parser)]
-#[command(name = "callsheet", version, about, long_about = None, propagate_version = true)]
+#[command(name = "callsheet", version, propagate_version = true)]
 #[command(after_help = "Examples:
   callsheet plan reviewer.json --task 'Review the last commit'
   callsheet run reviewer.json
@@ -93,6 +94,8 @@ pub fn main() -> ExitCode {
             output.bytes(&script).map(|()| 0)
         }
     };
-    let code = answer.unwrap_or_else(|failure| failure.show(&output));
+    // One place, so that no command forgets it.
+    let json = env::arguments().any(|argument| argument == "--json");
+    let code = answer.unwrap_or_else(|failure| failure.json(json).show(&output));
     ExitCode::from(code)
 }

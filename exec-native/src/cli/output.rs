@@ -35,7 +35,7 @@ impl Output {
         let mut out = io::stdout().lock();
         out.write_all(bytes)
             .and_then(|()| out.flush())
-            .map_err(|_| Failure::BrokenPipe)
+            .map_err(Failure::unwritten)
     }
 
     /// Writes a line to standard output.

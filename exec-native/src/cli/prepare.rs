@@ -1,21 +1,24 @@
 //! From arguments to a plan: finds the persona, gathers the options, plans.
 
+use std::path::Path;
+
 use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{self, Object, Value};
 use plan_core::base::path::{join, parent};
+use plan_core::base::text::{is_blank, nearest};
 use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::options::PlanOptions;
 use plan_core::persona::parse::parse_persona;
 use plan_core::persona::plan::PersonaSpawnPlan;
-use plan_core::persona::resolve::Unread;
+use plan_core::persona::resolve::{Unread, looks_like_path};
 
 use super::args::PersonaArgs;
 use super::failure::{Failure, Located};
 use super::output::Output;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
-use crate::os::{env, proc, walk};
+use crate::os::{env, fs, proc, walk};
 use crate::personas::{DOCUMENT_LIMIT, LoadOptions, load_reference};
 
 /// Everything that a plan borrows from.
@@ -65,6 +68,18 @@ pub(super) fn read_json(path: &str) -> Result<Value<'static>, Failure> {
     }
 }
 
+/// Returns the project directory, absolute.
+pub(super) fn project(dir: &str) -> Result<String, Failure> {
+    let path = fs::absolute(Path::new(dir)).at(dir)?;
+    if !fs::is_dir(&path) {
+        let message = "the project directory does not exist";
+        return Err(ExecError::new(ExecErrorKind::Usage, message)
+            .at(path)
+            .into());
+    }
+    Ok(walk::text_of(&path))
+}
+
 fn unread(path: &str, why: &Unread) -> Failure {
     Failure::of(Diagnostic::error(why.code(), format!("{path}: {why}")))
 }
@@ -73,14 +88,19 @@ impl Source {
     /// Loads the persona and gathers the options.
     pub(super) fn load(args: &PersonaArgs, output: &Output) -> Result<Self, Failure> {
         let edition = Edition::from(args.edition);
-        let load = load_options(edition)?;
+        let mut load = load_options(edition)?;
+        let cwd = project(args.cwd.as_deref().unwrap_or("."))?;
+        let reference = match &*args.persona {
+            path if looks_like_path(path) => join(&load.cwd, path),
+            id => id.to_owned(),
+        };
+        // Names are those of the project; paths are the caller's.
+        load.cwd.clone_from(&cwd);
         let loaded =
-            load_reference(&args.persona, &load).map_err(|error| Failure::unresolved(&error))?;
-        output.warnings(loaded.warnings.iter().map(|problem| &problem.diagnostic));
-        let cwd = args
-            .cwd
-            .as_deref()
-            .map_or_else(|| load.cwd.clone(), |dir| join(&load.cwd, dir));
+            load_reference(&reference, &load).map_err(|error| Failure::unresolved(&error))?;
+        for problem in &loaded.warnings {
+            output.note(&format!("{} {problem}", output.paint("33", "warning:")));
+        }
         let declared_in = loaded.path.as_deref().map_or(&*cwd, parent).to_owned();
         let mut source = Self {
             edition,
@@ -122,12 +142,18 @@ impl Source {
                 }
             };
             for (name, value) in &args.inputs {
+                self.check_input(name)?;
                 inputs.insert(name.clone(), value.clone());
             }
             options.insert("inputValues", inputs);
         }
         if self.edition.switches().private_launch {
             let task = task(args)?;
+            if task.as_deref().is_some_and(is_blank) {
+                let message = "the task is empty";
+                let code = Code::PERSONA_OPTION_INVALID;
+                return Err(Failure::of(Diagnostic::error(code, message)));
+            }
             let texts = [("task", task), ("title", args.title.clone())];
             for (name, text) in texts {
                 if let Some(text) = text {
@@ -187,6 +213,24 @@ fn task(args: &PersonaArgs) -> Result<Option<String>, Failure> {
 }
 
 impl Source {
+    /// Refuses a value for an input that the persona does not declare.
+    fn check_input(&self, name: &str) -> Result<(), Failure> {
+        let declared = self.selection.get("inputs").and_then(Value::as_object);
+        if declared.is_some_and(|inputs| inputs.contains(name)) {
+            return Ok(());
+        }
+        let message = format!("the persona has no input `{name}`");
+        let error = Diagnostic::error(Code::PERSONA_OPTION_INVALID, message);
+        let names = declared
+            .into_iter()
+            .flat_map(Object::iter)
+            .map(|(name, _)| name);
+        Err(Failure::of(match nearest(name, names) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error,
+        }))
+    }
+
     /// Tells whether the run is for one task.
     pub(super) fn one_shot(&self) -> bool {
         self.options.get("task").is_some()

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::output::{Output, Shape};
 use super::prepare::Source;
 use super::session::Session;
+use crate::apply::DisposeReport;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::{OneShotOptions, locate, run_attached, run_one_shot};
 use crate::os::spawn::Stream;
@@ -26,8 +27,9 @@ use crate::os::spawn::Stream;
   callsheet run reviewer.json -- --resume 3f2a…
 
 Exit codes: the harness's own; 1 when it ended with 0 but did not finish its task;
-6 when something could not be taken back; 69 when the harness is not installed;
-78 when a variable that the persona needs is not set.")]
+5 when another run works on the same files; 6 when something could not be taken back;
+64 for wrong arguments; 69 when the harness is not installed; 78 when a variable that
+the persona needs is not set; 128 and the number of a signal that ended the run.")]
 pub(super) struct RunCommand {
     #[command(flatten)]
     persona: PersonaArgs,
@@ -55,6 +57,10 @@ impl RunCommand {
 
     fn run(&self, output: &Output) -> Answer {
         let source = Source::load(&self.persona, output)?;
+        if self.json && !source.one_shot() {
+            let message = "--json needs --task: an interactive run has no outcome to print";
+            return Err(ExecError::new(ExecErrorKind::Usage, message).into());
+        }
         let plan = source.plan()?;
         output.warnings(plan.warnings.iter().flatten());
         let (program, def) = locate(&plan)?;
@@ -75,7 +81,7 @@ impl RunCommand {
         };
         let mut show = |stream, line: &str| {
             if self.verbose || stream == Stream::Log {
-                output.problem(line);
+                output.note(line);
             }
         };
         let (launch, cancel) = (&session.launch, &session.cancel);
@@ -88,6 +94,7 @@ impl RunCommand {
                 out.field("run", &report.run);
                 out.field("outcome", &outcome);
                 out.field("clean", &report.is_clean());
+                kept(out, &report);
                 out.end_object();
             });
             output.envelope(&data, &[])?;
@@ -106,6 +113,21 @@ impl RunCommand {
         };
         Ok(worst(code, closing))
     }
+}
+
+/// Prints what was kept because somebody else changed it.
+pub(super) fn kept(out: &mut Writer, report: &DisposeReport) {
+    out.key("kept");
+    out.begin_array();
+    for (entry, outcome) in report.kept() {
+        out.begin_object();
+        out.field("action", &entry.line);
+        out.field("path", &outcome.path);
+        out.field("original", &outcome.beside);
+        out.field("reason", &outcome.why);
+        out.end_object();
+    }
+    out.end_array();
 }
 
 fn tell(outcome: &Outcome, output: &Output) {

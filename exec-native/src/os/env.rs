@@ -71,3 +71,11 @@ pub fn wait_for_end_of_input(cancel: &Cancel) -> std::io::Result<Option<i32>> {
         }
     }
 }
+
+/// Returns the arguments of this process up to the first `--`.
+pub fn arguments() -> impl Iterator<Item = String> {
+    let arguments = std::env::args_os().skip(1);
+    arguments
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .take_while(|argument| argument != "--")
+}

@@ -13,7 +13,6 @@ use crate::base::json::{Object, Text, Value};
 use crate::base::record::{owned, record};
 use crate::effect::{Document, Escape, Format, Reference};
 use crate::persona::env;
-use crate::persona::plan::STAGE;
 
 record! {
     /// A file below the run's private directory; only its owner may read it.
@@ -179,10 +178,8 @@ impl<'i> Launch<'i> {
 
     /// Sets a variable to a document: at once when it holds no reference.
     pub(super) fn env_document(&mut self, name: &'static str, document: Document<'i>) {
-        let text = document.template();
-        // A path is put into a value before it is printed, so that it is quoted there.
-        if document.references().is_empty() && !text.contains(STAGE) {
-            self.env.push((name, text.into()));
+        if document.references().is_empty() {
+            self.env.push((name, document.template().into()));
         } else {
             self.env_documents.push(EnvDocument {
                 name: name.into(),

@@ -64,6 +64,11 @@ pub fn lower(
 ) -> Result<ActionList, Vec<Diagnostic>> {
     let mut list = ActionList::new();
     let mut problems = Vec::new();
+    if places.stage.contains(['"', '\\']) {
+        // It is put into JSON texts as it is.
+        let message = "the state home's path must not contain quotes or backslashes";
+        problems.push(Diagnostic::error(Code::PERSONA_PATH_UNSAFE, message));
+    }
     // Behind the mount everything happens where the agent works.
     let cwd = places.agent_cwd(plan);
     let here = Places {
