@@ -112,7 +112,7 @@ fn a_plan_is_printed_to_the_byte() -> Answer<()> {
 /// Calls the binary on a recorded case, in an empty environment, from some threads.
 fn replay(file: &str, least: usize, case: impl Fn(&Value<'_>, &Stage) -> Answer<String> + Sync) {
     let path = folder().join(file);
-    let Ok(text) = std::fs::read_to_string(&path) else {
+    let Ok(text) = fs::read_to_string(&path) else {
         // The recordings are not part of the repository.
         return;
     };
