@@ -180,20 +180,12 @@ impl StateHome {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             dir => dir.at(&path)?,
         };
-        let lease = match Lock::try_take_existing(&dir, OsStr::new(LEASE)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // An owner gives the directory another name before the lease goes.
-                let there = runs.stat(name).at(&path)?.map(|meta| meta.identity);
-                if there != Some(dir.meta().at(&path)?.identity) {
-                    return Ok(None);
-                }
-                Lock::try_take(&dir, OsStr::new(LEASE)).at(&path)?
-            }
-            lease => lease.at(&path)?,
+        let Some(lease) = take_lease(&runs, name, &dir).at(&path)? else {
+            return Ok(None);
         };
         Ok(Some(match lease {
-            Some(lease) => Found::Ours(RunDir::open(runs, dir, id.clone(), lease)?),
-            None => Found::Theirs(id.clone(), dir),
+            Lease::Ours(lease) => Found::Ours(RunDir::open(runs, dir, id.clone(), lease)?),
+            Lease::Theirs => Found::Theirs(id.clone(), dir),
         }))
     }
 }
@@ -212,6 +204,37 @@ impl StateHome {
             .and_then(|()| run.runs.sync())
             .at(&place)?;
         Ok(place)
+    }
+}
+
+/// Who has the lease of a run.
+#[derive(Debug)]
+enum Lease {
+    Ours(Lock),
+    Theirs,
+}
+
+/// Takes the lease in a run's directory; `None` when the run is gone. It is created only
+/// where a crash lost it, never under the hands of an owner who removes the run.
+fn take_lease(runs: &Dir, name: &OsStr, dir: &Dir) -> io::Result<Option<Lease>> {
+    // An owner gives the directory another name before the lease goes.
+    let is_there = || {
+        let there = runs.stat(name)?.map(|meta| meta.identity);
+        io::Result::Ok(there == Some(dir.meta()?.identity))
+    };
+    let lease = match Lock::try_take_existing(dir, OsStr::new(LEASE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if !is_there()? {
+                return Ok(None);
+            }
+            Lock::try_take(dir, OsStr::new(LEASE))?
+        }
+        lease => lease?,
+    };
+    match lease {
+        // Its owner may have removed the run while we reached for the lease.
+        Some(lease) => Ok(is_there()?.then_some(Lease::Ours(lease))),
+        None => Ok(Some(Lease::Theirs)),
     }
 }
 
@@ -352,6 +375,15 @@ mod tests {
         let found = state.open_run(&run.id).expect("a look");
         assert!(matches!(found, Some(Found::Theirs(..))), "{found:?}");
         assert_eq!(names(&run.dir), [LEASE]);
+        // Somebody has opened the directory; its owner goes on.
+        let id = OsStr::new(run.id.as_str());
+        let gone = format!("{GONE}{}", run.id);
+        let moved = run.runs.rename(id, &run.runs, OsStr::new(&gone));
+        moved.expect("a new name");
+        tree::remove(&run.dir, OsStr::new(LEASE)).expect("removal");
+        let lease = take_lease(&run.runs, id, &run.dir).expect("a look");
+        assert!(lease.is_none(), "{lease:?}");
+        assert_eq!(names(&run.dir), [""; 0]);
         run.remove().expect("removal");
         assert!(state.open_run(&run.id).expect("a look").is_none());
         assert_eq!(names(&run.runs), [""; 0]);
@@ -371,7 +403,10 @@ mod tests {
         state.sweep().expect("a sweep");
         assert_eq!(names(&run.runs), [&*gone], "its owner lives");
         let runs = run.runs.try_clone().expect("a handle");
+        let (dir, id) = (run.dir.try_clone().expect("a handle"), run.id.clone());
         drop(run);
+        let late = take_lease(&runs, OsStr::new(id.as_str()), &dir).expect("a look");
+        assert!(late.is_none(), "a run that is gone is nobody's: {late:?}");
         state.sweep().expect("a sweep");
         assert_eq!(names(&runs), [""; 0]);
     }

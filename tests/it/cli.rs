@@ -1,5 +1,6 @@
 //! The real binary: what it prints, its exit codes, and what it leaves behind.
 
+use std::fs;
 use std::process::Command;
 
 use plan_core::base::edition::Edition;
@@ -111,7 +112,7 @@ fn a_plan_is_printed_to_the_byte() -> Answer<()> {
 /// Calls the binary on a recorded case, in an empty environment, from some threads.
 fn replay(file: &str, least: usize, case: impl Fn(&Value<'_>, &Stage) -> Answer<String> + Sync) {
     let path = folder().join(file);
-    let Ok(text) = std::fs::read_to_string(&path) else {
+    let Ok(text) = fs::read_to_string(&path) else {
         // The recordings are not part of the repository.
         return;
     };
@@ -158,8 +159,8 @@ fn every_recorded_plan_comes_from_the_binary() -> Answer<()> {
     callsheet()?;
     replay("plan.jsonl", 300, |line, stage| {
         let part = |name: &str| line.get(name).map_or_else(|| "{}".to_owned(), print);
-        std::fs::write(stage.project().join("x.json"), part("selection"))?;
-        std::fs::write(stage.project().join("o.json"), part("options"))?;
+        fs::write(stage.project().join("x.json"), part("selection"))?;
+        fs::write(stage.project().join("o.json"), part("options"))?;
         let arguments = [
             "plan",
             "x.json",
@@ -190,7 +191,7 @@ fn every_recorded_parse_comes_from_the_binary() -> Answer<()> {
     callsheet()?;
     replay("parse.jsonl", 50, |line, stage| {
         let input = line.get("input").map(print).unwrap_or_default();
-        std::fs::write(stage.project().join("x.json"), input)?;
+        fs::write(stage.project().join("x.json"), input)?;
         let intent = line.get_str("expectedIntent").unwrap_or_default();
         let arguments = [
             "persona",
@@ -569,6 +570,46 @@ fn a_killed_run_is_taken_back_by_recover() -> Answer<()> {
         Some(&Value::Bool(true))
     );
     assert_eq!(stage.traces()?, before);
+    expect(&stage.call(&["doctor"])?.run()?, 0)?;
+    Ok(())
+}
+
+/// Lets a run die.
+fn killed(stage: &Stage) -> Answer<()> {
+    let running = waiting(stage, stage.call(&["run", "x.json"])?)?;
+    running.signal("KILL")?;
+    stage.leave("stop")?;
+    running.end().map(drop)
+}
+
+#[test]
+fn recover_takes_the_directory_that_it_is_in() -> Answer<()> {
+    let stage = project("")?.script("claude", &harness(ENDLESS))?;
+    let before = stage.traces()?;
+    killed(&stage)?;
+    expect(&stage.call(&["recover", "-C", "nowhere"])?.run()?, 64)?;
+    expect(&stage.call(&["recover", "-C", "."])?.run()?, 0)?;
+    assert_eq!(stage.traces()?, before);
+    Ok(())
+}
+
+#[test]
+fn a_damaged_run_is_set_aside_and_told_of_once() -> Answer<()> {
+    let stage = project("")?.script("claude", &harness(ENDLESS))?;
+    killed(&stage)?;
+    let runs = fs::read_dir(stage.path("state/runs"))?;
+    let runs: Vec<_> = runs.collect::<Result<_, _>>()?;
+    let run = runs.iter().find(|run| run.file_name() != ".gate");
+    let run = run.ok_or("no run")?;
+    let journal = run.path().join("journal.log");
+    let text = fs::read_to_string(&journal)?;
+    fs::write(&journal, text.replacen('{', "[", 1))?;
+    let told = stage.call(&["recover"])?.run()?;
+    expect(&told, 6)?;
+    let aside = stage.path("state/damaged").join(run.file_name());
+    assert!(told.says(&aside.display().to_string()), "{}", told.stderr());
+    assert!(aside.join("journal.log").exists());
+    expect(&stage.call(&["recover"])?.run()?, 0)?;
     expect(&stage.call(&["doctor"])?.run()?, 0)?;
     Ok(())
 }
