@@ -301,6 +301,11 @@ impl RunDir {
         self.dir.path().join(LOGS).join(format!("{action}.log"))
     }
 
+    /// Tells whether an original was saved.
+    pub(crate) fn has_backups(&self) -> bool {
+        self.blobs.names().is_ok_and(|names| !names.is_empty())
+    }
+
     /// The file that names the program that is running.
     pub(crate) fn mark(&self) -> PathBuf {
         self.dir.path().join(MARK)

@@ -614,6 +614,49 @@ fn a_damaged_run_is_set_aside_and_told_of_once() -> Answer<()> {
     Ok(())
 }
 
+/// Without its only copy of what files were, a run is not thrown away.
+#[test]
+fn a_run_whose_journal_is_lost_keeps_its_backups() -> Answer<()> {
+    let stage = project("")?.script("claude", &harness(ENDLESS))?;
+    killed(&stage)?;
+    let mut runs = fs::read_dir(stage.path("state/runs"))?.collect::<Result<Vec<_>, _>>()?;
+    runs.retain(|run| run.file_name() != ".gate");
+    let run = runs.first().ok_or("no run")?;
+    fs::write(run.path().join("journal.log"), "")?;
+    let told = stage.call(&["recover"])?.run()?;
+    expect(&told, 6)?;
+    let aside = stage.path("state/damaged").join(run.file_name());
+    assert!(told.says(&aside.display().to_string()), "{}", told.stderr());
+    assert!(fs::read_dir(aside.join("blobs"))?.next().is_some());
+    Ok(())
+}
+
+/// An agent must not go on working in a tree that is taken from under it.
+#[test]
+fn recover_ends_the_agent_that_a_dead_run_left() -> Answer<()> {
+    for more in [&["--task", "Do it."][..], &[]] {
+        let agent = harness("echo $$ > \"$HOME/pid\"; exec sleep 300");
+        let stage = project("")?.script("claude", &agent)?;
+        let arguments = [&["run", "x.json"], more].concat();
+        let running = stage.call(&arguments)?.start()?;
+        stage.wait_for("pid")?;
+        running.signal("KILL")?;
+        let pid = stage.note("pid")?;
+        let process = format!("/proc/{}", pid.trim());
+        assert!(
+            std::path::Path::new(&process).exists(),
+            "the agent is gone already"
+        );
+        expect(&stage.call(&["recover"])?.run()?, 0)?;
+        assert!(
+            !std::path::Path::new(&process).exists(),
+            "the agent still works"
+        );
+        running.end()?;
+    }
+    Ok(())
+}
+
 #[test]
 fn one_shot_runs_are_judged_by_their_events() -> Answer<()> {
     let result = |error: bool| {

@@ -327,6 +327,13 @@ impl RunHandle {
         &self.notes
     }
 
+    /// Returns the file that names a program which works in the run: recovery ends it when
+    /// we die before it. `None` once the run is disposed.
+    pub fn mark(&self) -> Option<PathBuf> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.live.as_ref().map(|(run, _)| run.mark())
+    }
+
     /// Takes everything back, last first, and reports what became of each action.
     /// Later and concurrent calls wait for the first and return its report.
     pub fn dispose(&self) -> DisposeReport {

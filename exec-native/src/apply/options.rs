@@ -9,6 +9,7 @@ use plan_core::base::edition::Edition;
 use plan_core::effect::{Action, MissingReference, Outcome, Phase};
 
 use super::inject::Faults;
+use super::report::DisposeReport;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::proc::Cancel;
 use crate::state::{RunId, StateHome};
@@ -26,6 +27,8 @@ pub enum Event<'e> {
     Recovered {
         /// That run.
         run: &'e RunId,
+        /// What became of its effects.
+        report: &'e DisposeReport,
     },
     /// The journal of an earlier run cannot be read, not even what it was about.
     Unreadable {

@@ -86,6 +86,7 @@ fn summary(run: &Found) -> RunSummary {
     let liveness = match (ours, &journal) {
         (false, _) => Liveness::Live,
         (true, Err(_)) => Liveness::Damaged,
+        (true, Ok(_)) if status == RunStatus::New && holds_backups(run) => Liveness::Damaged,
         (true, Ok(_)) if status == RunStatus::Closed => Liveness::Closed,
         (true, Ok(_)) => Liveness::Dead,
     };
@@ -99,6 +100,10 @@ fn summary(run: &Found) -> RunSummary {
         },
         dir: dir.path().to_owned(),
     }
+}
+
+fn holds_backups(run: &Found) -> bool {
+    matches!(run, Found::Ours(run) if run.has_backups())
 }
 
 /// Takes back every run that died, last one first; with a directory, only those
@@ -178,6 +183,13 @@ pub(crate) fn recover_run(
     };
     let journal = match journal::read(&run.dir) {
         Ok(Some(journal)) if journal.state.started().is_some() => journal,
+        Ok(_) if run.has_backups() => {
+            let why = JournalError::Lost;
+            let message = why.to_string();
+            let error = ExecError::new(ExecErrorKind::NeedsRecovery, message).because(why);
+            let error = error.at(run.dir.path()).in_run(run.id.as_str());
+            return select(None).then(|| report(None, Err(error)));
+        }
         // Nothing was announced, so nothing was done.
         Ok(_) => return run.remove().err().map(|error| report(None, Err(error))),
         Err(error) => {
@@ -243,7 +255,13 @@ pub(crate) fn make_way(
             continue;
         };
         let failed = match report.result {
-            Ok(report) if report.closed => None,
+            Ok(report) if report.closed => {
+                options.tell(&Event::Recovered {
+                    run: &id,
+                    report: &report,
+                });
+                None
+            }
             Ok(report) => Some(report.errors()),
             Err(error) => Some(vec![error]),
         };
@@ -253,7 +271,6 @@ pub(crate) fn make_way(
             let error = error.hint("`callsheet recover` tries again and says what is wrong");
             return Err(error.with_undo_errors(errors));
         }
-        options.tell(&Event::Recovered { run: &id });
     }
     Ok(())
 }

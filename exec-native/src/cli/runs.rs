@@ -7,6 +7,7 @@ use plan_core::base::json::Writer;
 
 use super::Answer;
 use super::output::{Output, Shape};
+use super::session::tell_kept;
 use crate::apply::{DisposeReport, Liveness, RecoveryReport, RunSummary, list_runs, recover};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::state::StateHome;
@@ -140,10 +141,7 @@ fn tell(reports: &[RecoveryReport], output: &Output) {
                     report.id,
                     dispose.entries.len()
                 ));
-                for (entry, outcome) in dispose.kept() {
-                    let place = outcome.path.as_deref().unwrap_or("in its place");
-                    output.problem(&format!("  kept: {} ({place})", entry.line));
-                }
+                tell_kept(dispose, output);
                 for error in dispose.errors() {
                     output.problem(&format!("  {}", error.chain()));
                 }

@@ -67,9 +67,7 @@ impl Session {
     /// Returns the exit code that this asks for: 0, or 6 when recovery is needed.
     pub(super) fn close(&self, output: &Output) -> (DisposeReport, u8) {
         let report = self.handle.dispose();
-        for (entry, outcome) in report.kept() {
-            output.problem(&format!("kept: {}", kept(&entry.line, outcome)));
-        }
+        tell_kept(&report, output);
         let errors = report.errors();
         for error in &errors {
             output.problem(&format!(
@@ -86,6 +84,13 @@ impl Session {
             self.handle.id()
         ));
         (report, ExecErrorKind::NeedsRecovery.exit_code())
+    }
+}
+
+/// Says what was kept because somebody changed it.
+pub(super) fn tell_kept(report: &DisposeReport, output: &Output) {
+    for (entry, outcome) in report.kept() {
+        output.problem(&format!("kept: {}", kept(&entry.line, outcome)));
     }
 }
 
@@ -117,10 +122,11 @@ fn check_references(plan: &PersonaSpawnPlan<'_>) -> Result<(), ExecError> {
 
 fn tell(event: &Event<'_>, runs: &str, output: &Output) {
     match event {
-        Event::Recovered { run } => {
+        Event::Recovered { run, report } => {
             output.note(&format!(
                 "an earlier run ({run}) had died here; its changes were taken back"
             ));
+            tell_kept(report, output);
         }
         Event::Unreadable { run } => output.note(&format!(
             "an earlier run ({run}) has a damaged journal; `callsheet recover` sets it aside"

@@ -72,10 +72,12 @@ pub fn prepare_launch(
     options: &HelperOptions<'_>,
 ) -> Result<(RunHandle, LaunchDescriptor), ExecError> {
     let files = UserFiles::of(plan)?;
-    carry_out(options, &files, |places| {
+    let (handle, mut launch) = carry_out(options, &files, |places| {
         let launch = LaunchDescriptor::new(plan, program.to_path_buf(), places)?;
         Ok((lower(plan, places).map_err(refused)?, launch))
-    })
+    })?;
+    launch.mark = handle.mark();
+    Ok((handle, launch))
 }
 
 /// Mirrors the project under a mount policy. Without a policy the handle's directory is

@@ -37,6 +37,9 @@ pub enum JournalError {
         /// What is wrong with it.
         problem: FrameProblem,
     },
+    /// There is no whole record although originals were saved.
+    #[error("the journal is empty or lost, but the run had saved originals")]
+    Lost,
     /// A line is whole, but is no record that may stand there.
     #[error("line {line} of the journal: {diagnostic}")]
     Illegal {

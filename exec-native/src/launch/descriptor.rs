@@ -27,6 +27,8 @@ pub struct LaunchDescriptor {
     pub env: Vec<(String, String)>,
     /// What it reads.
     pub stdin: Option<String>,
+    /// The file that names it while it runs.
+    pub mark: Option<PathBuf>,
     /// Seconds after which it is ended.
     pub timeout_seconds: Option<f64>,
 }
@@ -79,6 +81,7 @@ impl LaunchDescriptor {
             cwd: PathBuf::from(places.agent_cwd(plan)),
             env: variables,
             stdin: plan.stdin.as_deref().map(String::from),
+            mark: None,
             timeout_seconds: plan.timeout_seconds,
         })
     }

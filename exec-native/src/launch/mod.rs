@@ -36,6 +36,7 @@ impl LaunchDescriptor {
             args: &self.args,
             cwd: &self.cwd,
             env: &self.env,
+            mark: self.mark.as_deref(),
             cancel: Some(cancel),
         }
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::clock::{Deadline, rest};
 
@@ -209,6 +209,10 @@ pub fn end_leftover(mark: &Path) -> io::Result<bool> {
     });
     if let Some(id) = lives {
         end_group(id);
+        // One that shared our terminal leads no group of its own.
+        if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+            kill_process(pid, Signal::KILL).ok();
+        }
         // A killed process still holds its files for a moment.
         let deadline = Deadline::after(Some(GRACE));
         while birth(id).is_some() && !deadline.is_over() {
@@ -219,7 +223,7 @@ pub fn end_leftover(mark: &Path) -> io::Result<bool> {
     Ok(lives.is_some())
 }
 
-fn write_mark(mark: &Path, id: u32) -> io::Result<()> {
+pub(super) fn write_mark(mark: &Path, id: u32) -> io::Result<()> {
     use std::io::Write as _;
     let birth = birth(id).unwrap_or_default();
     writeln!(private_file(mark)?, "{id} {birth}")
@@ -255,7 +259,7 @@ fn tail(mut log: std::fs::File) -> io::Result<Vec<u8>> {
 /// Ends this process at once, as a power cut would.
 pub fn kill_self() {
     // If the signal cannot be sent, the test that asked for it fails.
-    let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+    let _ = kill_process(rustix::process::getpid(), Signal::KILL);
 }
 
 /// Tells whether we run as root.

@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use super::adopt::Adoption;
 use super::clock::{Deadline, rest};
 use super::lines::Lines;
-use super::proc::Cancel;
+use super::proc::{Cancel, write_mark};
 
 const POLL: Duration = Duration::from_millis(15);
 const GRACE: Duration = Duration::from_secs(5);
@@ -34,6 +34,9 @@ pub struct Spawn<'s> {
     pub cwd: &'s Path,
     /// Variables that it gets besides ours.
     pub env: &'s [(String, String)],
+    /// The file that names the program while it runs, so that whoever finds our work
+    /// after a crash can end it.
+    pub mark: Option<&'s Path>,
     /// The flag by which somebody may have asked to stop before the program starts.
     pub cancel: Option<&'s Cancel>,
 }
@@ -44,6 +47,26 @@ impl Spawn<'_> {
         let env = self.env.iter().map(|(name, value)| (name, value));
         command.args(self.args).current_dir(self.cwd).envs(env);
         command
+    }
+
+    /// Starts a program and leaves its mark.
+    fn start(&self, command: &mut Command) -> io::Result<Child> {
+        let mut child = command.spawn()?;
+        let marked = self.mark.map(|mark| write_mark(mark, child.id()));
+        if let Some(Err(error)) = marked {
+            child.kill()?;
+            child.wait()?;
+            return Err(error);
+        }
+        Ok(child)
+    }
+
+    /// Removes the mark of a program that has ended.
+    fn unmark(&self) {
+        if let Some(mark) = self.mark {
+            // One that stays names a process that is gone, which is noticed.
+            std::fs::remove_file(mark).ok();
+        }
     }
 
     /// Tells how the program ends that is not to be started. Whoever asks later is heard
@@ -145,7 +168,7 @@ pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
     }
     let terminal = io::stdin();
     let settings = tcgetattr(&terminal).ok();
-    let mut child = spawn.command().spawn()?;
+    let mut child = spawn.start(&mut spawn.command())?;
     let mut asked = None;
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -160,6 +183,7 @@ pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
         }
         rest(POLL);
     };
+    spawn.unmark();
     if let Some(settings) = settings {
         // A terminal that is gone has no settings to put back.
         tcsetattr(&terminal, OptionalActions::Drain, &settings).ok();
@@ -194,6 +218,7 @@ pub fn capture(program: &Path, argument: &str, limit: Duration) -> io::Result<Ca
         args: &args,
         cwd: Path::new("/"),
         env: &[],
+        mark: None,
         cancel: None,
     };
     let pipe = Pipe {
@@ -278,7 +303,7 @@ fn run_grouped(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    let mut child = command.spawn()?;
+    let mut child = spawn.start(&mut command)?;
     feed(&mut child, pipe.stdin);
     let mut lines = Lines::of(&mut child);
     let outcome = follow(&mut child, pipe, &signals, &mut |wait| {
@@ -292,6 +317,7 @@ fn run_grouped(
         adoption.end();
     }
     lines.drain(line);
+    spawn.unmark();
     outcome
 }
 

@@ -10,6 +10,7 @@ fn shell<'s>(args: &'s [String], cancel: Option<&'s Cancel>) -> Spawn<'s> {
         args,
         cwd: Path::new("/"),
         env: &[],
+        mark: None,
         cancel,
     }
 }
