@@ -692,3 +692,37 @@ fn one_shot_runs_are_judged_by_their_events() -> Answer<()> {
     }
     Ok(())
 }
+
+/// What is in the user's own files is printed nowhere.
+#[test]
+fn inherited_settings_reach_the_agent_and_nobody_else() -> Answer<()> {
+    let secret = "sk-planted-in-the-users-file";
+    let config = format!(
+        "model_provider = \"mine\"\n[model_providers.mine]\nexperimental_bearer_token = \"{secret}\"\n"
+    );
+    let selection = r#"{"personaId": "p", "harness": "codex", "model": "m", "skills": [],
+        "systemPrompt": "Hi.", "rationale": "test",
+        "harnessSettings": {"reasoning": "low", "timeoutSeconds": 60}}"#;
+    let agent = "cat \"$CODEX_HOME/config.toml\" > \"$HOME/seen\"; find \"$CODEX_HOME/..\" > \"$HOME/where\"";
+    let stage = Stage::new()?
+        .file("../home/.codex/config.toml", config)?
+        .file("x.json", selection)?
+        .script("codex", agent)?;
+    for arguments in [
+        &["plan", "x.json"][..],
+        &["plan", "x.json", "--json"],
+        &["plan", "x.json", "--effects"],
+        &["plan", "x.json", "--effects", "--json"],
+        &["run", "x.json"],
+    ] {
+        let ended = stage.call(arguments)?.run()?;
+        expect(&ended, 0)?;
+        let printed = ended.stdout() + &ended.stderr();
+        assert!(!printed.contains(secret), "{arguments:?}: {printed}");
+    }
+    assert!(
+        stage.note("seen")?.contains(secret),
+        "the agent lacks its provider"
+    );
+    Ok(())
+}

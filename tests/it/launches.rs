@@ -156,3 +156,78 @@ fn a_private_configuration_takes_over_providers_only() -> Answer<()> {
     assert_eq!(file.completed(None).template(), file.document.template());
     Ok(())
 }
+
+/// What a persona denies stays denied, whatever it allows beside it.
+#[test]
+fn denials_come_last_for_opencode() -> Answer<()> {
+    for (permissions, servers, last) in [
+        (
+            r#"{"allow": ["Bash(git *)", "Bash(git push *)"], "deny": ["Bash(git *)"]}"#,
+            "",
+            r#""git push *":"allow","git *":"deny"}"#,
+        ),
+        (
+            r#"{"allow": ["mcp__db", "mcp__db__write"], "deny": ["mcp__db"]}"#,
+            DB,
+            r#""db_write":"allow","db_*":"deny","#,
+        ),
+        (
+            r#"{"allow": ["Bash"], "mode": "acceptEdits", "deny": ["*"]}"#,
+            "",
+            r#""permission":{"*":"deny","external_directory""#,
+        ),
+        (
+            r#"{"mode": "plan"}"#,
+            DB,
+            r#""edit":"deny","bash":"deny","db_*":"deny","#,
+        ),
+    ] {
+        let more = format!(r#", "permissions": {permissions}{servers}"#);
+        let config = opencode_config(&more)?;
+        assert!(config.contains(last), "{permissions}: {config}");
+    }
+    Ok(())
+}
+
+const DB: &str = r#", "mcpServers": {"db": {"type": "stdio", "command": "db"}}"#;
+
+/// Returns the configuration that a one-shot opencode persona gets.
+fn opencode_config(more: &str) -> Answer<String> {
+    let selection = format!(
+        r#"{{"personaId": "tester", "harness": "opencode", "model": "a/b",
+            "systemPrompt": "Hi.", "harnessSettings": {{"reasoning": "low",
+            "timeoutSeconds": 60}}, "skills": [] {more}}}"#
+    );
+    let selection = json::read(&selection)?;
+    let options = PlanOptions {
+        task: Some("Go."),
+        ..PlanOptions::default()
+    };
+    let plan = build_persona_spawn_plan(&selection, &options, Edition::V2026)?;
+    let config = plan.env.get("OPENCODE_CONFIG_CONTENT");
+    let config = config
+        .and_then(json::Value::as_str)
+        .ok_or("no configuration")?;
+    Ok(config.to_owned())
+}
+
+/// A persona that could set the variable of its harness's private configuration could
+/// lift its own permissions.
+#[test]
+fn nobody_else_sets_the_private_configuration() -> Answer<()> {
+    for (harness, more) in [
+        ("codex", r#", "env": {"CODEX_HOME": "/tmp/x"}"#),
+        ("opencode", r#", "env": {"OPENCODE_CONFIG_CONTENT": "{}"}"#),
+        (
+            "grok",
+            r#", "inputs": {"HOME_OF_GROK": {"env": "GROK_HOME", "default": "x"}}"#,
+        ),
+    ] {
+        let error = start(harness, "Hi.", more).err().ok_or("it was planned")?;
+        assert!(
+            error.to_string().contains("private configuration"),
+            "{error}"
+        );
+    }
+    Ok(())
+}
