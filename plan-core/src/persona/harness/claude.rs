@@ -8,14 +8,13 @@ use alloc::vec::Vec;
 
 use super::compat::{Compat, InteractiveSpec, NonInteractiveSpec, OneShot, Prompt, SpecInput};
 use super::launch::{
-    Draft, Launch, LaunchInput, Server, approves_server, isolation, object, patterns, refused,
-    tool_name, warn_codex_only,
+    CommandStyle, Draft, Launch, LaunchInput, ServerStyle, approves_server, object, patterns,
+    refused, tool_name, warn_codex_only,
 };
 use super::outcome::{Tally, ignore_log};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
-use crate::base::diag::{Diagnostic, Path};
+use crate::base::diag::Diagnostic;
 use crate::base::json::{Object, Text, Value};
-use crate::base::record::owned;
 use crate::effect::{Document, Format};
 
 /// The definition.
@@ -184,56 +183,20 @@ fn whole<'i>(field: &str, pattern: &'i str) -> Result<&'i str, Diagnostic> {
     Err(refused(field, message).help("write one rule an entry, with matching parentheses"))
 }
 
+const SERVERS: ServerStyle = ServerStyle {
+    list: "mcpServers",
+    types: Some(["stdio", "http", "sse"]),
+    command: CommandStyle::Isolated,
+    env: "env",
+    headers: "headers",
+};
+
 fn servers<'i>(servers: &Object<'_>) -> Document<'i> {
     let mut draft = Draft::default();
     // Claude expands ${NAME} itself; what is left after our own resolution is literal.
     draft.escape("${", "${CALLSHEET_LITERAL:-$}{");
-    let root = Path::root("");
-    let list_at = root.field("mcpServers");
-    let mut list = Object::with_capacity(servers.len());
-    for (name, value) in servers.iter() {
-        let (at, field) = (list_at.field(name), format!("mcpServers.{name}"));
-        list.append(
-            owned(name),
-            server(&mut draft, &at, &field, Server::of(value)),
-        );
-    }
-    draft.finish(Format::Json, object([("mcpServers", list.into())]).into())
-}
-
-fn server<'i>(draft: &mut Draft<'i>, at: &Path<'_>, field: &str, server: Server<'_>) -> Value<'i> {
-    let mut out = Object::new();
-    match server {
-        Server::Stdio { command, args, env } => {
-            out.insert("type", "stdio");
-            out.insert("command", "sh");
-            let words = isolation(env);
-            let words = words.get(1..).unwrap_or_default();
-            let args = draft.argv(&at.field("args"), field, words, (command, args));
-            out.insert("args", args);
-            if let Some(env) = env {
-                out.insert(
-                    "env",
-                    draft.map(&at.field("env"), &format!("{field}.env"), env),
-                );
-            }
-        }
-        Server::Remote { sse, url, headers } => {
-            out.insert("type", if sse { "sse" } else { "http" });
-            out.insert(
-                "url",
-                draft.text(&at.field("url"), &format!("{field}.url"), url),
-            );
-            if let Some(headers) = headers {
-                let at = at.field("headers");
-                out.insert(
-                    "headers",
-                    draft.map(&at, &format!("{field}.headers"), headers),
-                );
-            }
-        }
-    }
-    out.into()
+    let list = draft.servers(servers, &SERVERS);
+    draft.finish(Format::Json, object([(SERVERS.list, list.into())]).into())
 }
 
 /// Folds one event of the `stream-json` output.

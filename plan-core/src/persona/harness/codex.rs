@@ -11,14 +11,13 @@ use super::compat::{
     toml_string,
 };
 use super::launch::{
-    Draft, Inheritance, Launch, LaunchInput, PrivateLink, Rule, Server, approves_server, may_edit,
-    object, patterns, refused, server_tool,
+    CommandStyle, Draft, Inheritance, Launch, LaunchInput, PrivateLink, Rule, ServerStyle,
+    approves_server, may_edit, object, patterns, refused, server_tool,
 };
 use super::outcome::{Tally, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
-use crate::base::diag::{Diagnostic, Path};
+use crate::base::diag::Diagnostic;
 use crate::base::json::{Object, Text, Value};
-use crate::base::record::owned;
 use crate::base::text::collate;
 use crate::effect::{Document, Format};
 
@@ -352,12 +351,18 @@ fn config<'i>(launch: &mut Launch<'i>, input: &LaunchInput<'i>) -> Document<'i> 
     draft.finish(Format::Toml, config.into())
 }
 
+const SERVERS: ServerStyle = ServerStyle {
+    list: "mcp_servers",
+    types: None,
+    command: CommandStyle::Plain,
+    env: "env",
+    headers: "http_headers",
+};
+
 fn servers_table<'i>(draft: &mut Draft<'i>, input: &LaunchInput<'i>) -> Object<'i> {
-    let root = Path::root("");
-    let list_at = root.field("mcp_servers");
     let mut list = Object::with_capacity(input.servers.len());
-    for (name, value) in input.servers.iter() {
-        let mut table = server(draft, &list_at.field(name), name, Server::of(value));
+    for (name, value) in draft.servers(&input.servers, &SERVERS).entries() {
+        let mut table = value.as_object().cloned().unwrap_or_default();
         table.insert("required", true);
         let approval = if approves_server(input, name) {
             "approve"
@@ -366,7 +371,7 @@ fn servers_table<'i>(draft: &mut Draft<'i>, input: &LaunchInput<'i>) -> Object<'
         };
         table.insert("default_tools_approval_mode", approval);
         limit_tools(&mut table, input, name);
-        list.append(owned(name), table);
+        list.append(name.clone(), table);
     }
     list
 }
@@ -392,48 +397,6 @@ fn limit_tools<'i>(table: &mut Object<'i>, input: &LaunchInput<'i>, server: &str
     if !allowed.is_empty() && !allowed.contains(&"") {
         table.insert("enabled_tools", texts(allowed));
     }
-}
-
-fn server<'i>(draft: &mut Draft<'i>, at: &Path<'_>, name: &str, server: Server<'_>) -> Object<'i> {
-    let field = format!("mcpServers.{name}");
-    let mut table = Object::new();
-    match server {
-        Server::Stdio { command, args, env } => {
-            let program = draft.text(&at.field("command"), &format!("{field}.command"), command);
-            table.insert("command", program);
-            let mut words = Vec::with_capacity(args.len());
-            for (place, word) in args.iter().enumerate() {
-                let args_at = at.field("args");
-                let text = word.as_str().unwrap_or_default();
-                words.push(draft.text(
-                    &args_at.index(place),
-                    &format!("{field}.args[{place}]"),
-                    text,
-                ));
-            }
-            table.insert("args", words);
-            if let Some(env) = env {
-                table.insert(
-                    "env",
-                    draft.map(&at.field("env"), &format!("{field}.env"), env),
-                );
-            }
-        }
-        Server::Remote { url, headers, .. } => {
-            table.insert(
-                "url",
-                draft.text(&at.field("url"), &format!("{field}.url"), url),
-            );
-            if let Some(headers) = headers {
-                let at = at.field("http_headers");
-                table.insert(
-                    "http_headers",
-                    draft.map(&at, &format!("{field}.headers"), headers),
-                );
-            }
-        }
-    }
-    table
 }
 
 /// Folds one event of `codex exec --json`.

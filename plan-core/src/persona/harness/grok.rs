@@ -10,14 +10,13 @@ use super::compat::{
     compose_task,
 };
 use super::launch::{
-    Draft, Inheritance, Launch, LaunchInput, PrivateLink, Server, approves_server, isolation,
-    patterns, tool_name,
+    CommandStyle, Draft, Inheritance, Launch, LaunchInput, PrivateLink, ServerStyle,
+    approves_server, enabled, patterns, tool_name,
 };
 use super::outcome::{Tally, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
-use crate::base::diag::{Diagnostic, Path};
+use crate::base::diag::Diagnostic;
 use crate::base::json::{Object, Text, Value};
-use crate::base::record::owned;
 use crate::effect::{Document, Format};
 
 /// The definition.
@@ -277,48 +276,19 @@ fn approvals<'i>(launch: &mut Launch<'i>, input: &LaunchInput<'i>) {
     }
 }
 
+const SERVERS: ServerStyle = ServerStyle {
+    list: "mcp_servers",
+    types: None,
+    command: CommandStyle::Isolated,
+    env: "env",
+    headers: "headers",
+};
+
 fn servers<'i>(servers: &Object<'_>) -> Document<'i> {
     let mut draft = Draft::default();
-    let root = Path::root("");
-    let list_at = root.field("mcp_servers");
-    let mut list = Object::with_capacity(servers.len());
-    for (name, value) in servers.iter() {
-        let (at, field) = (list_at.field(name), format!("mcpServers.{name}"));
-        let mut table = Object::new();
-        match Server::of(value) {
-            Server::Stdio { command, args, env } => {
-                table.insert("command", "sh");
-                let words = isolation(env);
-                let words = words.get(1..).unwrap_or_default();
-                let args = draft.argv(&at.field("args"), &field, words, (command, args));
-                table.insert("args", args);
-                if let Some(env) = env {
-                    table.insert(
-                        "env",
-                        draft.map(&at.field("env"), &format!("{field}.env"), env),
-                    );
-                }
-            }
-            Server::Remote { url, headers, .. } => {
-                table.insert(
-                    "url",
-                    draft.text(&at.field("url"), &format!("{field}.url"), url),
-                );
-                if let Some(headers) = headers {
-                    let at = at.field("headers");
-                    table.insert(
-                        "headers",
-                        draft.map(&at, &format!("{field}.headers"), headers),
-                    );
-                }
-            }
-        }
-        table.insert("enabled", true);
-        list.append(owned(name), table);
-    }
     let mut config = Object::new();
-    if !list.is_empty() {
-        config.append("mcp_servers", list);
+    if !servers.is_empty() {
+        config.append(SERVERS.list, enabled(&draft.servers(servers, &SERVERS)));
     }
     draft.finish(Format::Toml, config.into())
 }

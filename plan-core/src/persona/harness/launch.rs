@@ -239,7 +239,7 @@ impl<'i> Rule<'i> {
 
 /// A server of a persona.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Server<'i> {
+enum Server<'i> {
     /// A program that speaks on its standard streams.
     Stdio {
         /// The program.
@@ -262,7 +262,7 @@ pub(super) enum Server<'i> {
 
 impl<'i> Server<'i> {
     /// Reads a declared server.
-    pub(super) fn of(value: &'i Value<'i>) -> Self {
+    fn of(value: &'i Value<'i>) -> Self {
         let object = |key| value.get(key).and_then(Value::as_object);
         if value.get_str("type") == Some("stdio") {
             return Server::Stdio {
@@ -280,6 +280,47 @@ impl<'i> Server<'i> {
             headers: object("headers"),
         }
     }
+}
+
+/// Lists a server's command and arguments with the fields that they come from.
+fn command_line<'w>(
+    field: &str,
+    command: &'w str,
+    args: &'w [Value<'_>],
+) -> Vec<(String, &'w str)> {
+    let mut line = Vec::with_capacity(args.len() + 1);
+    line.push((format!("{field}.command"), command));
+    for (place, word) in args.iter().enumerate() {
+        let text = word.as_str().unwrap_or_default();
+        line.push((format!("{field}.args[{place}]"), text));
+    }
+    line
+}
+
+/// How a harness writes the servers of its configuration.
+#[derive(Debug)]
+pub(super) struct ServerStyle {
+    /// The member that holds all of them.
+    pub(super) list: &'static str,
+    /// Its words for a program, streamable HTTP and server-sent events.
+    pub(super) types: Option<[&'static str; 3]>,
+    /// How it takes a program.
+    pub(super) command: CommandStyle,
+    /// Its name of a program's variables.
+    pub(super) env: &'static str,
+    /// Its name of an address's headers.
+    pub(super) headers: &'static str,
+}
+
+/// How a harness takes the program of a server.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CommandStyle {
+    /// Program and arguments apart; the harness keeps its environment to itself.
+    Plain,
+    /// Program and arguments apart, isolated by us.
+    Isolated,
+    /// Program and arguments in one list, isolated by us.
+    OneList,
 }
 
 /// A document under construction: strings with references are noted as they are
@@ -315,27 +356,105 @@ impl<'i> Draft<'i> {
         texts.into()
     }
 
-    /// Notes a command line that will stand at `path` behind `first` other words:
-    /// program, then arguments.
-    pub(super) fn argv(
+    /// Notes words that will stand in the list at `path` behind `first`.
+    fn words(
         &mut self,
         path: &Path<'_>,
-        field: &str,
         first: &[Value<'i>],
-        (command, args): (&str, &[Value<'_>]),
+        words: &[(String, &str)],
     ) -> Vec<Value<'i>> {
-        let mut line = first.to_vec();
-        line.push(self.text(
-            &path.index(line.len()),
-            &format!("{field}.command"),
-            command,
-        ));
-        for (place, word) in args.iter().enumerate() {
-            let field = format!("{field}.args[{place}]");
-            let text = word.as_str().unwrap_or_default();
-            line.push(self.text(&path.index(line.len()), &field, text));
+        let mut list = first.to_vec();
+        for (field, word) in words {
+            list.push(self.text(&path.index(list.len()), field, word));
         }
-        line
+        list
+    }
+
+    /// Writes servers in a harness's style, below the member that the style names.
+    pub(super) fn servers(&mut self, servers: &Object<'_>, style: &ServerStyle) -> Object<'i> {
+        let root = Path::root("");
+        let list_at = root.field(style.list);
+        let mut list = Object::with_capacity(servers.len());
+        for (name, value) in servers.iter() {
+            let server = self.server(&list_at.field(name), name, &Server::of(value), style);
+            list.append(owned(name), server);
+        }
+        list
+    }
+
+    fn server(
+        &mut self,
+        at: &Path<'_>,
+        name: &str,
+        server: &Server<'_>,
+        style: &ServerStyle,
+    ) -> Object<'i> {
+        let field = format!("mcpServers.{name}");
+        let mut out = Object::new();
+        if let Some([program, http, sse]) = style.types {
+            out.insert(
+                "type",
+                match server {
+                    Server::Stdio { .. } => program,
+                    Server::Remote { sse: false, .. } => http,
+                    Server::Remote { sse: true, .. } => sse,
+                },
+            );
+        }
+        match server {
+            Server::Stdio { command, args, env } => {
+                self.program(
+                    &mut out,
+                    at,
+                    &command_line(&field, command, args),
+                    (*env, style),
+                );
+                if let Some(env) = env {
+                    let texts = self.map(&at.field(style.env), &format!("{field}.env"), env);
+                    out.insert(style.env, texts);
+                }
+            }
+            Server::Remote { url, headers, .. } => {
+                out.insert(
+                    "url",
+                    self.text(&at.field("url"), &format!("{field}.url"), url),
+                );
+                if let Some(headers) = headers {
+                    let at = at.field(style.headers);
+                    let texts = self.map(&at, &format!("{field}.headers"), headers);
+                    out.insert(style.headers, texts);
+                }
+            }
+        }
+        out
+    }
+
+    /// Writes a server's program and arguments, behind the words that keep our
+    /// environment from it where the harness does not.
+    fn program(
+        &mut self,
+        out: &mut Object<'i>,
+        at: &Path<'_>,
+        line: &[(String, &str)],
+        (env, style): (Option<&Object<'_>>, &ServerStyle),
+    ) {
+        let (command_at, args_at) = (at.field("command"), at.field("args"));
+        let isolation = isolation(env);
+        match (style.command, &isolation) {
+            (CommandStyle::OneList, all) => {
+                out.insert("command", self.words(&command_at, all, line));
+            }
+            (CommandStyle::Isolated, [shell, first @ ..]) => {
+                out.insert("command", shell.clone());
+                out.insert("args", self.words(&args_at, first, line));
+            }
+            (CommandStyle::Plain, _) => {
+                if let [(field, command), args @ ..] = line {
+                    out.insert("command", self.text(&command_at, field, command));
+                    out.insert("args", self.words(&args_at, &[], args));
+                }
+            }
+        }
     }
 
     /// Notes a text that the reading program would substitute.
@@ -373,7 +492,7 @@ const BASE_ENV: &[&str] = &[
 
 /// Returns the words that go in front of a server's command so that it gets only the
 /// base variables and those that it declares.
-pub(super) fn isolation<'i>(env: Option<&Object<'_>>) -> [Value<'i>; 4] {
+fn isolation<'i>(env: Option<&Object<'_>>) -> [Value<'i>; 4] {
     let mut keep = String::from(" ");
     let declared = env.into_iter().flat_map(Object::iter).map(|(name, _)| name);
     for name in BASE_ENV.iter().copied().chain(declared) {
@@ -462,4 +581,15 @@ pub(super) fn warn_codex_only(launch: &mut Launch<'_>, input: &LaunchInput<'_>, 
             launch.unsupported(&format!("harnessSettings.{name}"), message);
         }
     }
+}
+
+/// Says of every server that it is switched on.
+pub(super) fn enabled<'i>(servers: &Object<'i>) -> Object<'i> {
+    let mut list = Object::with_capacity(servers.len());
+    for (name, value) in servers.entries() {
+        let mut table = value.as_object().cloned().unwrap_or_default();
+        table.insert("enabled", true);
+        list.append(name.clone(), table);
+    }
+    list
 }

@@ -11,14 +11,13 @@ use super::compat::{
     Compat, ConfigFile, InteractiveSpec, NonInteractiveSpec, OneShot, Prompt, SpecInput,
 };
 use super::launch::{
-    Draft, Launch, LaunchInput, Rule, Server, approves_server, isolation, object, patterns,
-    refused, tool_name, warn_codex_only,
+    CommandStyle, Draft, Launch, LaunchInput, Rule, ServerStyle, approves_server, enabled, object,
+    patterns, refused, tool_name, warn_codex_only,
 };
 use super::outcome::{Tally, count, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
-use crate::base::diag::{Diagnostic, Path};
+use crate::base::diag::Diagnostic;
 use crate::base::json::{self, Object, Text, Value};
-use crate::base::record::owned;
 use crate::effect::{Document, Format};
 
 /// The definition.
@@ -210,7 +209,8 @@ fn private_config<'i>(
         config.insert("skills", object([("paths", paths.into())]));
     }
     if !input.servers.is_empty() {
-        config.insert("mcp", servers(&mut draft, &input.servers));
+        let list = draft.servers(&input.servers, &SERVERS);
+        config.insert(SERVERS.list, enabled(&list));
     }
     config.insert("agent", one(input.persona_id, agent.into()));
     Ok(draft.finish(Format::CompactJson, config.into()))
@@ -363,48 +363,13 @@ fn permission_key(tool: &str) -> Option<&'static str> {
     })
 }
 
-fn servers<'i>(draft: &mut Draft<'i>, servers: &Object<'_>) -> Object<'i> {
-    let root = Path::root("");
-    let list_at = root.field("mcp");
-    let mut list = Object::with_capacity(servers.len());
-    for (name, value) in servers.iter() {
-        let (at, field) = (list_at.field(name), format!("mcpServers.{name}"));
-        let mut out = Object::new();
-        match Server::of(value) {
-            Server::Stdio { command, args, env } => {
-                out.insert("type", "local");
-                let command = draft.argv(
-                    &at.field("command"),
-                    &field,
-                    &isolation(env),
-                    (command, args),
-                );
-                out.insert("command", command);
-                if let Some(env) = env {
-                    let at = at.field("environment");
-                    out.insert("environment", draft.map(&at, &format!("{field}.env"), env));
-                }
-            }
-            Server::Remote { url, headers, .. } => {
-                out.insert("type", "remote");
-                out.insert(
-                    "url",
-                    draft.text(&at.field("url"), &format!("{field}.url"), url),
-                );
-                if let Some(headers) = headers {
-                    let at = at.field("headers");
-                    out.insert(
-                        "headers",
-                        draft.map(&at, &format!("{field}.headers"), headers),
-                    );
-                }
-            }
-        }
-        out.insert("enabled", true);
-        list.append(owned(name), out);
-    }
-    list
-}
+const SERVERS: ServerStyle = ServerStyle {
+    list: "mcp",
+    types: Some(["local", "remote", "remote"]),
+    command: CommandStyle::OneList,
+    env: "environment",
+    headers: "headers",
+};
 
 /// Folds one event of `opencode run --format json`.
 fn observe(tally: &mut Tally, event: &Value<'_>) {
