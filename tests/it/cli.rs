@@ -726,3 +726,33 @@ fn inherited_settings_reach_the_agent_and_nobody_else() -> Answer<()> {
     );
     Ok(())
 }
+
+/// A team keeps what its personas share beside them.
+#[test]
+fn a_persona_extends_one_beside_it() -> Answer<()> {
+    let base = r#"{"id": "base", "intent": "review", "description": "d", "skills": [],
+        "harness": "grok", "model": "m", "systemPrompt": "Shared words.",
+        "harnessSettings": {"reasoning": "low", "timeoutSeconds": 60}}"#;
+    let stage = Stage::new()?
+        .file(".callsheet/personas/base.json", base)?
+        .file(
+            ".callsheet/personas/kid.json",
+            r#"{"id": "kid", "extends": "base", "model": "n"}"#,
+        )?;
+    let shown = stage
+        .call(&["persona", "show", "kid", "--selection", "--json"])?
+        .run()?;
+    let data = data(&shown)?;
+    assert_eq!(data.get_str("systemPrompt"), Some("Shared words."));
+    assert_eq!(data.get_str("model"), Some("n"));
+    let missing = stage
+        .file(
+            ".callsheet/personas/lost.json",
+            r#"{"id": "lost", "extends": "bse"}"#,
+        )?
+        .call(&["plan", "lost"])?
+        .run()?;
+    expect(&missing, 1)?;
+    assert!(missing.says("did you mean `base`?"), "{}", missing.stderr());
+    Ok(())
+}

@@ -76,7 +76,12 @@ fn resolve_chain<'c, 'a>(
 }
 
 fn not_found(entry: &Entry<'_>, wanted: &str, catalog: &Catalog<'_>) -> Problem {
-    let message = format!("extends \"{wanted}\" was not found below {}", entry.source);
+    let place = if catalog.options.complete() {
+        format!("in {} or below", entry.source)
+    } else {
+        format!("below {}", entry.source)
+    };
+    let message = format!("extends \"{wanted}\" was not found {place}");
     let mut problem = extends_problem(entry, message);
     let help = if let Some(near) = nearest(wanted, ids_below(entry, catalog)) {
         format!("did you mean `{near}`?")
@@ -91,12 +96,15 @@ fn not_found(entry: &Entry<'_>, wanted: &str, catalog: &Catalog<'_>) -> Problem 
     problem
 }
 
-/// The layers that a file of `entry`'s layer may extend: those strictly below,
-/// and the built-in one whatever the file's own.
+/// The layers that a file of `entry`'s layer may extend: those strictly below, in
+/// complete resolution its own too, and the built-in one whatever the file's own.
 fn layers_below(entry: &Entry<'_>, catalog: &Catalog<'_>) -> Vec<usize> {
     let layer = entry.layer;
     let layers = catalog.facts.layers.iter().enumerate();
-    let below = layers.filter(move |(place, other)| *place > layer || other.source == BUILT_IN);
+    let siblings = catalog.options.complete();
+    let below = layers.filter(move |(place, other)| {
+        *place > layer || (siblings && *place == layer) || other.source == BUILT_IN
+    });
     below.map(|(place, _)| place).collect()
 }
 
