@@ -96,6 +96,8 @@ if cargo nextest --version >/dev/null 2>&1; then
 else
     tests "Tests" '^test result:' cargo test "${native[@]}" --lib --bins --tests --no-fail-fast
 fi
+# The same test again with its counts by file: the runner above shows failures only.
+check "Recordings, by file" cargo test --quiet -p tests --test it conformance:: -- --nocapture
 tests "Documentation tests" '^test result:' cargo test "${native[@]}" --doc --no-fail-fast
 
 if [ "$fast" = no ]; then

@@ -100,7 +100,7 @@ fn actions(plan: &PersonaSpawnPlan<'_>) -> Vec<String> {
     let links = plan.private_links.iter().flatten();
     let link_targets: Vec<_> = links.map(|_| Some("/home/u/file".to_owned())).collect();
     let places = Places {
-        cwd: "/work/project",
+        cwd: "/repo/project",
         stage: "/state/r/stage",
         mount: "/state/r/mount",
         include_git: true,
