@@ -139,7 +139,7 @@ fn resolved(value: &Value<'_>, edition: Edition) -> Answer<String> {
             .iter()
             .map(|document| PersonaFile {
                 path: format!(
-                    "/work/{source}/{}.json",
+                    "/repo/{source}/{}.json",
                     document.get_str("id").unwrap_or("x")
                 ),
                 text: Ok(json::print(document)),

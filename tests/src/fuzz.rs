@@ -65,7 +65,7 @@ fn plan(selection: &Value<'_>, value: &Value<'_>, edition: Edition) -> Result<[S
     };
     let task = PlanOptions {
         task: Some("Do it."),
-        repo_root: Some("/work/project"),
+        repo_root: Some("/repo/project"),
         ..given.clone()
     };
     let mut said = [String::new(), String::new()];
@@ -110,7 +110,7 @@ fn lowered(plan: &PersonaSpawnPlan<'_>) -> Result<ActionList, Vec<Diagnostic>> {
     let links = plan.private_links.iter().flatten();
     let link_targets: Vec<_> = links.map(|_| Some("/home/u/file".to_owned())).collect();
     let places = Places {
-        cwd: "/work/project",
+        cwd: "/repo/project",
         stage: "/state/runs/r/stage",
         mount: "/state/runs/r/mount",
         include_git: true,

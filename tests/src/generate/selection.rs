@@ -61,7 +61,7 @@ pub fn options(draw: &mut Draw<'_>) -> Value<'static> {
             map(draw, &["TOPIC", "DEPTH", "_X"], plain)
         }),
         ("repoRoot", |draw| {
-            word(draw, "/work/project", &["/", "/a b"])
+            word(draw, "/repo/project", &["/", "/a b"])
         }),
         ("task", prompt),
         ("title", |draw| word(draw, "a title", &["t", "-t"])),
