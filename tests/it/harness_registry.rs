@@ -13,6 +13,8 @@ const FOLDER: &str = "plan-core/src/persona/harness/";
 const BEGIN: &str = "// The next lines are written by tests/it/harness_registry.rs.\n";
 const END: &str = "// End of the written lines.\n";
 
+const SCHEMA: &str = "plan-core/src/persona/schema/persona.schema.json";
+
 /// The harness files, by name: those that define one. The folder also holds what the
 /// harnesses share.
 fn names() -> Answer<Vec<String>> {
@@ -53,6 +55,22 @@ fn module_list(old: &str, names: &[String]) -> Answer<String> {
     Ok(format!("{head}{BEGIN}{lines}{END}{tail}"))
 }
 
+/// The text of the persona schema with the words for a harness replaced.
+fn schema(old: &str, names: &[String]) -> Answer<String> {
+    let (head, rest) = old
+        .split_once("\"harness\": {\n      \"enum\": [\n")
+        .ok_or("the schema lost its list of harnesses")?;
+    let (_, tail) = rest.split_once("      ]").ok_or("the list has no end")?;
+    let words: Vec<_> = names
+        .iter()
+        .map(|name| format!("        \"{name}\""))
+        .collect();
+    let words = words.join(",\n");
+    Ok(format!(
+        "{head}\"harness\": {{\n      \"enum\": [\n{words}\n      ]{tail}"
+    ))
+}
+
 /// Writes a file if it differs; tells whether it did.
 fn refresh(path: &str, text: &str) -> Answer<bool> {
     if read(path)? == text {
@@ -67,12 +85,14 @@ fn the_registry_is_fresh() -> Answer<()> {
     let names = names()?;
     let list = format!("{FOLDER}mod.rs");
     let modules = module_list(&read(&list)?, &names)?;
+    let schema = schema(&read(SCHEMA)?, &names)?;
     let stale = [
         refresh(&list, &modules)?,
         refresh(&format!("{FOLDER}registry.rs"), &registry(&names))?,
+        refresh(SCHEMA, &schema)?,
     ];
     assert_eq!(
-        stale, [false; 2],
+        stale, [false; 3],
         "the list was stale and is now rewritten: run again"
     );
     let built: Vec<&str> = harness::ALL.iter().map(|def| def.id).collect();
