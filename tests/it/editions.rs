@@ -9,6 +9,7 @@ use plan_core::base::edition::Edition;
 use plan_core::base::json::{self, Object, Print, Value, Writer};
 use plan_core::effect::describe_action;
 use plan_core::persona::build::build_persona_spawn_plan;
+use plan_core::persona::harness;
 use plan_core::persona::lower::{Places, lower};
 use plan_core::persona::options::PlanOptions;
 use plan_core::persona::parse::{parse_agent, parse_persona};
@@ -180,11 +181,15 @@ fn every_deviation_is_as_recorded() -> Answer<()> {
         "CI rewrites nothing"
     );
     let mut stale = String::new();
+    let harnesses: Vec<&str> = harness::ALL.iter().map(|def| def.id).collect();
+    let harnesses = harnesses.join(", ");
     for name in names()? {
         let mut answers = Vec::new();
         for edition in Edition::ALL.iter().copied() {
             let path = format!("{FOLDER}/{name}/{}.json", edition.as_str());
             let answer = answer(&name, edition).map_err(|error| format!("{path}: {error}"))?;
+            // A new harness must not need this folder.
+            let answer = answer.replace(&harnesses, "{{harnesses}}");
             if update {
                 fs::write(root().join(&path), &answer)?;
             } else if read(&path).ok().as_deref() != Some(&*answer) {
