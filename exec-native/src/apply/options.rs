@@ -11,8 +11,12 @@ use plan_core::effect::{Action, MissingReference, Outcome, Phase};
 use super::inject::Faults;
 use super::report::DisposeReport;
 use crate::error::{ExecError, ExecErrorKind};
+use crate::os::own;
 use crate::os::proc::Cancel;
 use crate::state::{RunId, StateHome};
+
+/// How long one program may take by default.
+pub const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
 /// Answers a template of references, and the persona field it is from, with its text.
 pub type Resolver<'o> = &'o dyn Fn(&str, &str) -> Result<String, MissingReference>;
@@ -41,6 +45,13 @@ pub enum Event<'e> {
     Started(&'e Action),
     /// An action is done.
     Done(&'e Action),
+    /// A program printed something.
+    Output {
+        /// The action's number.
+        action: u64,
+        /// A line of it, or what a terminal may show of one.
+        line: &'e str,
+    },
     /// The user should know something although nothing failed.
     Note {
         /// The action's number.
@@ -81,10 +92,14 @@ pub struct ApplyOptions<'o> {
     pub cleanup_skills_on_dispose: bool,
     /// Live runs whose files this one may change; the caller disposes them later.
     pub above: Vec<RunId>,
-    /// The whole environment of programs; `None` passes ours on.
+    /// The whole environment of programs; by default the part of ours that holds no
+    /// secrets.
     pub command_env: Option<BTreeMap<String, String>>,
-    /// How long one program may take.
+    /// How long one program may take; `None` waits for ever.
     pub command_limit: Option<Duration>,
+    /// Our own binary, for what only a process of its own can do, such as ending the
+    /// programs of a run that is killed.
+    pub program: Option<PathBuf>,
     /// The flag that stops the run; what was done is undone.
     pub cancel: Cancel,
     /// Faults to inject, for tests.
@@ -102,7 +117,8 @@ impl Default for ApplyOptions<'_> {
             cleanup_skills_on_dispose: true,
             above: Vec::new(),
             command_env: None,
-            command_limit: None,
+            command_limit: Some(COMMAND_LIMIT),
+            program: own::program(),
             cancel: Cancel::new(),
             faults: Faults::default(),
         }

@@ -137,7 +137,7 @@ fn tell(event: &Event<'_>, runs: &str, output: &Output) {
         }
         Event::Note { text, .. } => output.note(text),
         Event::UndoFailed { message, .. } => output.problem(message),
-        Event::Phase(_) | Event::Done(_) | Event::Undone { .. } => {}
+        Event::Phase(_) | Event::Done(_) | Event::Undone { .. } | Event::Output { .. } => {}
     }
 }
 

@@ -1,7 +1,10 @@
 //! The process environment.
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use plan_core::effect::is_inherited;
 
 use super::proc::Cancel;
 
@@ -18,6 +21,12 @@ pub fn vars() -> Vec<(String, String)> {
     let mut vars: Vec<_> = texts.flatten().collect();
     vars.sort();
     vars
+}
+
+/// Returns the variables that a program gets when nobody says otherwise.
+pub fn safe_vars() -> BTreeMap<String, String> {
+    let safe = vars().into_iter();
+    safe.filter(|(name, _)| is_inherited(name)).collect()
 }
 
 /// Returns the user's home directory.

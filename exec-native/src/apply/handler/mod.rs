@@ -9,6 +9,7 @@ mod run_command;
 mod symlink;
 mod write_file;
 
+pub(crate) use run_command::run_to_success;
 pub(crate) use write_file::check_content;
 
 use std::cell::RefCell;
