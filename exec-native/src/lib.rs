@@ -14,6 +14,7 @@ pub mod journal;
 pub mod launch;
 pub mod os;
 pub mod personas;
+pub mod skills;
 pub mod state;
 
 pub use apply::{

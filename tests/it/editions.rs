@@ -107,6 +107,7 @@ fn actions(plan: &PersonaSpawnPlan<'_>) -> Vec<String> {
         include_git: true,
         link_targets: &link_targets,
         inherited: &[],
+        kept_skills: &[],
     };
     match lower(plan, &places) {
         Ok(actions) => actions

@@ -18,6 +18,7 @@ const PLACES: Places<'_> = Places {
     include_git: false,
     link_targets: &[],
     inherited: &[],
+    kept_skills: &[],
 };
 
 /// What a one-shot plan starts: its arguments and its private files.

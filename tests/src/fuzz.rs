@@ -116,6 +116,7 @@ fn lowered(plan: &PersonaSpawnPlan<'_>) -> Result<ActionList, Vec<Diagnostic>> {
         include_git: true,
         link_targets: &link_targets,
         inherited: &[],
+        kept_skills: &[],
     };
     lower(plan, &places)
 }

@@ -24,10 +24,11 @@ use crate::journal::Writer;
 use crate::os::clock;
 use crate::state::{RunDir, RunId, StateHome};
 use handler::Bench;
+pub(crate) use handler::run_to_success;
 use inject::{Faults, Moment};
 use undo::Reversal;
 
-pub use options::{ApplyOptions, Event, ExecuteOptions, Progress, Resolver};
+pub use options::{ApplyOptions, COMMAND_LIMIT, Event, ExecuteOptions, Progress, Resolver};
 pub use recover::{Liveness, RecoveryReport, RunSummary, list_runs, recover};
 pub use report::{DisposeEntry, DisposeReport};
 

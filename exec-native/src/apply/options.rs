@@ -45,10 +45,17 @@ pub enum Event<'e> {
     Started(&'e Action),
     /// An action is done.
     Done(&'e Action),
+    /// A skill is installed that is kept for all runs.
+    Installing {
+        /// The skill's id.
+        skill: &'e str,
+        /// The command that installs it.
+        command: &'e str,
+    },
     /// A program printed something.
     Output {
-        /// The action's number.
-        action: u64,
+        /// The number of its action; none when a skill is installed for all runs.
+        action: Option<u64>,
         /// A line of it, or what a terminal may show of one.
         line: &'e str,
     },
@@ -56,6 +63,11 @@ pub enum Event<'e> {
     Note {
         /// The action's number.
         action: u64,
+        /// What it is.
+        text: &'e str,
+    },
+    /// The user should know something about the whole run.
+    Advice {
         /// What it is.
         text: &'e str,
     },

@@ -140,6 +140,7 @@ fn the_order_of_the_parts_is_the_editions() {
         include_git: true,
         link_targets: &nothing,
         inherited: &[],
+        kept_skills: &[],
     };
     let order = |edition| {
         let plan = plan(&selection, edition);

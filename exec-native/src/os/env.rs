@@ -50,6 +50,27 @@ pub fn read_stdin() -> std::io::Result<String> {
     std::io::read_to_string(std::io::stdin())
 }
 
+/// Reads a line of standard input.
+///
+/// # Errors
+/// It cannot be read, or is not UTF-8.
+pub fn read_line() -> std::io::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line)
+}
+
+/// Tells whether standard input is a terminal.
+pub fn stdin_is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stdin())
+}
+
+/// Returns how many letters a line of standard error's terminal has.
+pub fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+}
+
 /// Waits until standard input ends or a signal asks to stop, or has asked already;
 /// returns the signal.
 ///

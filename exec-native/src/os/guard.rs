@@ -109,7 +109,9 @@ fn held() -> Receiver<()> {
 /// Becomes the program, unless the guard is gone already.
 fn become_program(mut arguments: impl Iterator<Item = OsString>) -> io::Result<u8> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let parent = arguments.next().and_then(|word| word.to_str()?.parse().ok());
+    let parent = arguments
+        .next()
+        .and_then(|word| word.to_str()?.parse().ok());
     if parent.is_none() || getppid().map(Pid::as_raw_pid) != parent {
         return Ok(NOT_STARTED);
     }
@@ -117,5 +119,8 @@ fn become_program(mut arguments: impl Iterator<Item = OsString>) -> io::Result<u
     let program = argv.next().unwrap_or_default();
     let error = Command::new(&program).args(argv).exec();
     let program = program.display();
-    Err(io::Error::new(error.kind(), format!("`{program}` could not be run: {error}")))
+    Err(io::Error::new(
+        error.kind(),
+        format!("`{program}` could not be run: {error}"),
+    ))
 }

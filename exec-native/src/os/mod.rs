@@ -7,6 +7,7 @@ pub mod dir;
 pub mod env;
 pub mod fs;
 pub mod guard;
+pub mod http;
 mod lines;
 pub mod lock;
 mod output;

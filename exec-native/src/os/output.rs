@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How much of a program's output is kept in memory.
-pub const TAIL_BYTES: usize = 1 << 20;
+const TAIL_BYTES: usize = 1 << 20;
 /// How much of a program's output is kept in its log.
-pub const LOG_BYTES: u64 = 64 << 20;
+const LOG_BYTES: u64 = 64 << 20;
 
 /// How much may wait for whoever looks on; older lines are dropped.
 const FRESH_BYTES: usize = 8 << 10;
@@ -143,8 +143,18 @@ fn plain(line: &str) -> String {
 /// a bell or another escape ends, or a single letter.
 fn skip_escape(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match letters.next() {
-        Some('[') => while letters.next().is_some_and(|next| !('@'..='~').contains(&next)) {},
-        Some(']') => while letters.next().is_some_and(|next| !"\u{7}\u{1b}".contains(next)) {},
+        Some('[') => {
+            while letters
+                .next()
+                .is_some_and(|next| !('@'..='~').contains(&next))
+            {}
+        }
+        Some(']') => {
+            while letters
+                .next()
+                .is_some_and(|next| !"\u{7}\u{1b}".contains(next))
+            {}
+        }
         _ => {}
     }
 }

@@ -48,7 +48,17 @@ const HOOKS: [&str; 9] = [
 ];
 
 const HOOK_FAMILIES: [&str; 12] = [
-    "LD_", "DYLD_", "npm_", "NPM_", "GIT_", "PYTHON", "PERL", "RUBY", "BASH_FUNC_", "SSL_", "XDG_",
+    "LD_",
+    "DYLD_",
+    "npm_",
+    "NPM_",
+    "GIT_",
+    "PYTHON",
+    "PERL",
+    "RUBY",
+    "BASH_FUNC_",
+    "SSL_",
+    "XDG_",
     "SSH_",
 ];
 
@@ -69,13 +79,24 @@ mod tests {
 
     #[test]
     fn secrets_and_hooks_stay_out() {
-        for name in ["OPENAI_API_KEY", "GITHUB_TOKEN", "SSH_AUTH_SOCK", "NPM_TOKEN", "npm_config__auth"] {
+        for name in [
+            "OPENAI_API_KEY",
+            "GITHUB_TOKEN",
+            "SSH_AUTH_SOCK",
+            "NPM_TOKEN",
+            "npm_config__auth",
+        ] {
             assert!(!is_inherited(name), "{name}");
         }
         for name in ["PATH", "LC_ALL", "XDG_CACHE_HOME", "https_proxy"] {
             assert!(is_inherited(name), "{name}");
         }
-        for name in ["PATH", "LD_PRELOAD", "NODE_OPTIONS", "npm_config_script_shell"] {
+        for name in [
+            "PATH",
+            "LD_PRELOAD",
+            "NODE_OPTIONS",
+            "npm_config_script_shell",
+        ] {
             assert!(is_hook(name), "{name}");
         }
         assert!(!is_hook("SKILL_REGION"));

@@ -125,7 +125,7 @@ records! {
     effect::Written { kind, digest, target }
     effect::PutBack { path, below, dirs, original, written }
     effect::RemoveDirs { dirs }
-    effect::RemoveTrees { below, paths, existed, dirs, manifest }
+    effect::RemoveTrees { below, paths, existed, aside, dirs, manifest }
     effect::RemoveMount { path, dirs, manifest }
     effect::MoveBack { path, below, blob }
     effect::Nothing {}

@@ -108,7 +108,7 @@ impl Prepared for RunCommand {
             guard: options.program.as_deref(),
             line: &|line| {
                 options.tell(&Event::Output {
-                    action: bench.id,
+                    action: Some(bench.id),
                     line,
                 });
             },
@@ -152,9 +152,12 @@ fn judge(job: &Job<'_>, ended: &Ended) -> Result<(), ExecError> {
             let how = format!("took too long: it was ended after {seconds} s");
             (ExecErrorKind::Failed, how)
         }
-        Some(Stopped::Cancelled(signal)) => (ExecErrorKind::Cancelled(signal), "was stopped".into()),
+        Some(Stopped::Cancelled(signal)) => {
+            (ExecErrorKind::Cancelled(signal), "was stopped".into())
+        }
     };
     let failure = CommandFailure {
+        argv: job.argv.to_owned(),
         code: ended.code,
         output: String::from_utf8_lossy(&ended.tail).into_owned(),
         log: job.log.to_owned(),
