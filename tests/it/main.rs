@@ -15,6 +15,7 @@ mod no_std;
 mod outcomes;
 mod properties;
 mod schema;
+mod skills;
 mod tidy;
 
 use tests::repo::{Answer, files, read};
