@@ -1,16 +1,14 @@
 //! Skills by the real binary, with scripts in the place of their installers: what they
 //! get, what they may do to us and to the project, and what is kept of their work.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use plan_core::persona::skills::cache::{SkillKey, fingerprint};
 use tests::program::{Call, Ended, Running, Stage};
+use tests::registry::Registry;
 use tests::repo::Answer;
 
 /// A selection with skills; `more` are further members.
@@ -123,17 +121,19 @@ fn an_installer_dies_with_us() -> Answer<()> {
 fn an_installer_dies_with_its_guard() -> Answer<()> {
     let stage = project(ENDLESS)?;
     let running = started(&stage, stage.call(&["run", "x.json"])?)?;
-    kill(&stage.note("guard")?)?;
+    // A guard that cannot act, and nobody who could act for it.
+    kill("STOP", &stage.note("guard")?)?;
+    running.signal("KILL")?;
+    running.end()?;
+    kill("KILL", &stage.note("guard")?)?;
     gone(&stage, "installer")?;
-    let ended = running.end()?;
-    // Without the guard only its group is known; the stray one is the test's to end.
-    kill(&stage.note("stray")?)?;
-    expect(&ended, 1)
+    // Nobody knows the stray one any more; it is the test's to end.
+    kill("KILL", &stage.note("stray")?)
 }
 
-fn kill(pid: &str) -> Answer<()> {
+fn kill(signal: &str, pid: &str) -> Answer<()> {
     let mut kill = std::process::Command::new("kill");
-    kill.args(["-KILL", pid.trim()]).status()?;
+    kill.args(["-s", signal, pid.trim()]).status()?;
     Ok(())
 }
 
@@ -228,7 +228,7 @@ fn names(dir: &Path) -> Answer<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') && !name.ends_with(".lock") {
+        if !name.starts_with('.') && !name.contains(".lock") {
             names.push(name);
         }
     }
@@ -455,7 +455,6 @@ fn a_plan_that_was_changed_is_refused() -> Answer<()> {
 /// Runs a call in a terminal and answers what it asks.
 fn in_terminal(stage: &Stage, arguments: &str, answer: &str) -> Answer<Option<(i32, String)>> {
     if !Path::new("/usr/bin/script").exists() {
-        println!("skipped: there is no script(1) to make a terminal with");
         return Ok(None);
     }
     let line = format!("{} {arguments}", tests::program::callsheet()?.display());
@@ -486,6 +485,7 @@ fn in_terminal(stage: &Stage, arguments: &str, answer: &str) -> Answer<Option<(i
 fn a_person_is_asked_before_a_plan_is_carried_out() -> Answer<()> {
     let stage = saved(project(&installer(".claude/skills"))?, "2026")?;
     let Some((code, text)) = in_terminal(&stage, "execute plan.json -- true", "n\n")? else {
+        println!("skipped: there is no script(1) to make a terminal with");
         return Ok(());
     };
     assert_eq!(code, 77, "{text}");
@@ -640,83 +640,11 @@ fn a_local_skill_needs_no_shell() -> Answer<()> {
     Ok(())
 }
 
-/// A registry on this machine: it answers each path with what it is told to, and notes
-/// what it was asked.
-struct Registry {
-    url: String,
-    asked: Arc<Mutex<Vec<String>>>,
-    answers: Arc<Mutex<BTreeMap<String, String>>>,
-}
-
-impl Registry {
-    fn start() -> Answer<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let (asked, answers) = <(Arc<Mutex<Vec<String>>>, Arc<Mutex<_>>)>::default();
-        let own = (Arc::clone(&asked), Arc::clone(&answers));
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                // A caller that hangs up is none of the registry's business.
-                stream
-                    .and_then(|stream| serve(&stream, &own.0, &own.1))
-                    .ok();
-            }
-        });
-        Ok(Self {
-            url,
-            asked,
-            answers,
-        })
-    }
-
-    /// Decides what a path is answered with: a status line and a body.
-    fn answer(&self, path: &str, text: &str) {
-        let mut answers = self.answers.lock().expect("nobody panics with it");
-        answers.insert(path.to_owned(), text.to_owned());
-    }
-
-    /// Returns what was asked since the last time.
-    fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut *self.asked.lock().expect("nobody panics with it"))
-    }
-
-    fn run(&self, stage: &Stage, more: &[&str]) -> Answer<()> {
-        let call = stage.call(&[&["run", "x.json"], more].concat())?;
-        let call = call.env("CALLSHEET_PRPM_URL", &self.url);
-        let ended = call.env("CALLSHEET_GITHUB_API_URL", &self.url).run()?;
-        expect(&ended, 0)
-    }
-}
-
-fn serve(
-    stream: &TcpStream,
-    asked: &Mutex<Vec<String>>,
-    answers: &Mutex<BTreeMap<String, String>>,
-) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream).lines();
-    let mut head = Vec::new();
-    while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
-        head.push(line);
-    }
-    let path = head.first().and_then(|line| line.split(' ').nth(1));
-    let path = path.unwrap_or_default().to_owned();
-    let answer = answers
-        .lock()
-        .expect("nobody panics with it")
-        .get(&path)
-        .cloned();
-    asked
-        .lock()
-        .expect("nobody panics with it")
-        .push(head.join("\n"));
-    let answer = answer.unwrap_or_else(|| "404 Not Found\n".into());
-    let (status, body) = answer.split_once('\n').unwrap_or((&answer, ""));
-    let length = body.len();
-    let mut out = stream;
-    write!(
-        out,
-        "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    )
+fn run_at(registry: &Registry, stage: &Stage, more: &[&str]) -> Answer<()> {
+    let call = stage.call(&[&["run", "x.json"], more].concat())?;
+    let call = call.env("CALLSHEET_PRPM_URL", registry.url());
+    let ended = call.env("CALLSHEET_GITHUB_API_URL", registry.url()).run()?;
+    expect(&ended, 0)
 }
 
 #[test]
@@ -728,30 +656,30 @@ fn a_package_with_a_new_version_is_installed_again() -> Answer<()> {
         registry.answer("/api/v1/packages/maker%2Fskill", &text);
     };
     version("1.0");
-    registry.run(&stage, &[])?;
-    registry.run(&stage, &[])?;
+    run_at(&registry, &stage, &[])?;
+    run_at(&registry, &stage, &[])?;
     assert_eq!(
         (calls(&stage), registry.asked()),
         (1, vec![]),
         "a day has not passed"
     );
-    registry.run(&stage, &["--check-upstream"])?;
+    run_at(&registry, &stage, &["--check-upstream"])?;
     let asked = registry.asked();
     assert_eq!((calls(&stage), asked.len()), (1, 1));
     let agent = "user-agent: agentworkforce-skill-cache";
     assert!(asked[0].to_ascii_lowercase().contains(agent), "{asked:?}");
     version("1.1");
-    registry.run(&stage, &["--no-check-upstream"])?;
+    run_at(&registry, &stage, &["--no-check-upstream"])?;
     assert_eq!((calls(&stage), registry.asked().len()), (1, 0));
-    registry.run(&stage, &["--check-upstream"])?;
+    run_at(&registry, &stage, &["--check-upstream"])?;
     assert_eq!((calls(&stage), registry.asked().len()), (2, 1));
     // The installer still brings 1.0, so it is called once for each look.
     registry.answer("/api/v1/packages/maker%2Fskill", "500 Oops\n");
-    registry.run(&stage, &["--check-upstream"])?;
+    run_at(&registry, &stage, &["--check-upstream"])?;
     assert_eq!(calls(&stage), 2, "no answer is no change");
     version("1.2");
     let stage = stage.script("npx", "exit 9")?;
-    registry.run(&stage, &["--check-upstream"])?;
+    run_at(&registry, &stage, &["--check-upstream"])?;
     assert_eq!(
         stage.note("seen")?,
         "installed\n",
@@ -764,16 +692,11 @@ fn a_package_with_a_new_version_is_installed_again() -> Answer<()> {
 
 #[test]
 fn a_registry_that_does_not_answer_costs_seconds_and_changes_nothing() -> Answer<()> {
-    let silent = TcpListener::bind("127.0.0.1:0")?;
-    let registry = Registry {
-        url: format!("http://{}", silent.local_addr()?),
-        asked: Arc::default(),
-        answers: Arc::default(),
-    };
+    let registry = Registry::silent()?;
     let stage = project(&installer(".claude/skills"))?;
-    registry.run(&stage, &[])?;
+    run_at(&registry, &stage, &[])?;
     let start = Instant::now();
-    registry.run(&stage, &["--check-upstream"])?;
+    run_at(&registry, &stage, &["--check-upstream"])?;
     assert_eq!(calls(&stage), 1);
     let took = start.elapsed();
     assert!(took > Duration::from_secs(4), "{took:?}: nobody was asked");
@@ -790,15 +713,15 @@ fn a_skill_in_a_repository_is_compared_by_its_hash() -> Answer<()> {
     let stage = project(npx)?.file("x.json", selection("claude", &[source], ""))?;
     let path = "/repos/o/r/contents/skills/look/SKILL.md?ref=v2";
     registry.answer(path, "200 OK\n{\"sha\": \"aaa\"}");
-    registry.run(&stage, &[])?;
+    run_at(&registry, &stage, &[])?;
     assert_eq!(registry.asked().len(), 1, "the hash is noted");
     registry.answer(path, "304 Not Modified\n");
-    registry.run(&stage, &["--check-upstream"])?;
+    run_at(&registry, &stage, &["--check-upstream"])?;
     let asked = registry.asked();
     assert!(asked[0].contains("if-none-match: \"aaa\""), "{asked:?}");
     assert_eq!(calls(&stage), 1);
     registry.answer(path, "200 OK\n{\"sha\": \"bbb\"}");
-    registry.run(&stage, &["--check-upstream"])?;
+    run_at(&registry, &stage, &["--check-upstream"])?;
     assert_eq!(calls(&stage), 2);
     Ok(())
 }

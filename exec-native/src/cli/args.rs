@@ -61,15 +61,16 @@ pub(super) struct PersonaArgs {
 
 /// Where skills come from.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SkillArgs {
     /// Installs skills again although they are in the cache.
     #[arg(long)]
     refresh_skills: bool,
-    /// Installs skills for this run alone; also by CALLSHEET_NO_SKILL_CACHE=1.
+    /// Installs skills for this run alone; also by `CALLSHEET_NO_SKILL_CACHE=1`.
     #[arg(long, conflicts_with = "refresh_skills")]
     no_skill_cache: bool,
     /// Looks now whether the sources of cached skills have changed; else once a day, or as
-    /// CALLSHEET_SKILL_CACHE_CHECK_INTERVAL says.
+    /// `CALLSHEET_SKILL_CACHE_CHECK_INTERVAL` says.
     #[arg(long)]
     check_upstream: bool,
     /// Does not look whether they have changed.

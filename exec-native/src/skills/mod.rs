@@ -109,7 +109,7 @@ pub fn sweep_cache(cache: &SkillCache) -> Result<usize, ExecError> {
 pub(crate) struct Kept {
     pub(crate) skills: Vec<Option<KeptSkill>>,
     pub(crate) notes: Vec<String>,
-    _locks: Vec<Lock>,
+    locks: Vec<Lock>,
 }
 
 /// Returns what is to be in the cache: in editions whose skills are private to a run,
@@ -193,7 +193,7 @@ pub(crate) fn keep(
             install,
             recipe,
         };
-        kept._locks
+        kept.locks
             .push(keeper.provide(&wanted, stale, &mut kept.notes)?);
         kept.skills.push(Some(KeptSkill {
             dir: text_of(&cache.place(&recipe.fingerprint)),

@@ -72,7 +72,7 @@ fn in_project(
             && provided.source.kind == SourceKind::Local
         {
             let to = join(places.cwd, &provided.directory);
-            list.push(Phase::Skills, copy(plan, provided, to, places));
+            list.push(Phase::Skills, copy(plan, provided, &to, places));
             continue;
         }
         let at = at.field("cleanupPaths");
@@ -104,13 +104,13 @@ fn lock_file(provided: &Provided<'_>) -> Option<String> {
 fn copy(
     plan: &SkillMaterializationPlan<'_>,
     provided: &Provided<'_>,
-    to: String,
+    to: &str,
     places: &Places<'_>,
 ) -> ActionKind {
     let source = local_file(&provided.source.package_ref, plan.repo_root.as_deref());
     let below = to.strip_suffix(&*provided.directory).unwrap_or(places.cwd);
     ActionKind::WriteFile {
-        path: join(&to, "SKILL.md"),
+        path: join(to, "SKILL.md"),
         below: below.trim_end_matches('/').into(),
         how: WriteMode::Overwrite,
         content: Content::File(resolve(places.cwd, &source)),
@@ -155,7 +155,7 @@ fn session_plugin(
             .map_err(|problem| problem.pointing(&at.field("source")))?;
         if provided.source.kind == SourceKind::Local {
             let to = join(root, &provided.directory);
-            list.push(Phase::Skills, copy(plan, &provided, to, places));
+            list.push(Phase::Skills, copy(plan, &provided, &to, places));
             continue;
         }
         // `skills` is a link to another of them.
