@@ -291,7 +291,7 @@ fn two_runs_install_once() -> Answer<()> {
         ": > \"$HOME/ready\"\nwhile [ ! -e \"$HOME/go\" ]; do sleep 0.02; done\n{}",
         installer(".claude/skills")
     );
-    let stage = project(&npx)?;
+    let stage = project(&npx)?.script("claude", "exit 0")?;
     fs::create_dir(stage.path("other"))?;
     let first = started(&stage, stage.call(&["run", "x.json"])?)?;
     let other = stage.path("other").display().to_string();
