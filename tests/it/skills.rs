@@ -121,19 +121,18 @@ fn an_installer_dies_with_us() -> Answer<()> {
 fn an_installer_dies_with_its_guard() -> Answer<()> {
     let stage = project(ENDLESS)?;
     let running = started(&stage, stage.call(&["run", "x.json"])?)?;
-    // A guard that cannot act, and nobody who could act for it.
-    kill("STOP", &stage.note("guard")?)?;
-    running.signal("KILL")?;
+    // At once: neither may have the time to notice that the other is gone.
+    let guard = stage.note("guard")?;
+    kill(&[guard.trim(), &running.id().to_string()])?;
     running.end()?;
-    kill("KILL", &stage.note("guard")?)?;
     gone(&stage, "installer")?;
     // Nobody knows the stray one any more; it is the test's to end.
-    kill("KILL", &stage.note("stray")?)
+    kill(&[stage.note("stray")?.trim()])
 }
 
-fn kill(signal: &str, pid: &str) -> Answer<()> {
+fn kill(pids: &[&str]) -> Answer<()> {
     let mut kill = std::process::Command::new("kill");
-    kill.args(["-s", signal, pid.trim()]).status()?;
+    kill.args(["-s", "KILL"]).args(pids).status()?;
     Ok(())
 }
 
