@@ -16,6 +16,9 @@ const PLACES: Places<'_> = Places {
     stage: "/stage",
     mount: "/mount",
     include_git: false,
+    view: plan_core::effect::View::InPlace,
+    ignored: &[],
+    readonly: &[],
     link_targets: &[],
     inherited: &[],
 };

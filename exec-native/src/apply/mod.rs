@@ -154,6 +154,7 @@ impl Run {
             plan_digest: options.plan_digest.clone(),
             actions: actions.len() as u64,
             paths,
+            view: None,
             keeps_skills: !options.cleanup_skills_on_dispose,
             started_ms: clock::now_ms(),
         }))?;

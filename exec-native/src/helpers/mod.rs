@@ -5,12 +5,12 @@ use std::path::Path;
 
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
-use plan_core::effect::ActionList;
+use plan_core::effect::{ActionList, View};
 use plan_core::persona::harness::compat::ConfigFile;
 use plan_core::persona::lower::{
     Places, lower, lower_config_files, lower_mount, lower_sidecars, lower_skills,
 };
-use plan_core::persona::mount::MountPolicy;
+use plan_core::persona::mount::{MountPolicy, plain_view};
 use plan_core::persona::plan::{PersonaSpawnPlan, SidecarWrite};
 use plan_core::persona::skills::SkillMaterializationPlan;
 
@@ -55,7 +55,8 @@ pub fn execute_persona_spawn_plan(
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
     let files = UserFiles::of(plan)?;
-    let (handle, ()) = carry_out(options, &files, |places| {
+    let view = plain_view(plan.mount.as_ref());
+    let (handle, ()) = carry_out(options, (&files, view), |places| {
         Ok((lower(plan, places).map_err(refused)?, ()))
     })?;
     Ok(handle)
@@ -72,7 +73,8 @@ pub fn prepare_launch(
     options: &HelperOptions<'_>,
 ) -> Result<(RunHandle, LaunchDescriptor), ExecError> {
     let files = UserFiles::of(plan)?;
-    let (handle, mut launch) = carry_out(options, &files, |places| {
+    let view = plain_view(plan.mount.as_ref());
+    let (handle, mut launch) = carry_out(options, (&files, view), |places| {
         let launch = LaunchDescriptor::new(plan, program.to_path_buf(), places)?;
         Ok((lower(plan, places).map_err(refused)?, launch))
     })?;
@@ -89,7 +91,7 @@ pub fn apply_persona_mount(
     policy: Option<&MountPolicy<'_>>,
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    part(options, |places, list| {
+    part(options, plain_view(policy), |places, list| {
         lower_mount(policy, places, list);
         Ok(())
     })
@@ -104,7 +106,7 @@ pub fn run_skill_installs(
     edition: Edition,
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    part(options, |places, list| {
+    part(options, View::InPlace, |places, list| {
         lower_skills(skills, edition, places, list)
     })
 }
@@ -117,8 +119,8 @@ pub fn write_persona_sidecars(
     sidecars: &[SidecarWrite<'_>],
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    part(options, |places, list| {
-        lower_sidecars(sidecars, places.cwd, list)
+    part(options, View::InPlace, |places, list| {
+        lower_sidecars(sidecars, places, list)
     })
 }
 
@@ -130,16 +132,17 @@ pub fn materialize_persona_config_files(
     files: &[ConfigFile<'_>],
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    part(options, |places, list| {
-        lower_config_files(files, places.cwd, list)
+    part(options, View::InPlace, |places, list| {
+        lower_config_files(files, places, list)
     })
 }
 
 fn part(
     options: &HelperOptions<'_>,
+    view: View,
     lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
 ) -> Result<RunHandle, ExecError> {
-    let (handle, ()) = carry_out(options, &UserFiles::default(), |places| {
+    let (handle, ()) = carry_out(options, (&UserFiles::default(), view), |places| {
         let mut list = ActionList::new();
         lower(places, &mut list).map_err(|problem| refused(vec![problem]))?;
         Ok((list, ()))
@@ -151,14 +154,17 @@ fn part(
 /// is refused before the first action.
 fn carry_out<T>(
     options: &HelperOptions<'_>,
-    files: &UserFiles,
+    (files, view): (&UserFiles, View),
     lower: impl FnOnce(&Places<'_>) -> Result<(ActionList, T), ExecError>,
 ) -> Result<(RunHandle, T), ExecError> {
     let run = Run::begin(options.state, options.cwd)?;
     let places = Places {
         cwd: &text_of(run.cwd()),
         stage: &text_of(&run.stage_dir()),
+        view,
         mount: &text_of(&run.mount_dir()),
+        ignored: &[],
+        readonly: &[],
         include_git: options.include_git,
         link_targets: &files.link_targets,
         inherited: &files.inherited,

@@ -138,6 +138,9 @@ fn the_order_of_the_parts_is_the_editions() {
         stage: "/stage",
         mount: "/mount",
         include_git: true,
+        view: View::Copy,
+        ignored: &[],
+        readonly: &[],
         link_targets: &nothing,
         inherited: &[],
     };

@@ -48,6 +48,7 @@ pub(super) fn prepare(
         dirs: Vec::new(),
         original: capture(bench.run, bench.id, Some(&place)).at(path)?,
         written: Written::absent(),
+        block: None,
     })))
 }
 

@@ -30,6 +30,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     let ActionKind::WriteFile {
         path,
         below,
+        over: _,
         how,
         content,
         private,
@@ -58,6 +59,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
         dirs,
         original,
         written,
+        block: None,
     };
     Ok(WriteFile {
         path: path.into(),

@@ -131,6 +131,7 @@ fn private_files_are_private_from_the_start() {
     let secret = ActionKind::WriteFile {
         path: world.path("repo/p/secret"),
         below: world.path("repo"),
+        over: None,
         how: WriteMode::Overwrite,
         content: Content::Document(Document::text("x")),
         private: true,
@@ -150,6 +151,7 @@ fn a_private_file_is_ours_whoever_changed_it() {
     let settings = ActionKind::WriteFile {
         path: world.path("repo/home/config.toml"),
         below: world.path("repo"),
+        over: None,
         how: WriteMode::CreateOnly,
         content: Content::Document(Document::text("a = 1")),
         private: true,

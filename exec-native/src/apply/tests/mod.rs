@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use plan_core::effect::{ActionKind, ActionList, Content, Document, Phase, WriteMode};
+use plan_core::effect::{ActionKind, ActionList, Content, Document, Phase, View, WriteMode};
 
 use super::*;
 
@@ -77,6 +77,7 @@ impl World {
         ActionKind::WriteFile {
             path: self.path(&format!("repo/{name}")),
             below: self.path("repo"),
+            over: None,
             how,
             content: Content::Document(Document::text(text.to_owned())),
             private: false,
@@ -96,6 +97,7 @@ impl World {
         ActionKind::Mount {
             from: self.path("repo"),
             to: self.path("mirror/repo"),
+            view: View::Copy,
             ignored: owned(ignored),
             readonly: owned(readonly),
             include_git: false,

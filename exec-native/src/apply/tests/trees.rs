@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use plan_core::effect::{ActionKind, OutcomeKind, Phase};
+use plan_core::effect::{ActionKind, OutcomeKind, Phase, View};
 
 use super::super::*;
 use super::{World, list};
@@ -206,6 +206,7 @@ fn work_in_a_mirror_is_never_lost() {
     let mount = ActionKind::Mount {
         from: world.path("repo"),
         to: run.mount_dir().to_str().unwrap().into(),
+        view: View::Copy,
         ignored: Vec::new(),
         readonly: Vec::new(),
         include_git: false,
@@ -237,6 +238,7 @@ fn a_mirror_in_its_own_project_does_not_hold_itself() {
     let mount = ActionKind::Mount {
         from: world.path("repo"),
         to: world.path("repo/.mirror/here"),
+        view: View::Copy,
         ignored: Vec::new(),
         readonly: Vec::new(),
         include_git: true,

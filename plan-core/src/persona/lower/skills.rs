@@ -49,7 +49,7 @@ pub fn lower_skills(
         .filter(|root| !root.is_empty());
     match session {
         Some(root) => {
-            session_plugin(plan, &join(places.cwd, root), list);
+            session_plugin(plan, &join(places.agent_cwd(), root), list);
             Ok(())
         }
         None => in_project(plan, places, &at, list),
@@ -68,7 +68,7 @@ fn in_project(
         let paths = install.cleanup_paths.iter().enumerate();
         let creates = paths.map(|(place, path)| inside(path, &at.index(place)));
         let creates = creates.collect::<Result<Vec<_>, _>>()?;
-        list.push(Phase::Skills, command(install, places.cwd, creates));
+        list.push(Phase::Skills, command(install, places.agent_cwd(), creates));
     }
     Ok(())
 }
@@ -102,6 +102,7 @@ fn session_plugin(plan: &SkillMaterializationPlan<'_>, root: &str, list: &mut Ac
     let manifest = ActionKind::WriteFile {
         path: join(root, ".claude-plugin/plugin.json"),
         below,
+        over: None,
         how: WriteMode::Overwrite,
         content: Content::Document(Document::text(SESSION_MANIFEST)),
         private: false,
@@ -177,6 +178,7 @@ fn local(install: &SkillInstall<'_>, to: String, places: &Places<'_>) -> ActionK
     ActionKind::WriteFile {
         path: join(&to, "SKILL.md"),
         below,
+        over: None,
         how: WriteMode::CreateOnly,
         content: Content::File(source),
         private: false,
