@@ -123,7 +123,7 @@ pub(super) fn kept(out: &mut Writer, report: &DisposeReport) {
         out.begin_object();
         out.field("action", &entry.line);
         out.field("path", &outcome.path);
-        out.field("original", &outcome.beside);
+        out.field("movedTo", &outcome.beside);
         out.field("reason", &outcome.why);
         out.end_object();
     }

@@ -99,7 +99,7 @@ fn kept(line: &str, outcome: &Outcome) -> String {
     let place = outcome
         .beside
         .as_deref()
-        .map(|place| format!("; the original is {place}"));
+        .map(|place| format!("; the changed version is {place}"));
     format!("{line}: {why}{}", place.unwrap_or_default())
 }
 

@@ -43,7 +43,7 @@ record! {
         pub kind: OutcomeKind => "kind",
         /// The path that was kept.
         pub path: Option<String> => "path",
-        /// Where the original was put instead.
+        /// Where the changed content was moved to, when it had to make room.
         pub beside: Option<String> => "beside",
         /// Why it was kept.
         pub why: Option<String> => "why",

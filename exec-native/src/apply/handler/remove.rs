@@ -7,7 +7,7 @@ use std::path::Path;
 use plan_core::effect::{MoveBack, Outcome, PutBack, Undo, Written};
 
 use super::{Bench, Prepared};
-use crate::apply::restore::{capture, temp_name};
+use crate::apply::restore::{capture, set_aside, temp_name};
 use crate::error::{ExecError, IoResultExt as _};
 use crate::os::dir::{Dir, Kind, Meta};
 use crate::os::fs::{Place, resolve, resolve_making};
@@ -107,17 +107,11 @@ pub(super) fn undo(run: &RunDir, id: u64, undo: &MoveBack) -> Result<Outcome, Ex
         move_dir(&blob, &place, &temp).at(path)?;
         return Ok(Outcome::restored());
     }
-    let suffix = format!(".callsheet-{}", run.id);
-    let mut name = place.name.clone();
-    name.push(&suffix);
-    let beside = Place {
-        dir: place.dir,
-        name,
-    };
-    move_dir(&blob, &beside, &temp).at(path)?;
+    let beside = set_aside(run, &place).at(path)?;
+    move_dir(&blob, &place, &temp).at(path)?;
     let why = String::from("somebody else created something there");
     let mut outcome = Outcome::kept(undo.path.clone(), why);
-    outcome.beside = Some(format!("{}{suffix}", undo.path));
+    outcome.beside = Some(path.with_file_name(&beside.name).to_string_lossy().into());
     Ok(outcome)
 }
 

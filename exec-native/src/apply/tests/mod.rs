@@ -73,6 +73,21 @@ impl World {
         fs::read(self.repo().join(rest)).unwrap()
     }
 
+    /// What must be the same about a file that was put back: which file it is, its
+    /// mode, its owner, its time, its size.
+    pub(super) fn meta(&self, rest: &str) -> [i64; 7] {
+        let meta = fs::symlink_metadata(self.repo().join(rest)).unwrap();
+        [
+            meta.ino() as i64,
+            meta.mode().into(),
+            meta.uid().into(),
+            meta.gid().into(),
+            meta.mtime(),
+            meta.mtime_nsec(),
+            meta.size() as i64,
+        ]
+    }
+
     pub(super) fn write(&self, name: &str, how: WriteMode, text: &str) -> ActionKind {
         ActionKind::WriteFile {
             path: self.path(&format!("repo/{name}")),
