@@ -16,7 +16,7 @@ use crate::os::lock::Lock;
 use crate::os::{clock, env, fs, rng, tree};
 
 const LEASE: &str = "lease";
-const BLOBS: &str = "blobs";
+pub(crate) const BLOBS: &str = "blobs";
 const STAGE: &str = "stage";
 const LOGS: &str = "logs";
 const MOUNT: &str = "mount";
@@ -287,6 +287,11 @@ impl RunDir {
             runs,
             _lease: lease,
         })
+    }
+
+    /// Opens the directory of another run.
+    pub(crate) fn neighbour(&self, id: &OsStr) -> Result<Dir, ExecError> {
+        self.runs.child(id).at(self.runs.path().join(id))
     }
 
     pub(crate) fn stage(&self) -> PathBuf {

@@ -46,6 +46,7 @@ fn word(liveness: Liveness) -> &'static str {
         Liveness::Live => "live",
         Liveness::Dead => "dead",
         Liveness::Closed => "closed",
+        Liveness::Committed => "committed",
         Liveness::Damaged => "damaged",
     }
 }

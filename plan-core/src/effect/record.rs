@@ -216,6 +216,14 @@ impl Outcome {
         Self::plain(OutcomeKind::Nothing)
     }
 
+    /// Another run still uses what the action did.
+    pub fn shared(why: String) -> Self {
+        Self {
+            why: Some(why),
+            ..Self::plain(OutcomeKind::Shared)
+        }
+    }
+
     /// A path was left as it is.
     pub fn kept(path: String, why: String) -> Self {
         Self {
