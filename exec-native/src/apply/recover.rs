@@ -210,7 +210,8 @@ pub(crate) fn recover_run(
     }
     if journal.state.status() == RunStatus::Closed {
         // A crash can have come between the last record and the clearing.
-        let cleared = clear(run, &journal.state);
+        let writer = Writer::resume(&run.dir, &journal, faults);
+        let cleared = writer.and_then(|writer| clear(run, &writer));
         return cleared
             .err()
             .map(|error| report(Some(&journal), Err(error)));

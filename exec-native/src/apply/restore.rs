@@ -216,6 +216,7 @@ fn merge(run: &RunDir, action: u64, place: &Place, text: &[u8]) -> io::Result<()
     let mut temp = note.name.clone();
     temp.push(".tmp");
     fs::write_atomic(&note, &temp, digest.as_bytes(), fs::Attributes::default())?;
+    note.dir.sync()?;
     let mode = place.dir.stat(&place.name)?.map(|meta| meta.mode);
     let attributes = fs::Attributes { mode, mtime: None };
     fs::write_atomic(place, &temp_name(run, action), text, attributes)

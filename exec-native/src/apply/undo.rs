@@ -74,7 +74,7 @@ impl Reversal<'_> {
             note(&mut report, closed);
         }
         if report.closed {
-            note(&mut report, clear(self.run, self.journal.state()));
+            note(&mut report, clear(self.run, self.journal));
         }
         let stays = !report.closed || is_worth_keeping(self.run, self.journal.state());
         report.leftover = stays.then(|| self.run.dir.path().to_owned());
@@ -171,10 +171,12 @@ impl Reversal<'_> {
 
 /// Removes what a closed run has no use for: all of it, unless somebody worked in
 /// its mirror or a program failed.
-pub(crate) fn clear(run: &RunDir, state: &RunState) -> Result<(), ExecError> {
+pub(crate) fn clear(run: &RunDir, journal: &Writer) -> Result<(), ExecError> {
+    let state = journal.state();
     if !is_worth_keeping(run, state) {
         return run.remove();
     }
+    journal.sync().at(run.dir.path())?;
     if !state.actions().iter().any(is_kept_mirror) {
         return run.clear_blobs();
     }

@@ -4,6 +4,7 @@
 mod adopt;
 pub mod clock;
 pub mod dir;
+pub mod durable;
 pub mod env;
 pub mod fs;
 mod lines;

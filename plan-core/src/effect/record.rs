@@ -200,6 +200,15 @@ impl Record {
     }
 }
 
+impl Record {
+    /// Tells whether something irreversible relies on the record, so that it must be
+    /// durable first. The others may be lost to a power cut: undoing twice, or undoing
+    /// what was never done, changes nothing.
+    pub const fn is_promise(&self) -> bool {
+        matches!(self, Record::ActionAnnounced(_) | Record::RunCommitted(_))
+    }
+}
+
 impl Outcome {
     /// What stood there before stands there again.
     pub const fn restored() -> Self {
