@@ -74,7 +74,7 @@ pub fn list_runs(state: &StateHome) -> Result<Vec<RunSummary>, ExecError> {
     Ok(runs)
 }
 
-fn summary(run: &Found) -> RunSummary {
+pub(super) fn summary(run: &Found) -> RunSummary {
     let (id, dir, ours) = match run {
         Found::Ours(run) => (&run.id, &run.dir, true),
         Found::Theirs(id, dir) => (id, dir, false),

@@ -9,6 +9,8 @@ pub mod env;
 pub mod fs;
 mod lines;
 pub mod lock;
+pub mod own;
+pub mod owner;
 pub mod proc;
 pub mod rng;
 pub mod signal;
