@@ -18,8 +18,9 @@ pub mod skills;
 pub mod state;
 
 pub use apply::{
-    ApplyOptions, DisposeEntry, DisposeReport, Event, ExecuteOptions, Liveness, RecoveryReport,
-    Run, RunHandle, RunSummary, execute, list_runs, recover,
+    ApplyOptions, Attached, Cleared, DisposeEntry, DisposeReport, Event, ExecuteOptions, GcOptions,
+    Liveness, RecoveryReport, Run, RunHandle, RunSummary, attach, dispose, execute, gc, list_runs,
+    recover,
 };
 pub use error::{ExecError, ExecErrorKind, IoResultExt};
 pub use helpers::{

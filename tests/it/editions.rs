@@ -11,6 +11,7 @@ use plan_core::effect::describe_action;
 use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::harness;
 use plan_core::persona::lower::{Places, lower};
+use plan_core::persona::mount::plain_view;
 use plan_core::persona::options::PlanOptions;
 use plan_core::persona::parse::{parse_agent, parse_persona};
 use plan_core::persona::plan::PersonaSpawnPlan;
@@ -105,6 +106,9 @@ fn actions(plan: &PersonaSpawnPlan<'_>) -> Vec<String> {
         stage: "/state/r/stage",
         mount: "/state/r/mount",
         include_git: true,
+        view: plain_view(plan.mount.as_ref()),
+        ignored: &[],
+        readonly: &[],
         link_targets: &link_targets,
         inherited: &[],
         kept_skills: &[],

@@ -13,6 +13,7 @@ mod layering;
 mod modules;
 mod no_std;
 mod outcomes;
+mod ownership;
 mod properties;
 mod schema;
 mod skills;

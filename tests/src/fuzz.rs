@@ -9,6 +9,7 @@ use plan_core::base::json::{self, Object, Print, Value};
 use plan_core::effect::{ActionList, describe_action};
 use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::lower::{Places, lower};
+use plan_core::persona::mount::plain_view;
 use plan_core::persona::options::PlanOptions;
 use plan_core::persona::parse::{parse_agent, parse_persona};
 use plan_core::persona::plan::PersonaSpawnPlan;
@@ -114,6 +115,9 @@ fn lowered(plan: &PersonaSpawnPlan<'_>) -> Result<ActionList, Vec<Diagnostic>> {
         stage: "/state/runs/r/stage",
         mount: "/state/runs/r/mount",
         include_git: true,
+        view: plain_view(plan.mount.as_ref()),
+        ignored: &[],
+        readonly: &[],
         link_targets: &link_targets,
         inherited: &[],
         kept_skills: &[],

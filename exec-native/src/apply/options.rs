@@ -104,6 +104,9 @@ pub struct ApplyOptions<'o> {
     pub cleanup_skills_on_dispose: bool,
     /// Live runs whose files this one may change; the caller disposes them later.
     pub above: Vec<RunId>,
+    /// How long to wait for live runs that stand in the way; by default a run waits only
+    /// for those that are about to become ready or to end.
+    pub wait: Option<Duration>,
     /// The whole environment of programs; by default the part of ours that holds no
     /// secrets.
     pub command_env: Option<BTreeMap<String, String>>,
@@ -128,6 +131,7 @@ impl Default for ApplyOptions<'_> {
             progress: None,
             cleanup_skills_on_dispose: true,
             above: Vec::new(),
+            wait: None,
             command_env: None,
             command_limit: Some(COMMAND_LIMIT),
             program: own::program(),

@@ -6,12 +6,15 @@ use std::io;
 use std::path::Path;
 
 use plan_core::base::digest;
-use plan_core::effect::{EntryKind, Original, Outcome, PutBack, Written};
+use plan_core::effect::{Block, EntryKind, Original, Outcome, PutBack, Written};
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
-use crate::os::dir::{Dir, Kind, Mtime};
+use crate::os::dir::{Dir, Kind, Meta, Mtime};
 use crate::os::fs::{self, Place};
 use crate::state::RunDir;
+
+/// What stands between existing text and text that extends it.
+pub(crate) const DELIMITER: &[u8] = b"\n\n---\n\n";
 
 /// The name that an action's unfinished files have beside their places.
 pub(crate) fn temp_name(run: &RunDir, action: u64) -> OsString {
@@ -74,8 +77,13 @@ fn print_mtime(mtime: Mtime) -> String {
 
 /// Whose content stands at a path.
 enum Standing {
+    /// What the action wrote, or nothing.
     Ours,
+    /// What stood there before.
     Original,
+    /// What an earlier try left of somebody's changes to the text.
+    Merged,
+    /// Anything else.
     Foreign,
 }
 
@@ -105,51 +113,171 @@ fn put_back_at(
     let temp = temp_name(run, action);
     place.dir.remove_file(&temp).at(path)?;
     let gone = undo.original.kind == EntryKind::Absent;
-    match standing(run, undo, place).at(path)? {
+    match standing(run, action, undo, place).at(path)? {
         Standing::Original if gone => Ok(Outcome::removed()),
         Standing::Original => Ok(Outcome::restored()),
+        Standing::Merged => Ok(merged(undo)),
         Standing::Ours if gone => {
             place.dir.remove_file(&place.name).at(path)?;
             place.dir.sync().at(path)?;
-            Ok(Outcome::removed())
+            bring_back(run, undo, place)
         }
         Standing::Ours => {
+            // Between two tries the changed content was moved away and nothing came.
+            let was_moved = place.dir.stat(&place.name).at(path)?.is_none();
             place_original(run, &undo.original, place, &temp).at(path)?;
-            Ok(Outcome::restored())
+            let beside = beside(run, place).filter(|_| was_moved);
+            Ok(match beside {
+                Some(beside) if exists(&beside).at(path)? => kept_beside(undo, &beside),
+                _ => Outcome::restored(),
+            })
         }
-        Standing::Foreign => keep(run, action, undo, place),
+        // Nothing stood there, or it stood there again before somebody changed it.
+        Standing::Foreign if gone || has_returned(run, &undo.original).at(path)? => {
+            Ok(Outcome::kept(undo.path.clone(), CHANGED.into()))
+        }
+        Standing::Foreign => keep_both(run, action, undo, place),
     }
 }
 
-/// Leaves foreign content in place and puts the original beside it. Actions that
-/// wrote one path in turn share the name beside, so the oldest original ends there.
-fn keep(run: &RunDir, action: u64, undo: &PutBack, place: &Place) -> Result<Outcome, ExecError> {
-    let why = String::from("it was changed by somebody else");
-    let mut outcome = Outcome::kept(undo.path.clone(), why);
-    let suffix = format!(".callsheet-{}", run.id);
-    let path = format!("{}{suffix}", undo.path);
+/// Tells whether an earlier try has put the original back.
+fn has_returned(run: &RunDir, original: &Original) -> io::Result<bool> {
+    match &original.blob {
+        Some(blob) => Ok(run.blobs.stat(OsStr::new(blob))?.is_none()),
+        None => Ok(false),
+    }
+}
+
+const CHANGED: &str = "it was changed by somebody else";
+
+/// Takes only our text out of a file that was changed around it; otherwise moves the
+/// changed content beside the path and puts the original back.
+fn keep_both(
+    run: &RunDir,
+    action: u64,
+    undo: &PutBack,
+    place: &Place,
+) -> Result<Outcome, ExecError> {
+    let path = Path::new(&undo.path);
+    if let Some(text) = without_block(undo, place).at(path)? {
+        merge(run, action, place, &text).at(path)?;
+        return Ok(merged(undo));
+    }
+    let beside = set_aside(run, place).at(path)?;
+    place_original(run, &undo.original, place, &temp_name(run, action)).at(path)?;
+    Ok(kept_beside(undo, &beside))
+}
+
+fn merged(undo: &PutBack) -> Outcome {
+    let why = "it was edited meanwhile; only the added text was taken out";
+    Outcome::kept(undo.path.clone(), why.into())
+}
+
+fn kept_beside(undo: &PutBack, beside: &Place) -> Outcome {
+    let mut outcome = Outcome::kept(undo.path.clone(), CHANGED.into());
+    let parent = Path::new(&undo.path).parent().unwrap_or(Path::new("/"));
+    outcome.beside = Some(parent.join(&beside.name).to_string_lossy().into_owned());
+    outcome
+}
+
+/// Returns the text without what the action added, when that stands there whole.
+fn without_block(undo: &PutBack, place: &Place) -> io::Result<Option<Vec<u8>>> {
+    let Some(block) = &undo.block else {
+        return Ok(None);
+    };
+    let is_file = |meta: Meta| meta.kind == Kind::File;
+    if !place.dir.stat(&place.name)?.is_some_and(is_file) {
+        return Ok(None);
+    }
+    let text = fs::read_at(&place.dir, &place.name)?;
+    Ok(cut(&text, block))
+}
+
+/// Cuts a block out of a text.
+pub(crate) fn cut(text: &[u8], block: &Block) -> Option<Vec<u8>> {
+    let length = usize::try_from(block.length).ok()?;
+    let starts = text.windows(DELIMITER.len()).enumerate();
+    let mut starts = starts.filter(|(_, window)| *window == DELIMITER);
+    starts.find_map(|(start, _)| {
+        let (before, rest) = text.split_at_checked(start)?;
+        let (found, after) = rest.split_at_checked(length)?;
+        (digest::of_bytes(found) == block.digest).then(|| [before, after].concat())
+    })
+}
+
+/// Replaces a file by what is left of it, and remembers that, so that a second try
+/// knows it again.
+fn merge(run: &RunDir, action: u64, place: &Place, text: &[u8]) -> io::Result<()> {
+    let note = Place {
+        dir: run.blobs.try_clone()?,
+        name: merged_name(action),
+    };
+    let digest = digest::of_bytes(text);
+    let mut temp = note.name.clone();
+    temp.push(".tmp");
+    fs::write_atomic(&note, &temp, digest.as_bytes(), fs::Attributes::default())?;
+    note.dir.sync()?;
+    let mode = place.dir.stat(&place.name)?.map(|meta| meta.mode);
+    let attributes = fs::Attributes { mode, mtime: None };
+    fs::write_atomic(place, &temp_name(run, action), text, attributes)
+}
+
+fn merged_name(action: u64) -> OsString {
+    format!("{action}.merged").into()
+}
+
+/// Where changed content of a place goes.
+fn beside(run: &RunDir, place: &Place) -> Option<Place> {
     let mut name = place.name.clone();
-    name.push(&suffix);
-    let dir = place.dir.try_clone().at(&path)?;
-    let beside = Place { dir, name };
-    if undo.original.kind == EntryKind::Absent {
-        beside.dir.remove_file(&beside.name).at(&path)?;
-        return Ok(outcome);
+    name.push(format!(".callsheet-{}", run.id));
+    let dir = place.dir.try_clone().ok()?;
+    Some(Place { dir, name })
+}
+
+fn exists(place: &Place) -> io::Result<bool> {
+    Ok(place.dir.stat(&place.name)?.is_some())
+}
+
+/// Moves what stands at a place beside it; returns where it is.
+pub(crate) fn set_aside(run: &RunDir, place: &Place) -> io::Result<Place> {
+    let no_name = || io::Error::other("there is no free name beside it");
+    let first = beside(run, place).ok_or_else(no_name)?;
+    for count in 1..100 {
+        let mut name = first.name.clone();
+        if count > 1 {
+            name.push(format!("-{count}"));
+        }
+        match place.dir.rename_new(&place.name, &first.dir, &name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => {
+                result?;
+                place.dir.sync()?;
+                return Ok(Place {
+                    dir: first.dir,
+                    name,
+                });
+            }
+        }
     }
-    let has_blob = undo.original.blob.as_ref().is_some_and(|blob| {
-        run.blobs
-            .stat(OsStr::new(blob))
-            .is_ok_and(|meta| meta.is_some())
-    });
-    if has_blob || undo.original.target.is_some() {
-        place_original(run, &undo.original, &beside, &temp_name(run, action)).at(&path)?;
+    Err(no_name())
+}
+
+/// Where nothing stood before the run, changed content that made room for an earlier
+/// action's may stay at the path itself.
+fn bring_back(run: &RunDir, undo: &PutBack, place: &Place) -> Result<Outcome, ExecError> {
+    let path = Path::new(&undo.path);
+    let Some(beside) = beside(run, place) else {
+        return Ok(Outcome::removed());
+    };
+    if !exists(&beside).at(path)? {
+        return Ok(Outcome::removed());
     }
-    // Without a blob an earlier attempt has put it there already, or it returned and
-    // was changed after that.
-    if beside.dir.stat(&beside.name).at(&path)?.is_some() {
-        outcome.beside = Some(path);
-    }
-    Ok(outcome)
+    beside
+        .dir
+        .rename_new(&beside.name, &place.dir, &place.name)
+        .at(path)?;
+    place.dir.sync().at(path)?;
+    Ok(Outcome::kept(undo.path.clone(), CHANGED.into()))
 }
 
 fn place_original(
@@ -175,7 +303,7 @@ fn place_original(
     }
 }
 
-fn standing(run: &RunDir, undo: &PutBack, place: &Place) -> io::Result<Standing> {
+fn standing(run: &RunDir, action: u64, undo: &PutBack, place: &Place) -> io::Result<Standing> {
     let PutBack {
         original, written, ..
     } = undo;
@@ -199,11 +327,10 @@ fn standing(run: &RunDir, undo: &PutBack, place: &Place) -> io::Result<Standing>
         return Ok(Standing::Original);
     }
     let current = look(&place.dir, &place.name, meta.kind)?;
-    let before = Written {
-        kind: original.kind,
-        digest: original.digest.clone(),
-        target: original.target.clone(),
-    };
+    if is_merged(run, action, current.as_ref())? {
+        return Ok(Standing::Merged);
+    }
+    let before = before(original);
     let is_original = current.as_ref() == Some(&before);
     let is_ours = current.is_some_and(|found| written.covers(&found)) && !returned;
     // Equal bytes: as long as the backup is here, it is the better original.
@@ -214,6 +341,40 @@ fn standing(run: &RunDir, undo: &PutBack, place: &Place) -> io::Result<Standing>
     } else {
         Standing::Foreign
     })
+}
+
+fn is_merged(run: &RunDir, action: u64, current: Option<&Written>) -> io::Result<bool> {
+    let name = merged_name(action);
+    if run.blobs.stat(&name)?.is_none() {
+        return Ok(false);
+    }
+    let digest = String::from_utf8(fs::read_at(&run.blobs, &name)?).ok();
+    Ok(digest.is_some_and(|digest| current == Some(&Written::file(digest))))
+}
+
+/// Tells whether what stood at a path before a run stands there again, because a run
+/// that shared it has put it back.
+pub(crate) fn stands_as_before(undo: &PutBack) -> Result<bool, ExecError> {
+    let path = Path::new(&undo.path);
+    let look = || {
+        let Some(place) = fs::resolve(Path::new(&undo.below), path)? else {
+            return Ok(false);
+        };
+        let Some(meta) = place.dir.stat(&place.name)? else {
+            return Ok(false);
+        };
+        let current = look(&place.dir, &place.name, meta.kind)?;
+        Ok::<_, io::Error>(current == Some(before(&undo.original)))
+    };
+    look().at(path)
+}
+
+fn before(original: &Original) -> Written {
+    Written {
+        kind: original.kind,
+        digest: original.digest.clone(),
+        target: original.target.clone(),
+    }
 }
 
 /// Describes what stands at a name as an action would; `None` for what no action writes.

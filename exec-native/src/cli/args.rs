@@ -113,7 +113,7 @@ pub(super) struct CommandArgs {
 
 impl CommandArgs {
     /// Returns the terms of a run.
-    pub(super) fn terms(&self, skills: &SkillArgs) -> Result<Terms, Failure> {
+    pub(super) fn terms(&self, skills: &SkillArgs, hold: &HoldArgs) -> Result<Terms, Failure> {
         let mut skills = skills.skills()?;
         skills.allow_env.clone_from(&self.allow_env);
         let limit = self.command_timeout.map(Duration::from_secs);
@@ -121,8 +121,21 @@ impl CommandArgs {
             skills,
             command_limit: Some(limit.unwrap_or(COMMAND_LIMIT)).filter(|limit| !limit.is_zero()),
             verbose: self.verbose,
+            wait: hold.wait.map(Duration::from_secs),
+            until_exit: hold.until_exit,
         })
     }
+}
+
+/// How a run gets on with others.
+#[derive(Debug, Args)]
+pub(super) struct HoldArgs {
+    /// Waits for runs that work on the same files, for at most so many seconds.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "3600")]
+    pub(super) wait: Option<u64>,
+    /// Ends, and takes everything back, as soon as this process has ended.
+    #[arg(long, value_name = "PID")]
+    pub(super) until_exit: Option<u32>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -54,6 +54,10 @@ enum Command {
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
     Recover(runs::RecoverCommand),
+    /// Takes a run back by its id.
+    Dispose(runs::DisposeCommand),
+    /// Clears away what ended runs left: logs of failures, backups of applied changes.
+    Gc(runs::GcCommand),
     /// Lists, shows and checks personas.
     #[command(subcommand)]
     Persona(persona::PersonaCommand),
@@ -89,6 +93,8 @@ pub fn main() -> ExitCode {
         Command::Execute(command) => command.answer(&output),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
+        Command::Dispose(command) => command.answer(&output),
+        Command::Gc(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),
         Command::Doctor(command) => command.answer(&output),
         Command::Completions { shell } => {

@@ -5,6 +5,7 @@ use plan_core::base::json::{Writer, print};
 use plan_core::base::text::shell_join;
 use plan_core::effect::{Action, ActionList, describe_action};
 use plan_core::persona::lower::{Places, lower};
+use plan_core::persona::mount::plain_view;
 use plan_core::persona::plan::{Mode, PersonaSpawnPlan, STAGE};
 
 use super::Answer;
@@ -91,8 +92,11 @@ pub(super) fn lowered(
     let places = Places {
         cwd,
         stage: STAGE,
+        view: plain_view(plan.mount.as_ref()),
         mount: "{{mount}}",
         include_git: true,
+        ignored: &[],
+        readonly: &[],
         link_targets: &links,
         // What is in the user's own files is nobody's to print.
         inherited: &[],

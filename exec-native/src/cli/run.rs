@@ -8,7 +8,7 @@ use plan_core::persona::harness::HarnessDef;
 use plan_core::persona::harness::outcome::{Outcome, Verdict};
 
 use super::Answer;
-use super::args::{CommandArgs, PersonaArgs, SkillArgs};
+use super::args::{CommandArgs, HoldArgs, PersonaArgs, SkillArgs};
 use super::failure::Failure;
 use super::output::{Output, Shape};
 use super::prepare::Source;
@@ -46,6 +46,8 @@ pub(super) struct RunCommand {
     /// Ends a one-shot run that has been silent for so many seconds.
     #[arg(long, value_name = "SECONDS")]
     idle_timeout: Option<u64>,
+    #[command(flatten)]
+    hold: HoldArgs,
     /// More arguments for the harness.
     #[arg(last = true, value_name = "ARGS")]
     more: Vec<String>,
@@ -65,7 +67,7 @@ impl RunCommand {
         let plan = source.plan()?;
         output.warnings(plan.warnings.iter().flatten());
         let (program, def) = locate(&plan)?;
-        let terms = self.commands.terms(&self.skills)?;
+        let terms = self.commands.terms(&self.skills, &self.hold)?;
         let mut session = Session::open(&plan, (&source.cwd, &program), &terms, output)?;
         session.launch.args.extend(self.more.iter().cloned());
         if let Some(def) = def.filter(|_| source.one_shot()) {
@@ -125,7 +127,7 @@ pub(super) fn kept(out: &mut Writer, report: &DisposeReport) {
         out.begin_object();
         out.field("action", &entry.line);
         out.field("path", &outcome.path);
-        out.field("original", &outcome.beside);
+        out.field("movedTo", &outcome.beside);
         out.field("reason", &outcome.why);
         out.end_object();
     }

@@ -12,6 +12,7 @@ use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{HelperOptions, prepare_launch};
 use crate::launch::{LaunchDescriptor, missing, resolve_reference};
+use crate::os::owner::end_with;
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
 use crate::skills::SkillUse;
@@ -26,6 +27,10 @@ pub(super) struct Terms {
     pub(super) command_limit: Option<Duration>,
     /// Whether every line of installers is shown.
     pub(super) verbose: bool,
+    /// How long to wait for runs that stand in the way.
+    pub(super) wait: Option<Duration>,
+    /// The process whose end ends the run.
+    pub(super) until_exit: Option<u32>,
 }
 
 /// A plan that is carried out.
@@ -52,6 +57,11 @@ impl Session {
         cancel_on_request(&cancel).map_err(|error| {
             ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
         })?;
+        if let Some(id) = terms.until_exit {
+            end_with(id).map_err(|error| {
+                ExecError::new(ExecErrorKind::Usage, format!("--until-exit: {error}"))
+            })?;
+        }
         let state = StateHome::from_env()?;
         let runs = state.root().join("runs").to_string_lossy().into_owned();
         let progress = |event: &Event<'_>| {
@@ -71,11 +81,13 @@ impl Session {
             progress: Some(&progress),
             cancel: cancel.clone(),
             command_limit: terms.command_limit,
+            wait: terms.wait,
             ..ApplyOptions::default()
         };
         let prepared = prepare_launch(plan, program, &options);
         output.settle();
         let (handle, launch) = prepared?;
+        handle.answer_signals()?;
         for note in handle.notes() {
             output.note(note);
         }
@@ -122,7 +134,7 @@ fn kept(line: &str, outcome: &Outcome) -> String {
     let place = outcome
         .beside
         .as_deref()
-        .map(|place| format!("; the original is {place}"));
+        .map(|place| format!("; the changed version is {place}"));
     format!("{line}: {why}{}", place.unwrap_or_default())
 }
 

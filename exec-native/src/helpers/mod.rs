@@ -6,12 +6,12 @@ use std::path::Path;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
 use plan_core::base::json::Text;
-use plan_core::effect::ActionList;
+use plan_core::effect::{ActionList, View};
 use plan_core::persona::harness::compat::ConfigFile;
 use plan_core::persona::lower::{
     Places, lower, lower_config_files, lower_mount, lower_sidecars, lower_skills,
 };
-use plan_core::persona::mount::MountPolicy;
+use plan_core::persona::mount::{MountPolicy, plain_view};
 use plan_core::persona::plan::{PersonaSpawnPlan, SidecarWrite};
 use plan_core::persona::skills::{SkillInstall, SkillMaterializationPlan, recipe};
 
@@ -62,7 +62,8 @@ pub fn execute_persona_spawn_plan(
     let files = UserFiles::of(plan)?;
     let options = &with_environment(options, &plan.plain_env());
     let kept = keep(&plan.skills, plan.edition(), options)?;
-    let (handle, ()) = carry_out(options, (&files, &kept), |places| {
+    let view = plain_view(plan.mount.as_ref());
+    let (handle, ()) = carry_out(options, (&files, &kept, view), |places| {
         Ok((lower(plan, places).map_err(refused)?, ()))
     })
     .map_err(|error| name_skill(error, &plan.skills))?;
@@ -82,7 +83,8 @@ pub fn prepare_launch(
     let files = UserFiles::of(plan)?;
     let options = &with_environment(options, &plan.plain_env());
     let kept = keep(&plan.skills, plan.edition(), options)?;
-    let (handle, mut launch) = carry_out(options, (&files, &kept), |places| {
+    let view = plain_view(plan.mount.as_ref());
+    let (handle, mut launch) = carry_out(options, (&files, &kept, view), |places| {
         let launch = LaunchDescriptor::new(plan, program.to_path_buf(), places)?;
         Ok((lower(plan, places).map_err(refused)?, launch))
     })
@@ -100,7 +102,7 @@ pub fn apply_persona_mount(
     policy: Option<&MountPolicy<'_>>,
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    part(options, |places, list| {
+    part(options, plain_view(policy), |places, list| {
         lower_mount(policy, places, list);
         Ok(())
     })
@@ -119,7 +121,7 @@ pub fn run_skill_installs(
     let kept = keep(skills, edition, options)?;
     let lower =
         |places: &Places<'_>, list: &mut ActionList| lower_skills(skills, edition, places, list);
-    let handle = part_with(options, &kept, lower);
+    let handle = part_with(options, (&kept, View::InPlace), lower);
     handle.map_err(|error| name_skill(error, skills))
 }
 
@@ -131,8 +133,8 @@ pub fn write_persona_sidecars(
     sidecars: &[SidecarWrite<'_>],
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    part(options, |places, list| {
-        lower_sidecars(sidecars, places.cwd, list)
+    part(options, View::InPlace, |places, list| {
+        lower_sidecars(sidecars, places, list)
     })
 }
 
@@ -144,24 +146,25 @@ pub fn materialize_persona_config_files(
     files: &[ConfigFile<'_>],
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    part(options, |places, list| {
-        lower_config_files(files, places.cwd, list)
+    part(options, View::InPlace, |places, list| {
+        lower_config_files(files, places, list)
     })
 }
 
 fn part(
     options: &HelperOptions<'_>,
+    view: View,
     lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
 ) -> Result<RunHandle, ExecError> {
-    part_with(options, &Kept::default(), lower)
+    part_with(options, (&Kept::default(), view), lower)
 }
 
 fn part_with(
     options: &HelperOptions<'_>,
-    kept: &Kept,
+    (kept, view): (&Kept, View),
     lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
 ) -> Result<RunHandle, ExecError> {
-    let (handle, ()) = carry_out(options, (&UserFiles::default(), kept), |places| {
+    let (handle, ()) = carry_out(options, (&UserFiles::default(), kept, view), |places| {
         let mut list = ActionList::new();
         lower(places, &mut list).map_err(|problem| refused(vec![problem]))?;
         Ok((list, ()))
@@ -215,14 +218,17 @@ fn installs(install: &SkillInstall<'_>, argv: &[String]) -> bool {
 /// is refused before the first action.
 fn carry_out<T>(
     options: &HelperOptions<'_>,
-    (files, kept): (&UserFiles, &Kept),
+    (files, kept, view): (&UserFiles, &Kept, View),
     lower: impl FnOnce(&Places<'_>) -> Result<(ActionList, T), ExecError>,
 ) -> Result<(RunHandle, T), ExecError> {
     let run = Run::begin(options.state, options.cwd)?;
     let places = Places {
         cwd: &text_of(run.cwd()),
         stage: &text_of(&run.stage_dir()),
+        view,
         mount: &text_of(&run.mount_dir()),
+        ignored: &[],
+        readonly: &[],
         include_git: options.include_git,
         link_targets: &files.link_targets,
         inherited: &files.inherited,

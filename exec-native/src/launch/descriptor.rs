@@ -78,7 +78,7 @@ impl LaunchDescriptor {
         Ok(Self {
             command,
             args,
-            cwd: PathBuf::from(places.agent_cwd(plan)),
+            cwd: PathBuf::from(places.agent_cwd()),
             env: variables,
             stdin: plan.stdin.as_deref().map(String::from),
             mark: None,

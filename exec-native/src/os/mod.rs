@@ -4,6 +4,7 @@
 mod adopt;
 pub mod clock;
 pub mod dir;
+pub mod durable;
 pub mod env;
 pub mod fs;
 pub mod guard;
@@ -12,6 +13,7 @@ mod lines;
 pub mod lock;
 mod output;
 pub mod own;
+pub mod owner;
 pub mod proc;
 pub mod rng;
 pub mod signal;

@@ -19,6 +19,19 @@ words! {
     }
 }
 
+words! {
+    /// How a run sees the project that it is about.
+    pub enum View {
+        /// A private layer over the project, at the project's own path. The kernel keeps
+        /// hidden paths hidden and read-only paths unwritten.
+        Overlay = "overlay",
+        /// A copy of the project elsewhere.
+        Copy = "copy",
+        /// The project itself.
+        InPlace = "inplace",
+    }
+}
+
 /// One thing to do, numbered within its list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Action {
@@ -46,6 +59,9 @@ pub enum ActionKind {
         path: String,
         /// The directory that the path must not leave, not even by links.
         below: String,
+        /// The directory that shows through `below` where nothing was written there: a
+        /// layer's project. Text to extend and the modes of parents come from it.
+        over: Option<String>,
         /// What happens to an existing file.
         how: WriteMode,
         /// What to write.
@@ -81,18 +97,36 @@ pub enum ActionKind {
         /// first; undo removes what the program created and moves it back.
         creates: Vec<String>,
     },
-    /// Mirrors a project directory.
+    /// Makes a view of a project.
     Mount {
         /// The project.
         from: String,
-        /// The place to create.
+        /// The place to create: the copy, or the directory of the layer.
         to: String,
+        /// Which view.
+        view: View,
         /// What is left out, in gitignore syntax.
         ignored: Vec<String>,
         /// What is made read-only, in gitignore syntax.
         readonly: Vec<String>,
         /// Whether `.git` is mirrored too.
         include_git: bool,
+    },
+    /// Brings listed changes of a view into the project.
+    Transfer {
+        /// The file that lists the changes, as the executor writes it.
+        list: String,
+        /// The project.
+        to: String,
+    },
+    /// Takes a share in what a live run did, so that whoever ends last undoes it.
+    Share {
+        /// The path that both want.
+        path: String,
+        /// The other run.
+        run: String,
+        /// The number of the other run's action.
+        action: u64,
     },
     /// Removes a file or directory; undo puts it back.
     Remove {

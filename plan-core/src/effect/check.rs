@@ -40,14 +40,18 @@ type Report<'r> = &'r mut dyn FnMut(Code, String);
 
 fn check_action(kind: &ActionKind, report: Report<'_>) {
     match kind {
-        ActionKind::MakeDir { path, .. } => absolute(path, report),
+        ActionKind::MakeDir { path, .. } | ActionKind::Share { path, .. } => absolute(path, report),
         ActionKind::WriteFile {
             path,
             below,
+            over,
             content,
             ..
         } => {
             beneath(path, below, report);
+            if let Some(over) = over {
+                absolute(over, report);
+            }
             if let Content::File(source) = content {
                 absolute(source, report);
             }
@@ -85,6 +89,10 @@ fn check_action(kind: &ActionKind, report: Report<'_>) {
                     format!("`{to}` must not hold the project that it mirrors"),
                 );
             }
+        }
+        ActionKind::Transfer { list, to } => {
+            absolute(list, report);
+            absolute(to, report);
         }
         ActionKind::Remove { path, below } => beneath(path, below, report),
     }
@@ -168,7 +176,10 @@ fn claim(kind: &ActionKind) -> Option<(&str, Claim)> {
         ActionKind::Symlink { path, .. } => Some((path, Claim::Alone)),
         ActionKind::MakeDir { path, .. } => Some((path, Claim::Dir)),
         ActionKind::CopyTree { to, .. } | ActionKind::Mount { to, .. } => Some((to, Claim::Dir)),
-        ActionKind::RunCommand { .. } | ActionKind::Remove { .. } => None,
+        ActionKind::RunCommand { .. }
+        | ActionKind::Transfer { .. }
+        | ActionKind::Share { .. }
+        | ActionKind::Remove { .. } => None,
     }
 }
 
@@ -210,12 +221,13 @@ fn check_claim<'a>(action: &'a Action, taken: &mut BTreeMap<&'a str, Claim>, rep
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effect::{Document, Phase};
+    use crate::effect::{Document, Phase, View};
 
     fn write(path: &str, how: WriteMode) -> ActionKind {
         ActionKind::WriteFile {
             path: path.into(),
             below: "/repo".into(),
+            over: None,
             how,
             content: Content::Document(Document::text("x")),
             private: false,
@@ -303,6 +315,7 @@ mod tests {
         let mount = |to: &str| ActionKind::Mount {
             from: "/repo/sub".into(),
             to: to.into(),
+            view: View::Copy,
             ignored: Vec::new(),
             readonly: Vec::new(),
             include_git: false,

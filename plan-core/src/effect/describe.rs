@@ -4,7 +4,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::action::{Action, ActionKind, ActionList, Content, WriteMode};
+use super::action::{Action, ActionKind, ActionList, Content, View, WriteMode};
 use super::undo::{EntryKind, PutBack, Undo};
 use crate::base::json::{Print, Writer};
 use crate::base::path::parent;
@@ -20,6 +20,7 @@ pub fn describe_action(kind: &ActionKind) -> String {
             how,
             private,
             content,
+            ..
         } => {
             let mut notes = match how {
                 WriteMode::Overwrite => String::new(),
@@ -58,15 +59,24 @@ pub fn describe_action(kind: &ActionKind) -> String {
         ActionKind::Mount {
             from,
             to,
+            view,
             ignored,
             readonly,
             include_git,
         } => format!(
-            "mirror {from} to {to} ({} ignored, {} read-only patterns, {} .git)",
+            "{} {from} {} {to} ({} ignored, {} read-only patterns, {} .git)",
+            if *view == View::Overlay {
+                "layer over"
+            } else {
+                "mirror"
+            },
+            if *view == View::Overlay { "in" } else { "to" },
             ignored.len(),
             readonly.len(),
             if *include_git { "with" } else { "without" },
         ),
+        ActionKind::Transfer { to, .. } => format!("bring changes into {to}"),
+        ActionKind::Share { path, run, .. } => format!("share {path} with {run}"),
         ActionKind::Remove { path, below } => {
             format!("remove {} from {below}", below_name(path, below))
         }
@@ -90,6 +100,8 @@ pub fn describe_undo(undo: &Undo) -> String {
         ),
         Undo::RemoveTrees(undo) => format!("remove {}", undo.paths.join(", ")),
         Undo::RemoveMount(undo) => format!("remove the mirror {}", undo.path),
+        Undo::RemoveLayer(undo) => format!("remove the layer {}", undo.path),
+        Undo::RestoreTree(undo) => format!("take changes in {} back", undo.below),
         Undo::MoveBack(undo) => format!("move {} back", undo.path),
     }
 }
@@ -118,6 +130,8 @@ impl ActionKind {
             ActionKind::CopyTree { .. } => "copy-tree",
             ActionKind::RunCommand { .. } => "run-command",
             ActionKind::Mount { .. } => "mount",
+            ActionKind::Transfer { .. } => "transfer",
+            ActionKind::Share { .. } => "share",
             ActionKind::Remove { .. } => "remove",
         }
     }
@@ -128,8 +142,11 @@ impl ActionKind {
             ActionKind::MakeDir { path, .. }
             | ActionKind::WriteFile { path, .. }
             | ActionKind::Symlink { path, .. }
+            | ActionKind::Share { path, .. }
             | ActionKind::Remove { path, .. } => path,
-            ActionKind::CopyTree { to, .. } | ActionKind::Mount { to, .. } => to,
+            ActionKind::CopyTree { to, .. }
+            | ActionKind::Mount { to, .. }
+            | ActionKind::Transfer { to, .. } => to,
             ActionKind::RunCommand { cwd, .. } => cwd,
         }
     }
@@ -185,9 +202,11 @@ fn print_fields(kind: &ActionKind, out: &mut Writer) {
             how,
             content,
             private,
+            over,
         } => {
             out.field("path", path);
             out.field("below", below);
+            out.field("over", over);
             out.field("how", how);
             out.field("content", content);
             out.field("private", private);
@@ -214,15 +233,26 @@ fn print_fields(kind: &ActionKind, out: &mut Writer) {
         ActionKind::Mount {
             from,
             to,
+            view,
             ignored,
             readonly,
             include_git,
         } => {
             out.field("from", from);
             out.field("to", to);
+            out.field("view", view);
             out.field("ignored", ignored);
             out.field("readonly", readonly);
             out.field("includeGit", include_git);
+        }
+        ActionKind::Transfer { list, to } => {
+            out.field("list", list);
+            out.field("to", to);
+        }
+        ActionKind::Share { path, run, action } => {
+            out.field("path", path);
+            out.field("run", run);
+            out.field("action", action);
         }
         ActionKind::Remove { path, below } => {
             out.field("path", path);
@@ -241,6 +271,7 @@ mod tests {
         ActionKind::WriteFile {
             path: "/repo/AGENTS.md".into(),
             below: "/repo".into(),
+            over: None,
             how: WriteMode::Extend,
             content: Content::Document(Document::text("hi")),
             private: false,
@@ -270,6 +301,7 @@ mod tests {
             dirs: [].into(),
             original: Original::absent(),
             written: Written::file("sha256:0".into()),
+            block: None,
         });
         assert_eq!(describe_undo(&undo), "remove a/b from /repo");
     }

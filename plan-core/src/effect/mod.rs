@@ -15,18 +15,18 @@ mod status;
 mod tagged;
 mod undo;
 
-pub use action::{Action, ActionKind, ActionList, Content, WriteMode};
+pub use action::{Action, ActionKind, ActionList, Content, View, WriteMode};
 pub use describe::{describe_action, describe_undo};
 pub use document::{Document, Escape, Format, MissingReference, Reference};
 pub use environment::{is_hook, is_inherited};
 pub use phase::Phase;
 pub use record::{
     ActionAnnounced, ActionDone, ActionFailed, JOURNAL_VERSION, Outcome, OutcomeKind, Record,
-    RunClosed, RunReady, RunStarted, UndoDone, UndoFailed, UndoStarted,
+    RunClosed, RunCommitted, RunReady, RunStarted, UndoDone, UndoFailed, UndoStarted,
 };
 pub use recover::{ActionState, RecoveryPlan, RunState, UndoStep};
 pub use status::{ActionEvent, ActionStatus, IllegalEvent, RunEvent, RunStatus};
 pub use undo::{
-    EntryKind, MoveBack, Nothing, Original, PutBack, RemoveDirs, RemoveMount, RemoveTrees, Undo,
-    Written,
+    Block, EntryKind, MoveBack, Nothing, Original, PutBack, RemoveDirs, RemoveLayer, RemoveMount,
+    RemoveTrees, RestoreTree, Undo, Written,
 };

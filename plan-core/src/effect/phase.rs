@@ -16,6 +16,8 @@ words! {
         Sidecars = "sidecars",
         /// Configuration files of the harness are written into the project.
         ConfigFiles = "config-files",
+        /// Changes of a view are brought into the project.
+        Results = "results",
     }
 }
 

@@ -7,6 +7,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::action::View;
 use super::phase::Phase;
 use super::tagged::tagged;
 use super::undo::Undo;
@@ -15,8 +16,9 @@ use crate::base::edition::Edition;
 use crate::base::json::Value;
 use crate::base::record::{Scan, invalid, record, words};
 
-/// The version of the format, in the first record of a journal.
-pub const JOURNAL_VERSION: u64 = 1;
+/// The version of the format, in the first record of a journal. Journals of every
+/// version from 1 on can be read.
+pub const JOURNAL_VERSION: u64 = 2;
 
 words! {
     /// What became of an action's effect when it was taken back.
@@ -27,6 +29,8 @@ words! {
         Removed = "removed",
         /// Something else changed it, so it was left in place.
         Kept = "kept",
+        /// Another run still uses it and will take it back.
+        Shared = "shared",
         /// There was nothing to take back.
         Nothing = "nothing",
     }
@@ -39,7 +43,7 @@ record! {
         pub kind: OutcomeKind => "kind",
         /// The path that was kept.
         pub path: Option<String> => "path",
-        /// Where the original was put instead.
+        /// Where the changed content was moved to, when it had to make room.
         pub beside: Option<String> => "beside",
         /// Why it was kept.
         pub why: Option<String> => "why",
@@ -67,6 +71,8 @@ record! {
         pub paths: Vec<String> => "paths",
         /// Whether skills outlive a run that became ready.
         pub keeps_skills: bool => "keepsSkills",
+        /// How the run sees the project.
+        pub view: Option<View> => "view",
         /// When the run started, in milliseconds since 1970.
         pub started_ms: u64 => "startedMs",
     }
@@ -111,6 +117,11 @@ record! {
 record! {
     /// Every action is done.
     pub struct RunReady {}
+}
+
+record! {
+    /// What the run did is meant to stay; its undo data is kept for a while.
+    pub struct RunCommitted {}
 }
 
 record! {
@@ -159,6 +170,8 @@ tagged! {
         ActionFailed(ActionFailed) = "actionFailed",
         /// Every action is done.
         RunReady(RunReady) = "runReady",
+        /// The run's effects stay.
+        RunCommitted(RunCommitted) = "runCommitted",
         /// An undo begins.
         UndoStarted(UndoStarted) = "undoStarted",
         /// An undo is done.
@@ -179,11 +192,20 @@ impl Record {
         let at = Path::root("record");
         let record = Record::scan(value, &at)?;
         match &record {
-            Record::RunStarted(started) if started.version != JOURNAL_VERSION => {
+            Record::RunStarted(started) if !(1..=JOURNAL_VERSION).contains(&started.version) => {
                 Err(invalid(&at.field("version"), "is not a known version"))
             }
             _ => Ok(record),
         }
+    }
+}
+
+impl Record {
+    /// Tells whether something irreversible relies on the record, so that it must be
+    /// durable first. The others may be lost to a power cut: undoing twice, or undoing
+    /// what was never done, changes nothing.
+    pub const fn is_promise(&self) -> bool {
+        matches!(self, Record::ActionAnnounced(_) | Record::RunCommitted(_))
     }
 }
 
@@ -201,6 +223,14 @@ impl Outcome {
     /// There was nothing to take back.
     pub const fn nothing() -> Self {
         Self::plain(OutcomeKind::Nothing)
+    }
+
+    /// Another run still uses what the action did.
+    pub fn shared(why: String) -> Self {
+        Self {
+            why: Some(why),
+            ..Self::plain(OutcomeKind::Shared)
+        }
     }
 
     /// A path was left as it is.

@@ -100,6 +100,9 @@ impl RunState {
                 self.require(RunEvent::Ready, |status| status == ActionStatus::Done)?;
                 self.was_ready = true;
             }
+            Record::RunCommitted(_) => {
+                self.require(RunEvent::Commit, |status| status == ActionStatus::Done)?;
+            }
             Record::UndoStarted(started) => {
                 self.act(started.id, ActionEvent::UndoStart)?;
             }
@@ -117,7 +120,13 @@ impl RunState {
                 }
             }
             Record::RunClosed(_) => {
-                self.require(RunEvent::Close, |status| status == ActionStatus::Undone)?;
+                // What was committed stays.
+                let ends = if self.status == RunStatus::Committed {
+                    ActionStatus::Done
+                } else {
+                    ActionStatus::Undone
+                };
+                self.require(RunEvent::Close, |status| status == ends)?;
             }
         }
         Ok(())

@@ -22,6 +22,7 @@ fn started(keeps_skills: bool) -> Record {
         plan_digest: None,
         actions: 3,
         paths: Vec::new(),
+        view: None,
         keeps_skills,
         started_ms: 0,
     })
@@ -39,6 +40,7 @@ fn announced(id: u64, phase: Phase) -> Record {
             dirs: Vec::new(),
             original: Original::absent(),
             written: Written::file("sha256:0".into()),
+            block: None,
         })
     };
     Record::ActionAnnounced(ActionAnnounced {
@@ -161,7 +163,7 @@ fn records_survive_the_wire() {
 
 #[test]
 fn a_newer_version_is_refused() {
-    let text = json::print(&started(false)).replace("\"version\":1", "\"version\":2");
+    let text = json::print(&started(false)).replace("\"version\":2", "\"version\":3");
     let value = json::read(&text).expect("JSON");
     let error = Record::parse(&value).expect_err("a version of the future");
     assert_eq!(error.message, "record.version is not a known version");

@@ -55,6 +55,8 @@ words! {
         Applying = "applying",
         /// Every action is done.
         Ready = "ready",
+        /// Every action is done and is meant to stay.
+        Committed = "committed",
         /// Actions are taken back.
         Undoing = "undoing",
         /// Nothing is left to take back.
@@ -71,6 +73,8 @@ words! {
         Act = "act",
         /// Every action is done.
         Ready = "ready",
+        /// Its effects are to stay.
+        Commit = "commit",
         /// An undo begins, is done or failed.
         Undo = "undo",
         /// It is over.
@@ -147,8 +151,10 @@ impl RunStatus {
         match (self, event) {
             (S::New, E::Start) | (S::Applying, E::Act) => Ok(S::Applying),
             (S::Applying, E::Ready) => Ok(S::Ready),
-            (S::Applying | S::Ready | S::Undoing, E::Undo) => Ok(S::Undoing),
-            (S::Applying | S::Ready | S::Undoing, E::Close) => Ok(S::Closed),
+            (S::Ready, E::Commit) => Ok(S::Committed),
+            // What was committed can still be reverted on purpose.
+            (S::Applying | S::Ready | S::Committed | S::Undoing, E::Undo) => Ok(S::Undoing),
+            (S::Applying | S::Ready | S::Committed | S::Undoing, E::Close) => Ok(S::Closed),
             _ => Err(IllegalEvent::because("run".into(), self, event)),
         }
     }
@@ -201,8 +207,11 @@ mod tests {
             ("applying", "ready", "ready"),
             ("applying", "undo", "undoing"),
             ("applying", "close", "closed"),
+            ("ready", "commit", "committed"),
             ("ready", "undo", "undoing"),
             ("ready", "close", "closed"),
+            ("committed", "undo", "undoing"),
+            ("committed", "close", "closed"),
             ("undoing", "undo", "undoing"),
             ("undoing", "close", "closed"),
         ];

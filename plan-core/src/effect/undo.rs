@@ -50,6 +50,16 @@ record! {
 }
 
 record! {
+    /// The part of a file that an action put behind what stood there.
+    pub struct Block {
+        /// The digest of its bytes, the delimiter included.
+        pub digest: String => "digest",
+        /// Its length in bytes.
+        pub length: u64 => "length",
+    }
+}
+
+record! {
     /// Puts back what stood at a path, if nobody else changed it.
     pub struct PutBack {
         /// The path.
@@ -62,6 +72,8 @@ record! {
         pub original: Original => "original",
         /// What the action leaves there.
         pub written: Written => "written",
+        /// The part that the action added to what stood there, if that is all it did.
+        pub block: Option<Block> => "block",
     }
 }
 
@@ -102,6 +114,32 @@ record! {
         pub dirs: Vec<String> => "dirs",
         /// The name of the list of what was mirrored, in the run's blob directory.
         pub manifest: String => "manifest",
+        /// The project.
+        pub from: Option<String> => "from",
+        /// Device and inode of the mirror, as `12:345`, once it is known.
+        pub identity: Option<String> => "identity",
+    }
+}
+
+record! {
+    /// Removes a layer over a project, if nobody worked in it.
+    pub struct RemoveLayer {
+        /// The directory of the layer.
+        pub path: String => "path",
+        /// The project.
+        pub from: String => "from",
+        /// Directories above the layer that did not exist, outermost first.
+        pub dirs: Vec<String> => "dirs",
+    }
+}
+
+record! {
+    /// Puts back everything that a list in the run's blob directory names.
+    pub struct RestoreTree {
+        /// The directory that no path of the list leaves.
+        pub below: String => "below",
+        /// The list's name: each path, what stood there and what stands there now.
+        pub list: String => "list",
     }
 }
 
@@ -135,6 +173,10 @@ tagged! {
         RemoveTrees(RemoveTrees) = "removeTrees",
         /// A mirror is removed.
         RemoveMount(RemoveMount) = "removeMount",
+        /// A layer is removed.
+        RemoveLayer(RemoveLayer) = "removeLayer",
+        /// Everything in a list is put back.
+        RestoreTree(RestoreTree) = "restoreTree",
         /// A directory is moved back.
         MoveBack(MoveBack) = "moveBack",
     }
@@ -211,6 +253,8 @@ impl Undo {
             Undo::RemoveDirs(undo) => undo.dirs.iter().map(|path| &**path).collect(),
             Undo::RemoveTrees(undo) => undo.paths.iter().map(|path| &**path).collect(),
             Undo::RemoveMount(undo) => [&*undo.path].into(),
+            Undo::RemoveLayer(undo) => [&*undo.path].into(),
+            Undo::RestoreTree(undo) => [&*undo.below].into(),
             Undo::MoveBack(undo) => [&*undo.path].into(),
         }
     }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::base::json::{Text, Value};
 use crate::base::record::record;
+use crate::effect::View;
 
 record! {
     /// What a mirrored project leaves out and protects, in gitignore syntax.
@@ -13,6 +14,12 @@ record! {
         /// The files that cannot be changed.
         pub readonly_patterns: Vec<Text<'a>> => "readonlyPatterns",
     }
+}
+
+/// Returns the view that a policy needs where every program must find its directory by
+/// path alone: a copy, or none without a policy.
+pub fn plain_view(policy: Option<&MountPolicy<'_>>) -> View {
+    policy.map_or(View::InPlace, |_| View::Copy)
 }
 
 /// Resolves a persona's `mount` field. Without patterns there is nothing to hide or

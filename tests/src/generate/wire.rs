@@ -7,7 +7,7 @@ use plan_core::base::json::{Object, Text, Value};
 use plan_core::effect::{
     self, Document, Escape, Format, Phase, Record, Reference, Undo, WriteMode,
 };
-use plan_core::effect::{ActionStatus, EntryKind, OutcomeKind, RunStatus};
+use plan_core::effect::{ActionStatus, EntryKind, OutcomeKind, RunStatus, View};
 use plan_core::persona::agent_card::{AgentCard, CardCapabilities, CardProvider, CardSkill};
 use plan_core::persona::detect::HarnessRecord;
 use plan_core::persona::harness::compat::ConfigFile;
@@ -80,6 +80,7 @@ make! {
     OutcomeKind => |draw| draw.pick(OutcomeKind::Nothing, OutcomeKind::ALL);
     EntryKind => |draw| draw.pick(EntryKind::Absent, EntryKind::ALL);
     ActionStatus => |draw| draw.pick(ActionStatus::Pending, ActionStatus::ALL);
+    View => |draw| draw.pick(View::Copy, View::ALL);
     RunStatus => |draw| draw.pick(RunStatus::New, RunStatus::ALL);
     Verdict => |draw| draw.pick(Verdict::Failed, Verdict::ALL);
     Mode => |draw| draw.pick(Mode::Interactive, Mode::ALL);
@@ -111,22 +112,27 @@ records! {
     Reference<'static> { pointer, template, field }
     effect::Outcome { kind, path, beside, why }
     effect::RunStarted {
-        version, run, cwd, label, edition, plan_digest, actions, paths, keeps_skills, started_ms
+        version, run, cwd, label, edition, plan_digest, actions, paths, keeps_skills, view,
+        started_ms
     }
     effect::ActionAnnounced { id, phase, kind, line, undo }
     effect::ActionDone { id, wrote }
     effect::ActionFailed { id, message }
     effect::RunReady {}
+    effect::RunCommitted {}
     effect::UndoStarted { id }
     effect::UndoDone { id, outcome }
     effect::UndoFailed { id, message }
     effect::RunClosed {}
     effect::Original { kind, blob, digest, mode, mtime, target }
     effect::Written { kind, digest, target }
-    effect::PutBack { path, below, dirs, original, written }
+    effect::PutBack { path, below, dirs, original, written, block }
+    effect::Block { digest, length }
     effect::RemoveDirs { dirs }
     effect::RemoveTrees { below, paths, existed, aside, dirs, manifest }
-    effect::RemoveMount { path, dirs, manifest }
+    effect::RemoveMount { path, dirs, manifest, from, identity }
+    effect::RemoveLayer { path, from, dirs }
+    effect::RestoreTree { below, list }
     effect::MoveBack { path, below, blob }
     effect::Nothing {}
     AgentCard<'static> {

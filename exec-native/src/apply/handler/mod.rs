@@ -6,11 +6,12 @@ mod make_dir;
 mod mount;
 mod remove;
 mod run_command;
+mod share;
 mod symlink;
 mod write_file;
 
 pub(crate) use run_command::run_to_success;
-pub(crate) use write_file::check_content;
+pub(crate) use write_file::{check_content, would_write};
 
 use std::cell::RefCell;
 
@@ -18,7 +19,7 @@ use plan_core::effect::{ActionKind, Outcome, Undo};
 
 use super::options::ApplyOptions;
 use super::restore;
-use crate::error::ExecError;
+use crate::error::{ExecError, ExecErrorKind};
 use crate::state::RunDir;
 
 /// What an action may use while it is prepared and performed.
@@ -61,6 +62,11 @@ pub(crate) fn prepare(
         ActionKind::RunCommand { argv, cwd, creates } => {
             Box::new(run_command::prepare(bench, argv, cwd, creates)?)
         }
+        ActionKind::Share { run, action, .. } => Box::new(share::prepare(bench, run, *action)?),
+        ActionKind::Transfer { .. } => {
+            let message = "this action is not known here";
+            return Err(ExecError::new(ExecErrorKind::Internal, message));
+        }
         ActionKind::Mount { .. } => Box::new(mount::prepare(bench, kind)?),
         ActionKind::Remove { path, below } => remove::prepare(bench, path, below)?,
     })
@@ -73,6 +79,10 @@ pub(crate) fn undo(run: &RunDir, id: u64, undo: &Undo) -> Result<Outcome, ExecEr
         Undo::PutBack(undo) => restore::put_back(run, id, undo),
         Undo::RemoveDirs(undo) => make_dir::undo(undo),
         Undo::RemoveTrees(undo) => copy_tree::undo(run, id, undo),
+        Undo::RemoveLayer(_) | Undo::RestoreTree(_) => {
+            let message = "this undo is not known here";
+            Err(ExecError::new(ExecErrorKind::Internal, message))
+        }
         Undo::RemoveMount(undo) => mount::undo(run, id, undo),
         Undo::MoveBack(undo) => remove::undo(run, id, undo),
     }

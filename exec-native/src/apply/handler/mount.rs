@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use plan_core::effect::{ActionKind, Outcome, RemoveMount, Undo};
+use plan_core::effect::{ActionKind, Outcome, RemoveMount, Undo, View};
 
 use super::copy_tree::{fill, is_finished, manifest_name, refuse_existing};
 use super::{Bench, Prepared};
@@ -28,6 +28,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<Mount, Exe
     let ActionKind::Mount {
         from,
         to,
+        view: View::Copy,
         ignored,
         readonly,
         include_git,
@@ -51,6 +52,8 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<Mount, Exe
         path: to.clone(),
         dirs: texts.collect(),
         manifest: manifest_name(bench.id),
+        from: None,
+        identity: None,
     };
     Ok(Mount {
         from: source.to_owned(),

@@ -7,7 +7,7 @@ use std::path::Path;
 use plan_core::effect::{MoveBack, Outcome, PutBack, Undo, Written};
 
 use super::{Bench, Prepared};
-use crate::apply::restore::{capture, temp_name};
+use crate::apply::restore::{capture, set_aside, temp_name};
 use crate::error::{ExecError, IoResultExt as _};
 use crate::os::dir::{Dir, Kind, Meta};
 use crate::os::fs::{Place, back_up, resolve, resolve_making};
@@ -48,6 +48,7 @@ pub(super) fn prepare(
         dirs: Vec::new(),
         original: capture(bench.run, bench.id, Some(&place)).at(path)?,
         written: Written::absent(),
+        block: None,
     })))
 }
 
@@ -120,17 +121,11 @@ pub(super) fn undo(run: &RunDir, id: u64, undo: &MoveBack) -> Result<Outcome, Ex
         relocate(&blob, &place, &temp).at(path)?;
         return Ok(Outcome::restored());
     }
-    let suffix = format!(".callsheet-{}", run.id);
-    let mut name = place.name.clone();
-    name.push(&suffix);
-    let beside = Place {
-        dir: place.dir,
-        name,
-    };
-    relocate(&blob, &beside, &temp).at(path)?;
+    let beside = set_aside(run, &place).at(path)?;
+    relocate(&blob, &place, &temp).at(path)?;
     let why = String::from("somebody else created something there");
     let mut outcome = Outcome::kept(undo.path.clone(), why);
-    outcome.beside = Some(format!("{}{suffix}", undo.path));
+    outcome.beside = Some(path.with_file_name(&beside.name).to_string_lossy().into());
     Ok(outcome)
 }
 
@@ -139,6 +134,41 @@ fn in_blobs(run: &RunDir, blob: &str) -> io::Result<Place> {
         dir: run.blobs.try_clone()?,
         name: blob.into(),
     })
+}
+
+/// The name of one of the things that an action moved away for what it creates.
+pub(super) fn aside_name(action: u64, number: usize) -> String {
+    format!("{action}.original.{number}")
+}
+
+/// Gives another run its own copy of what was moved into a run's blobs.
+pub(super) fn copy_away(from: &Dir, blob: &OsStr, to: &Dir, own: &OsStr) -> io::Result<()> {
+    tree::remove(to, own)?;
+    let kind = from.stat(blob)?.map(|meta| meta.kind);
+    match kind {
+        None => Ok(()),
+        Some(Kind::Symlink) => to.make_link(own, &from.read_link(blob)?),
+        Some(Kind::Dir) => {
+            let source = from.child(blob)?;
+            let meta = source.meta()?;
+            to.make_dir(own, 0o700)?;
+            let copy = to.child(own)?;
+            let mut guide = Whole(None);
+            tree::copy(&source, &copy, &mut guide)?;
+            if let Some(problem) = guide.0 {
+                return Err(io::Error::other(problem));
+            }
+            copy.set_own_mode(meta.mode)?;
+            to.set_mtime(own, meta.mtime)
+        }
+        Some(_) => {
+            let place = Place {
+                dir: from.try_clone()?,
+                name: blob.to_owned(),
+            };
+            back_up(&place, to, own)
+        }
+    }
 }
 
 /// Moves something: at once on one file system, else by a copy that gets its name when it

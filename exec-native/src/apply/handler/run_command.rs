@@ -81,7 +81,7 @@ fn moved_away(
     Ok(MoveBack {
         path: path.to_owned(),
         below: cwd.to_owned(),
-        blob: format!("{}.original.{number}", bench.id),
+        blob: remove::aside_name(bench.id, number),
     })
 }
 

@@ -28,6 +28,7 @@ pub(super) fn prepare(
         dirs: parents_to_make(below, path)?,
         original,
         written: Written::symlink(target.clone()),
+        block: None,
     };
     Ok(Symlink {
         target: target.clone(),

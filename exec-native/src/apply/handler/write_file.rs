@@ -1,22 +1,22 @@
 //! Writing files.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use plan_core::base::digest;
 use plan_core::effect::{
-    ActionKind, Content, EntryKind, MissingReference, Original, PutBack, Undo, WriteMode, Written,
+    ActionKind, Block, Content, EntryKind, MissingReference, Original, PutBack, Undo, WriteMode,
+    Written,
 };
 
 use super::{Bench, Prepared};
 use crate::apply::options::ApplyOptions;
-use crate::apply::restore::{capture, temp_name};
+use crate::apply::restore::{DELIMITER, capture, temp_name};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::os::dir::Dir;
 use crate::os::fs::{
     self, Attributes, is_file, missing_parents, resolve, resolve_making, write_atomic,
 };
-
-/// What stands between existing text and text that extends it.
-const DELIMITER: &[u8] = b"\n\n---\n\n";
 
 pub(super) struct WriteFile {
     path: PathBuf,
@@ -30,6 +30,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     let ActionKind::WriteFile {
         path,
         below,
+        over: _,
         how,
         content,
         private,
@@ -44,7 +45,9 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     let at = Path::new(path);
     let place = resolve(Path::new(below), at).at(at)?;
     let original = capture(bench.run, bench.id, place.as_ref()).at(at)?;
+    let length = text.len();
     let bytes = combine(*how, &original, at, text)?;
+    let block = added(&bytes, length, &original);
     let dirs = parents_to_make(below, path)?;
     // A harness may rewrite the settings in its private home.
     let written = if *private && original.kind == EntryKind::Absent {
@@ -58,6 +61,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
         dirs,
         original,
         written,
+        block,
     };
     Ok(WriteFile {
         path: path.into(),
@@ -73,6 +77,18 @@ pub(super) fn parents_to_make(below: &str, path: &str) -> Result<Vec<String>, Ex
     let missing = missing_parents(Path::new(below), Path::new(path)).at(path)?;
     let texts = missing.iter().map(|dir| dir.to_string_lossy().into_owned());
     Ok(texts.collect())
+}
+
+/// Describes what was put behind existing text, so that it can be told from the rest.
+fn added(bytes: &[u8], length: usize, original: &Original) -> Option<Block> {
+    let length = length + DELIMITER.len();
+    let start = bytes.len().checked_sub(length)?;
+    let (_, block) = bytes.split_at_checked(start)?;
+    let is_block = original.kind != EntryKind::Absent && block.starts_with(DELIMITER);
+    is_block.then(|| Block {
+        digest: digest::of_bytes(block),
+        length: length as u64,
+    })
 }
 
 fn combine(
@@ -105,6 +121,29 @@ fn read_content(content: &Content, options: &ApplyOptions<'_>) -> Result<Vec<u8>
             .map(String::into_bytes)
             .map_err(missing),
     }
+}
+
+/// Returns the digest of what an action would write, if what stood there before is what
+/// another run found; `None` when that cannot be told.
+pub(crate) fn would_write(
+    kind: &ActionKind,
+    options: &ApplyOptions<'_>,
+    original: &Original,
+    blobs: &Dir,
+) -> Result<Option<String>, ExecError> {
+    let ActionKind::WriteFile { how, content, .. } = kind else {
+        return Ok(None);
+    };
+    let text = read_content(content, options)?;
+    let bytes = match (how, original.kind, &original.blob) {
+        (WriteMode::Overwrite, ..) | (WriteMode::Extend, EntryKind::Absent, _) => text,
+        (WriteMode::Extend, EntryKind::File, Some(blob)) => {
+            let before = fs::read_at(blobs, OsStr::new(blob)).at(blobs.path())?;
+            [&before, DELIMITER, &text].concat()
+        }
+        (WriteMode::Extend | WriteMode::CreateOnly, ..) => return Ok(None),
+    };
+    Ok(Some(digest::of_bytes(&bytes)))
 }
 
 /// Checks that content can be had, before anything is touched.

@@ -131,6 +131,7 @@ fn private_files_are_private_from_the_start() {
     let secret = ActionKind::WriteFile {
         path: world.path("repo/p/secret"),
         below: world.path("repo"),
+        over: None,
         how: WriteMode::Overwrite,
         content: Content::Document(Document::text("x")),
         private: true,
@@ -150,6 +151,7 @@ fn a_private_file_is_ours_whoever_changed_it() {
     let settings = ActionKind::WriteFile {
         path: world.path("repo/home/config.toml"),
         below: world.path("repo"),
+        over: None,
         how: WriteMode::CreateOnly,
         content: Content::Document(Document::text("a = 1")),
         private: true,
@@ -162,43 +164,72 @@ fn a_private_file_is_ours_whoever_changed_it() {
 }
 
 #[test]
-fn foreign_changes_stay_and_the_original_comes_beside() {
+fn changed_content_makes_room_for_the_original() {
     let world = World::new();
+    let original = world.meta("AGENTS.md");
     let handle = world
         .apply(&list([
             world.write("AGENTS.md", WriteMode::Overwrite, "prompt"),
             world.write("AGENTS.md", WriteMode::Extend, "more"),
             world.write("fresh.md", WriteMode::Overwrite, "fresh"),
+            world.write("fresh.md", WriteMode::Overwrite, "fresher"),
         ]))
         .unwrap();
     fs::write(world.repo().join("AGENTS.md"), "mine").unwrap();
     fs::write(world.repo().join("fresh.md"), "mine too").unwrap();
     let report = handle.dispose();
-    assert_eq!(world.read("AGENTS.md"), b"mine");
-    assert_eq!(world.read("fresh.md"), b"mine too");
+    assert_eq!(world.meta("AGENTS.md"), original, "the very file");
+    assert_eq!(world.read("fresh.md"), b"mine too", "nothing stood there");
     let beside = format!("AGENTS.md.callsheet-{}", handle.id());
-    assert_eq!(
-        world.read(&beside),
-        b"caf\xe9, as Latin-1 spells it",
-        "the oldest original"
-    );
-    assert_eq!(mode(&world, &beside), 0o640);
+    assert_eq!(world.read(&beside), b"mine");
     assert!(!report.is_clean() && report.closed);
     let kept: Vec<_> = report
         .kept()
-        .map(|(entry, outcome)| (entry.action, outcome))
+        .map(|(entry, outcome)| (entry.action, outcome.beside.clone()))
         .collect();
-    assert_eq!(kept.len(), 3);
+    let moved = |name: &str| Some(world.path(&format!("repo/{name}")));
+    let fresh = format!("fresh.md.callsheet-{}", handle.id());
     assert_eq!(
-        kept[2].1.beside,
-        Some(world.path(&format!("repo/{beside}")))
+        kept,
+        [(3, moved(&fresh)), (2, None), (1, moved(&beside))],
+        "the new file went aside for a moment"
     );
-    assert!(
-        !world
-            .repo()
-            .join(format!("fresh.md.callsheet-{}", handle.id()))
-            .exists()
-    );
+    assert!(!world.repo().join(fresh).exists());
+}
+
+#[test]
+fn edits_around_the_added_text_stay_without_it() {
+    let world = World::new();
+    fs::write(world.repo().join("AGENTS.md"), "rules\n").unwrap();
+    let actions = list([
+        world.write("AGENTS.md", WriteMode::Extend, "one"),
+        world.write("AGENTS.md", WriteMode::Extend, "two"),
+    ]);
+    let cases: [(&str, &str, bool); 4] = [
+        ("rules\n\n\n---\n\none\n\n---\n\ntwo", "rules\n", false),
+        (
+            "rules, better\n\n\n---\n\none\n\n---\n\ntwo",
+            "rules, better\n",
+            true,
+        ),
+        (
+            "rules\n\n\n---\n\none\n\n---\n\ntwo\nand more",
+            "rules\n\nand more",
+            true,
+        ),
+        ("rules\n\n\n---\n\none\n", "rules\n", true),
+    ];
+    for (edited, left, kept) in cases {
+        let handle = world.apply(&actions).unwrap();
+        let path = world.repo().join("AGENTS.md");
+        // Replaced, as editors do.
+        fs::write(world.repo().join("new"), edited).unwrap();
+        fs::rename(world.repo().join("new"), &path).unwrap();
+        let report = handle.dispose();
+        assert_eq!(fs::read_to_string(&path).unwrap(), left, "{edited:?}");
+        assert_eq!(report.kept().next().is_some(), kept, "{report:?}");
+        fs::write(&path, "rules\n").unwrap();
+    }
 }
 
 #[test]

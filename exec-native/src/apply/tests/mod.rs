@@ -5,6 +5,7 @@ mod crash;
 mod files;
 mod receipts;
 mod runs;
+mod share;
 mod trees;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use plan_core::effect::{ActionKind, ActionList, Content, Document, Phase, WriteMode};
+use plan_core::effect::{ActionKind, ActionList, Content, Document, Phase, View, WriteMode};
 
 use super::*;
 
@@ -78,10 +79,26 @@ impl World {
         fs::read(self.repo().join(rest)).unwrap()
     }
 
+    /// What must be the same about a file that was put back: which file it is, its
+    /// mode, its owner, its time, its size.
+    pub(super) fn meta(&self, rest: &str) -> [i64; 7] {
+        let meta = fs::symlink_metadata(self.repo().join(rest)).unwrap();
+        [
+            meta.ino().cast_signed(),
+            meta.mode().into(),
+            meta.uid().into(),
+            meta.gid().into(),
+            meta.mtime(),
+            meta.mtime_nsec(),
+            meta.size().cast_signed(),
+        ]
+    }
+
     pub(super) fn write(&self, name: &str, how: WriteMode, text: &str) -> ActionKind {
         ActionKind::WriteFile {
             path: self.path(&format!("repo/{name}")),
             below: self.path("repo"),
+            over: None,
             how,
             content: Content::Document(Document::text(text.to_owned())),
             private: false,
@@ -101,6 +118,7 @@ impl World {
         ActionKind::Mount {
             from: self.path("repo"),
             to: self.path("mirror/repo"),
+            view: View::Copy,
             ignored: owned(ignored),
             readonly: owned(readonly),
             include_git: false,
@@ -231,7 +249,7 @@ pub(super) fn faulty(faults: Faults) -> ApplyOptions<'static> {
 }
 
 fn set_old_mtime(path: &Path) {
-    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::new(1_000_000, 123_456_789);
+    let old = std::time::SystemTime::UNIX_EPOCH + Duration::new(1_000_000, 123_456_789);
     fs::File::options()
         .write(true)
         .open(path)

@@ -33,6 +33,7 @@ fn secret(world: &World) -> ActionList {
         ActionKind::WriteFile {
             path: world.path("repo/config.json"),
             below: world.path("repo"),
+            over: None,
             how: WriteMode::Overwrite,
             content: Content::Document(document),
             private: true,
@@ -302,6 +303,7 @@ fn a_run_that_never_acts_leaves_nothing_and_its_stage_goes_with_it() {
     let private = ActionKind::WriteFile {
         path: stage.join("home/config.toml").to_str().unwrap().into(),
         below: stage.to_str().unwrap().into(),
+        over: None,
         how: WriteMode::Overwrite,
         content: Content::Document(Document::text("x")),
         private: true,

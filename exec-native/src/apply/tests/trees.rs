@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use plan_core::effect::{ActionKind, OutcomeKind, Phase};
+use plan_core::effect::{ActionKind, OutcomeKind, Phase, View};
 
 use super::super::*;
 use super::{World, list};
@@ -28,7 +28,7 @@ fn what_a_command_creates_goes_and_what_was_there_stays() {
 }
 
 #[test]
-fn work_in_the_place_of_something_stays_and_that_comes_beside() {
+fn work_in_the_place_of_something_is_kept_beside_it() {
     let world = World::new();
     let script = "mkdir owned && echo x > owned/new";
     let handle = world.one(world.command(script, &["owned"]));
@@ -38,8 +38,8 @@ fn work_in_the_place_of_something_stays_and_that_comes_beside() {
     let outcome = report.entries[0].result.as_ref().unwrap();
     assert_eq!(outcome.kind, OutcomeKind::Kept);
     let beside = PathBuf::from(outcome.beside.as_ref().unwrap());
-    assert_eq!(fs::read(beside.join("inner/mine")).unwrap(), b"mine");
-    assert_eq!(world.read("owned/new"), b"worked on");
+    assert_eq!(fs::read(beside.join("new")).unwrap(), b"worked on");
+    assert_eq!(world.read("owned/inner/mine"), b"mine");
 }
 
 #[test]
@@ -236,6 +236,7 @@ fn work_in_a_mirror_is_never_lost() {
     let mount = ActionKind::Mount {
         from: world.path("repo"),
         to: run.mount_dir().to_str().unwrap().into(),
+        view: View::Copy,
         ignored: Vec::new(),
         readonly: Vec::new(),
         include_git: false,
@@ -267,6 +268,7 @@ fn a_mirror_in_its_own_project_does_not_hold_itself() {
     let mount = ActionKind::Mount {
         from: world.path("repo"),
         to: world.path("repo/.mirror/here"),
+        view: View::Copy,
         ignored: Vec::new(),
         readonly: Vec::new(),
         include_git: true,

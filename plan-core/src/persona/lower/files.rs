@@ -1,8 +1,8 @@
 //! Lowering of the files that the harness reads from its working directory.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 
-use super::{below, inside};
+use super::{Places, below, inside};
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::path::is_absolute;
@@ -10,15 +10,16 @@ use crate::effect::{ActionKind, ActionList, Content, Document, Phase, WriteMode}
 use crate::persona::harness::compat::ConfigFile;
 use crate::persona::plan::{SidecarMode, SidecarWrite};
 
-/// Lowers sidecars, which are written into `cwd`.
+/// Lowers sidecars, which are written into the agent's directory.
 ///
 /// # Errors
 /// A file name that is no bare name, a source that is not absolute, or no text.
 pub fn lower_sidecars(
     sidecars: &[SidecarWrite<'_>],
-    cwd: &str,
+    places: &Places<'_>,
     list: &mut ActionList,
 ) -> Result<(), Diagnostic> {
+    let cwd = places.files_root();
     let root = Path::root("plan");
     let all = root.field("sidecars");
     for (place, sidecar) in sidecars.iter().enumerate() {
@@ -34,13 +35,14 @@ pub fn lower_sidecars(
             SidecarMode::Overwrite => WriteMode::Overwrite,
             SidecarMode::Extend => WriteMode::Extend,
         };
-        let path = below(cwd, &sidecar.filename, &name_at)?;
-        let below = String::from(cwd);
+        let path = below(&cwd, &sidecar.filename, &name_at)?;
+        let below = cwd.clone();
         list.push(
             Phase::Sidecars,
             ActionKind::WriteFile {
                 path,
                 below,
+                over: places.over(),
                 how,
                 content,
                 private: false,
@@ -67,22 +69,24 @@ fn content(sidecar: &SidecarWrite<'_>, at: &Path<'_>) -> Result<Content, Diagnos
     }
 }
 
-/// Lowers configuration files, which are written below `cwd`.
+/// Lowers configuration files, which are written below the agent's directory.
 ///
 /// # Errors
-/// A path that leaves `cwd` or reaches into `.git`.
+/// A path that leaves that directory or reaches into `.git`.
 pub fn lower_config_files(
     files: &[ConfigFile<'_>],
-    cwd: &str,
+    places: &Places<'_>,
     list: &mut ActionList,
 ) -> Result<(), Diagnostic> {
+    let cwd = places.files_root();
     let root = Path::root("plan");
     let all = root.field("configFiles");
     for (place, file) in files.iter().enumerate() {
         let at = all.index(place);
         let kind = ActionKind::WriteFile {
-            path: below(cwd, &file.path, &at.field("path"))?,
-            below: String::from(cwd),
+            path: below(&cwd, &file.path, &at.field("path"))?,
+            below: cwd.clone(),
+            over: places.over(),
             how: WriteMode::Overwrite,
             content: Content::Document(Document::text(file.contents.to_string())),
             private: false,

@@ -13,9 +13,12 @@ use super::mount::MountPolicy;
 use super::plan::{PersonaSpawnPlan, STAGE};
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
-use crate::base::json::{Object, Value};
+use crate::base::json::{Object, Text, Value};
 use crate::base::path::{RelPath, join};
-use crate::effect::{ActionKind, ActionList, Content, Document, Phase, WriteMode};
+use crate::effect::{ActionKind, ActionList, Content, Document, Phase, View, WriteMode};
+
+/// The directory of a layer that holds what was written to it.
+pub const UPPER: &str = "upper";
 
 /// Where a plan is carried out. All paths are absolute.
 #[derive(Debug, Clone, Copy)]
@@ -24,11 +27,17 @@ pub struct Places<'p> {
     pub cwd: &'p str,
     /// The run's private directory; it must not exist before.
     pub stage: &'p str,
-    /// Where the project is mirrored when the plan has a mount policy; it must not
-    /// exist before.
+    /// How the run sees the project.
+    pub view: View,
+    /// The place of the copy or of the layer, if the view is one; it must not exist
+    /// before.
     pub mount: &'p str,
-    /// Whether `.git` is mirrored too.
+    /// Whether the view has `.git` too.
     pub include_git: bool,
+    /// Patterns of the project's own that hide paths, besides the plan's.
+    pub ignored: &'p [String],
+    /// Patterns of the project's own for paths that may not be written.
+    pub readonly: &'p [String],
     /// Where the plan's private links point, one each; `None` leaves a link out.
     pub link_targets: &'p [Option<String>],
     /// The user's own files that the plan's private files take members over from, one
@@ -50,12 +59,25 @@ pub struct KeptSkill {
 
 impl Places<'_> {
     /// Returns the directory that the agent works in.
-    pub fn agent_cwd(&self, plan: &PersonaSpawnPlan<'_>) -> String {
-        String::from(if plan.mount.is_some() {
-            self.mount
-        } else {
-            self.cwd
-        })
+    pub const fn agent_cwd(&self) -> &str {
+        match self.view {
+            View::Copy => self.mount,
+            // A layer lies over the project's own path.
+            View::Overlay | View::InPlace => self.cwd,
+        }
+    }
+
+    /// Returns the directory that files for the agent's directory are written to.
+    pub fn files_root(&self) -> String {
+        match self.view {
+            View::Overlay => join(self.mount, UPPER),
+            View::Copy | View::InPlace => String::from(self.agent_cwd()),
+        }
+    }
+
+    /// Returns the directory that shows through [`Places::files_root`].
+    pub fn over(&self) -> Option<String> {
+        (self.view == View::Overlay).then(|| String::from(self.cwd))
     }
 
     /// Replaces the placeholder of the private directory.
@@ -81,12 +103,6 @@ pub fn lower(
         let message = "the state home's path must not contain quotes or backslashes";
         problems.push(Diagnostic::error(Code::PERSONA_PATH_UNSAFE, message));
     }
-    // Behind the mount everything happens where the agent works.
-    let cwd = places.agent_cwd(plan);
-    let here = Places {
-        cwd: &cwd,
-        ..*places
-    };
     for phase in Phase::order(plan.edition()) {
         let outcome = match phase {
             Phase::Mount => {
@@ -94,9 +110,11 @@ pub fn lower(
                 Ok(())
             }
             Phase::Stage => stage(plan, places, &mut list),
-            Phase::Skills => lower_skills(&plan.skills, plan.edition(), &here, &mut list),
-            Phase::Sidecars => lower_sidecars(&plan.sidecars, here.cwd, &mut list),
-            Phase::ConfigFiles => lower_config_files(&plan.config_files, here.cwd, &mut list),
+            Phase::Skills => lower_skills(&plan.skills, plan.edition(), places, &mut list),
+            Phase::Sidecars => lower_sidecars(&plan.sidecars, places, &mut list),
+            Phase::ConfigFiles => lower_config_files(&plan.config_files, places, &mut list),
+            // Nothing is brought back while a plan is carried out.
+            Phase::Results => Ok(()),
         };
         problems.extend(outcome.err());
     }
@@ -107,15 +125,24 @@ pub fn lower(
     }
 }
 
-/// Lowers a mount policy.
+/// Lowers the view of the project, with the patterns of a mount policy.
 pub fn lower_mount(policy: Option<&MountPolicy<'_>>, places: &Places<'_>, list: &mut ActionList) {
-    let Some(policy) = policy else { return };
-    let patterns = |patterns: &[_]| patterns.iter().map(ToString::to_string).collect();
+    if places.view == View::InPlace {
+        return;
+    }
+    let patterns = |own: &[String], planned: Option<&[Text<'_>]>| {
+        let planned = planned.unwrap_or_default();
+        let planned = planned.iter().map(ToString::to_string);
+        own.iter().cloned().chain(planned).collect()
+    };
+    let ignored = policy.map(|policy| &*policy.ignored_patterns);
+    let readonly = policy.map(|policy| &*policy.readonly_patterns);
     let kind = ActionKind::Mount {
         from: places.cwd.into(),
         to: places.mount.into(),
-        ignored: patterns(&policy.ignored_patterns),
-        readonly: patterns(&policy.readonly_patterns),
+        view: places.view,
+        ignored: patterns(places.ignored, ignored),
+        readonly: patterns(places.readonly, readonly),
         include_git: places.include_git,
     };
     list.push(Phase::Mount, kind);
@@ -147,6 +174,7 @@ fn stage(
             ActionKind::WriteFile {
                 path,
                 below: places.stage.into(),
+                over: None,
                 how: WriteMode::CreateOnly,
                 content: Content::Document(file.completed(given)),
                 private: true,

@@ -50,7 +50,10 @@ pub fn lower_skills(
         .as_deref()
         .filter(|root| !root.is_empty());
     match session {
-        Some(root) => session_plugin(plan, &join(places.cwd, root), (places, &at), list),
+        Some(root) => {
+            let root = join(places.agent_cwd(), root);
+            session_plugin(plan, &root, (places, &at), list)
+        }
         None => in_project(plan, places, &at, list),
     }
 }
@@ -71,8 +74,8 @@ fn in_project(
         if let Some(provided) = &provided
             && provided.source.kind == SourceKind::Local
         {
-            let to = join(places.cwd, &provided.directory);
-            list.push(Phase::Skills, copy(plan, provided, &to, places));
+            let root = (&*places.files_root(), places.over());
+            list.push(Phase::Skills, copy(plan, provided, root, places));
             continue;
         }
         let at = at.field("cleanupPaths");
@@ -82,7 +85,7 @@ fn in_project(
         creates.extend(provided.and_then(|provided| lock_file(&provided)));
         list.push(
             Phase::Skills,
-            command(&install.install_command, places.cwd, creates),
+            command(&install.install_command, places.agent_cwd(), creates),
         );
     }
     Ok(())
@@ -104,16 +107,17 @@ fn lock_file(provided: &Provided<'_>) -> Option<String> {
 fn copy(
     plan: &SkillMaterializationPlan<'_>,
     provided: &Provided<'_>,
-    to: &str,
+    (root, over): (&str, Option<String>),
     places: &Places<'_>,
 ) -> ActionKind {
     let source = local_file(&provided.source.package_ref, plan.repo_root.as_deref());
-    let below = to.strip_suffix(&*provided.directory).unwrap_or(places.cwd);
+    let directory = join(root, &provided.directory);
     ActionKind::WriteFile {
-        path: join(to, "SKILL.md"),
-        below: below.trim_end_matches('/').into(),
+        path: join(&directory, "SKILL.md"),
+        below: root.into(),
+        over,
         how: WriteMode::Overwrite,
-        content: Content::File(resolve(places.cwd, &source)),
+        content: Content::File(resolve(places.agent_cwd(), &source)),
         private: false,
     }
 }
@@ -140,6 +144,7 @@ fn session_plugin(
     let manifest = ActionKind::WriteFile {
         path: join(root, ".claude-plugin/plugin.json"),
         below,
+        over: None,
         how: WriteMode::Overwrite,
         content: Content::Document(Document::text(SESSION_MANIFEST)),
         private: false,
@@ -154,8 +159,8 @@ fn session_plugin(
         check_safe_source(&provided.source)
             .map_err(|problem| problem.pointing(&at.field("source")))?;
         if provided.source.kind == SourceKind::Local {
-            let to = join(root, &provided.directory);
-            list.push(Phase::Skills, copy(plan, &provided, &to, places));
+            let action = copy(plan, &provided, (root, None), places);
+            list.push(Phase::Skills, action);
             continue;
         }
         // `skills` is a link to another of them.
@@ -239,6 +244,7 @@ fn local(install: &SkillInstall<'_>, to: String, places: &Places<'_>) -> ActionK
     ActionKind::WriteFile {
         path: join(&to, "SKILL.md"),
         below,
+        over: None,
         how: WriteMode::CreateOnly,
         content: Content::File(source),
         private: false,
