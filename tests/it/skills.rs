@@ -314,6 +314,17 @@ fn a_crash_while_installing_leaves_nothing_that_counts() -> Answer<()> {
     running.end()?;
     let left = names(&cache(&stage))?;
     assert!(left.len() == 1 && left[0].starts_with("tmp."), "{left:?}");
+    let cleared = stage.call(&["gc"])?.run()?;
+    assert!(
+        cleared.says("removed 1 half-installed"),
+        "{}",
+        cleared.stderr()
+    );
+    assert_eq!(names(&cache(&stage))?, [""; 0]);
+    fs::remove_file(stage.path("home/ready"))?;
+    let again = started(&stage, stage.call(&["run", "x.json"])?)?;
+    again.signal("KILL")?;
+    again.end()?;
     let stage = stage.script("npx", &installer(".claude/skills"))?;
     expect(&run(&stage, &[])?, 0)?;
     assert_eq!(stage.note("seen")?, "installed\n");

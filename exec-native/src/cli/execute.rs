@@ -43,6 +43,7 @@ Examples:
   callsheet execute plan.json --json < /dev/null
   callsheet execute plan.json --detach --until-exit 4711 --json"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ExecuteCommand {
     /// A file that holds a plan, as `callsheet plan --json` prints it.
     plan: String,

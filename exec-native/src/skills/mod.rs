@@ -101,6 +101,9 @@ impl SkillUse {
 /// # Errors
 /// The cache cannot be read or changed.
 pub fn sweep_cache(cache: &SkillCache) -> Result<usize, ExecError> {
+    if !cache.is_there() {
+        return Ok(0);
+    }
     cache.open()?.sweep()
 }
 

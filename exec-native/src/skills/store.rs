@@ -18,7 +18,7 @@ use crate::apply::ApplyOptions;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::clock::rest;
 use crate::os::dir::{Dir, Kind};
-use crate::os::fs::{Attributes, Place, make_private_dirs, read_at, write_atomic};
+use crate::os::fs::{Attributes, Place, is_dir, make_private_dirs, read_at, write_atomic};
 use crate::os::lock::Lock;
 use crate::os::proc::end_leftover;
 use crate::os::{env, rng, tree};
@@ -79,6 +79,11 @@ impl SkillCache {
         self.root.join("skills").join(fingerprint)
     }
 
+    /// Tells whether anything was ever kept.
+    pub(super) fn is_there(&self) -> bool {
+        is_dir(&self.root.join("skills"))
+    }
+
     /// Returns where the output of an entry's last installer is.
     pub(super) fn log(&self, fingerprint: &str) -> PathBuf {
         self.root.join("logs").join(format!("{fingerprint}.log"))
@@ -96,7 +101,9 @@ impl SkillCache {
     pub(super) fn open(&self) -> Result<Store, ExecError> {
         for name in ["skills", "logs", "npm"] {
             let path = self.root.join(name);
-            make_private_dirs(&path).at(&path)?;
+            make_private_dirs(&path).at(&path).map_err(|error| {
+                error.hint("set CALLSHEET_CACHE_HOME, or pass --no-skill-cache")
+            })?;
         }
         let path = self.root.join("skills");
         let dir = Dir::open(&path).at(&path)?;
