@@ -514,6 +514,19 @@ fn a_person_is_asked_before_a_plan_is_carried_out() -> Answer<()> {
 }
 
 #[test]
+fn a_terminal_shows_what_happens_now() -> Answer<()> {
+    let npx = format!("echo fetching; sleep 0.3\n{}", installer(".claude/skills"));
+    let Some((code, text)) = in_terminal(&project(&npx)?, "run x.json", "")? else {
+        println!("skipped: there is no script(1) to make a terminal with");
+        return Ok(());
+    };
+    assert_eq!(code, 0, "{text}");
+    let line = "\r\u{1b}[2K\u{1b}[2m    fetching\u{1b}[0m\r\u{1b}[2K";
+    assert!(text.contains(line), "{text:?}");
+    Ok(())
+}
+
+#[test]
 fn what_is_the_user_s_returns_byte_for_byte() -> Answer<()> {
     let npx = format!(
         "rm -rf .agents/skills/skill/notes\n{}\necho more > .agents/skills/skill/more",

@@ -150,6 +150,7 @@ fn local_hash(plan: &SkillMaterializationPlan<'_>, install: &SkillInstall<'_>) -
     (install.source_kind == SourceKind::Local).then_some(())?;
     let root = plan.repo_root.as_deref().unwrap_or_default();
     let path = resolve(root, &install.source);
+    path.starts_with('/').then_some(())?;
     let bytes = fs::read(Path::new(&path)).ok()?;
     let mut hex = sha256_hex(&bytes);
     hex.truncate(16);

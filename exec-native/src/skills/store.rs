@@ -14,9 +14,9 @@ use std::time::Duration;
 use plan_core::base::json;
 use plan_core::persona::skills::cache::SkillCacheMarker;
 
-use crate::apply::ApplyOptions;
+use crate::apply::{ApplyOptions, Event};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
-use crate::os::clock::rest;
+use crate::os::clock::{Deadline, rest};
 use crate::os::dir::{Dir, Kind};
 use crate::os::fs::{Attributes, Place, is_dir, make_private_dirs, read_at, write_atomic};
 use crate::os::lock::Lock;
@@ -31,6 +31,8 @@ const LEASE: &str = "lease";
 const ENTRY: &str = "entry";
 const OLD: &str = "old";
 const POLL: Duration = Duration::from_millis(25);
+/// How long it takes until somebody who waits is told why.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where skills are kept for all runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,11 +227,17 @@ fn wait(
     apply: &ApplyOptions<'_>,
     take: impl Fn() -> Result<Option<Lock>, ExecError>,
 ) -> Result<Lock, ExecError> {
+    let mut patience = Some(Deadline::after(Some(PATIENCE)));
     loop {
         if let Some(lock) = take()? {
             return Ok(lock);
         }
         apply.go_on()?;
+        if patience.is_some_and(Deadline::is_over) {
+            let text = "waiting for another run that installs the same skill";
+            apply.tell(&Event::Advice { text });
+            patience = None;
+        }
         rest(POLL);
     }
 }
