@@ -126,13 +126,14 @@ fn an_installer_dies_with_its_guard() -> Answer<()> {
     kill(&[guard.trim(), &running.id().to_string()])?;
     running.end()?;
     gone(&stage, "installer")?;
-    // Nobody knows the stray one any more; it is the test's to end.
-    kill(&[stage.note("stray")?.trim()])
+    // Nobody knows what it had started any more; that is the test's to end.
+    let group = format!("-{}", guard.trim());
+    kill(&[&group, stage.note("stray")?.trim()])
 }
 
 fn kill(pids: &[&str]) -> Answer<()> {
     let mut kill = std::process::Command::new("kill");
-    kill.args(["-s", "KILL"]).args(pids).status()?;
+    kill.args(["-s", "KILL", "--"]).args(pids).status()?;
     Ok(())
 }
 
