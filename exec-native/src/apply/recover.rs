@@ -32,6 +32,19 @@ pub enum Liveness {
     Damaged,
 }
 
+impl Liveness {
+    /// Returns the word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Liveness::Live => "live",
+            Liveness::Dead => "dead",
+            Liveness::Closed => "closed",
+            Liveness::Committed => "committed",
+            Liveness::Damaged => "damaged",
+        }
+    }
+}
+
 /// A run as [`list_runs`] sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSummary {
