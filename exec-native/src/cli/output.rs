@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::{Print, Writer};
+use plan_core::base::secret::{hide, is_secret_name};
 
 use super::failure::Failure;
 use crate::os::{clock, env};
@@ -26,6 +27,8 @@ pub(super) struct Output {
     pub(super) is_terminal: bool,
     /// When the passing line was written that the next line takes the place of.
     passing: Cell<Option<u64>>,
+    /// Values of the environment that nobody is to read.
+    secrets: Vec<String>,
 }
 
 impl Output {
@@ -35,11 +38,14 @@ impl Output {
         let colour = is_terminal
             && env::var("NO_COLOR").is_none_or(|value| value.is_empty())
             && env::var("TERM").as_deref() != Some("dumb");
+        let secrets = env::vars().into_iter();
+        let secrets = secrets.filter(|(name, _)| is_secret_name(name));
         Self {
             quiet,
             colour,
             is_terminal,
             passing: Cell::new(None),
+            secrets: secrets.map(|(_, value)| value).collect(),
         }
     }
 
@@ -50,6 +56,11 @@ impl Output {
         out.write_all(bytes)
             .and_then(|()| out.flush())
             .map_err(Failure::unwritten)
+    }
+
+    /// Writes a line about a plan or a run to standard output; secrets in it are hidden.
+    pub(super) fn tell(&self, text: &str) -> Result<(), Failure> {
+        self.line(&hide(text, &self.secrets))
     }
 
     /// Writes a line to standard output.
@@ -64,9 +75,11 @@ impl Output {
         }
     }
 
-    /// Writes a line about a problem to standard error, even when quiet.
+    /// Writes a line about a problem to standard error, even when quiet. Secrets in it are
+    /// hidden.
     pub(super) fn problem(&self, text: &str) {
         self.settle();
+        let text = hide(text, &self.secrets);
         // Without standard error there is nobody to tell.
         writeln!(io::stderr(), "{text}").ok();
     }
@@ -81,6 +94,7 @@ impl Output {
             return;
         }
         let width = env::terminal_width().unwrap_or(80);
+        let text = hide(text, &self.secrets);
         let line: String = text.chars().take(width.saturating_sub(1)).collect();
         let line = self.paint("2", &line);
         // As with every other line, nobody is there to hear of a failure.

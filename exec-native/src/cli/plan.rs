@@ -55,7 +55,7 @@ impl PlanCommand {
             }
             return self.effects(&plan, &actions, output);
         }
-        output.line(&summary(&plan, &actions, &source.cwd))?;
+        output.tell(&summary(&plan, &actions, &source.cwd))?;
         output.warnings(plan.warnings.iter().flatten());
         Ok(0)
     }
@@ -76,7 +76,7 @@ impl PlanCommand {
             return Ok(0);
         }
         for line in effect_lines(actions) {
-            output.line(&line)?;
+            output.tell(&line)?;
         }
         Ok(0)
     }

@@ -89,17 +89,6 @@ pub(super) struct GcCommand {
     json: bool,
 }
 
-/// Returns the word for how a run is doing.
-fn word(liveness: Liveness) -> &'static str {
-    match liveness {
-        Liveness::Live => "live",
-        Liveness::Dead => "dead",
-        Liveness::Closed => "closed",
-        Liveness::Committed => "committed",
-        Liveness::Damaged => "damaged",
-    }
-}
-
 impl RunsCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
         let runs = list_runs(&StateHome::from_env()?)?;
@@ -120,7 +109,7 @@ impl RunsCommand {
             output.line(&format!(
                 "{}  {:<8} {label}  {cwd}",
                 run.id,
-                word(run.liveness)
+                run.liveness.as_str()
             ))?;
         }
         if runs.iter().any(|run| run.liveness == Liveness::Dead) {
@@ -138,7 +127,7 @@ fn list(out: &mut Writer, runs: &[RunSummary]) {
         let started = run.started.as_ref();
         out.begin_object();
         out.field("id", run.id.as_str());
-        out.field("state", word(run.liveness));
+        out.field("state", run.liveness.as_str());
         out.field("label", &started.and_then(|started| started.label.as_ref()));
         out.field("cwd", &started.map(|started| &started.cwd));
         out.field("directory", &*run.dir.to_string_lossy());
