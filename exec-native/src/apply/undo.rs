@@ -12,8 +12,9 @@ use super::report::{DisposeEntry, DisposeReport};
 use crate::error::{ExecError, IoResultExt as _};
 use crate::journal::Writer;
 use crate::os::fs::is_file;
+use crate::os::ns::end_inhabitants;
 use crate::os::proc::end_leftover;
-use crate::state::RunDir;
+use crate::state::{RunDir, layer_text};
 
 /// A run whose effects are to be taken back.
 pub(crate) struct Reversal<'r> {
@@ -36,6 +37,7 @@ impl Reversal<'_> {
         };
         let mark = self.run.mark();
         note(&mut report, end_leftover(&mark).at(&mark).map(drop));
+        self.leave_layer(&mut report);
         for step in self.journal.state().recovery().steps {
             let result = self.step(&step, &mut report);
             report.entries.push(DisposeEntry {
@@ -56,6 +58,18 @@ impl Reversal<'_> {
         let stays = !report.closed || is_worth_keeping(self.run, self.journal.state());
         report.leftover = stays.then(|| self.run.dir.path().to_owned());
         report
+    }
+
+    /// Ends what keeps the layer, and every program that still writes to it.
+    fn leave_layer(&self, report: &mut DisposeReport) {
+        let is_layer = |action: &ActionState| {
+            matches!(action.announced.undo, Undo::RemoveLayer(_))
+        };
+        let mark = self.run.keeper_mark();
+        note(report, end_leftover(&mark).at(&mark).map(drop));
+        if self.journal.state().actions().iter().any(is_layer) {
+            end_inhabitants(&layer_text(&self.run.id));
+        }
     }
 
     fn step(&mut self, step: &UndoStep, report: &mut DisposeReport) -> Result<Outcome, ExecError> {
@@ -140,7 +154,7 @@ fn is_worth_keeping(run: &RunDir, state: &RunState) -> bool {
 /// The list of a mirror is the base that the work in it is told from.
 fn is_kept_mirror(action: &ActionState) -> bool {
     let outcome = action.outcome.as_ref();
-    matches!(action.announced.undo, Undo::RemoveMount(_))
+    matches!(action.announced.undo, Undo::RemoveMount(_) | Undo::RemoveLayer(_))
         && outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Kept)
 }
 

@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use plan_core::base::edition::Edition;
 
+use crate::mount::ViewChoice;
+
 /// The dialect of plans and checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum EditionArg {
@@ -19,6 +21,32 @@ impl From<EditionArg> for Edition {
         match edition {
             EditionArg::V2026 => Edition::V2026,
             EditionArg::PersonaKit4 => Edition::PersonaKit4,
+        }
+    }
+}
+
+/// How a run sees the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ViewArg {
+    /// The project itself without rules about hidden and read-only paths; with them a
+    /// layer where one works, else a copy.
+    Auto,
+    /// A private layer over the project, at its own path; the kernel enforces the rules.
+    Overlay,
+    /// A copy; what is hidden can still be found where the project is.
+    Copy,
+    /// The project itself; nothing is hidden or protected.
+    #[value(name = "inplace")]
+    InPlace,
+}
+
+impl From<ViewArg> for ViewChoice {
+    fn from(view: ViewArg) -> Self {
+        match view {
+            ViewArg::Auto => ViewChoice::Auto,
+            ViewArg::Overlay => ViewChoice::Overlay,
+            ViewArg::Copy => ViewChoice::Copy,
+            ViewArg::InPlace => ViewChoice::InPlace,
         }
     }
 }

@@ -7,6 +7,7 @@ use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::Writer;
 use plan_core::base::path::join;
+use plan_core::base::text::shell_join;
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use super::Answer;
@@ -14,7 +15,8 @@ use super::failure::{Failure, Located};
 use super::output::{Output, Shape};
 use super::prepare::{project, read_json};
 use super::run::kept;
-use super::session::Session;
+use super::args::ViewArg;
+use super::session::{Session, view};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::run_attached;
 use crate::os::{env, spawn};
@@ -25,6 +27,10 @@ use crate::os::{env, spawn};
     after_help = "Without a command the plan is held until standard input closes or a signal
 arrives, then taken back. With one, the command runs in the plan's directory with the plan's
 environment.
+
+With --json a held plan is printed as its run, `cwd`, `view`, what enforces the view's rules,
+and `argvPrefix`: the words that a host puts in front of every command that is to work in the
+run. Of `env` only the names are printed, since values can be secrets.
 
 Examples:
   callsheet plan reviewer.json --json > plan.json
@@ -37,6 +43,9 @@ pub(super) struct ExecuteCommand {
     /// The project directory; the current one by default.
     #[arg(long, short = 'C', value_name = "DIR", default_value = ".")]
     cwd: String,
+    /// How the agent sees the project.
+    #[arg(long, value_name = "VIEW", default_value = "auto")]
+    view: ViewArg,
     /// Prints the run and its directory as JSON, and the report at its end.
     #[arg(long)]
     json: bool,
@@ -70,7 +79,7 @@ impl ExecuteCommand {
         output.warnings(plan.warnings.iter().flatten());
         let cwd = project(&self.cwd)?;
         let program = self.program(&cwd)?;
-        let mut session = Session::open(&plan, &cwd, &program, output)?;
+        let mut session = Session::open(&plan, &cwd, &program, (self.view, !self.command.is_empty()), output)?;
         let code = if let Some((_, args)) = self.command.split_first() {
             session.launch.args = args.to_vec();
             run_attached(&session.launch, &session.cancel)
@@ -96,16 +105,24 @@ impl ExecuteCommand {
     /// Says where the plan is, and waits.
     fn hold(&self, session: &Session, output: &Output) -> Result<u8, ExecError> {
         let cwd = session.launch.cwd.to_string_lossy().into_owned();
+        let prefix = session.handle.argv_prefix();
+        let names: Vec<&str> = session.launch.env.iter().map(|(name, _)| &**name).collect();
         let told = if self.json {
             let data = Shape(|out: &mut Writer| {
                 out.begin_object();
                 out.field("run", session.handle.id().as_str());
                 out.field("cwd", &cwd);
+                view(out, &session.handle);
+                out.field("argvPrefix", session.handle.argv_prefix());
+                out.field("env", &names);
                 out.end_object();
             });
             output.envelope(&data, &[])
         } else {
             output.note(&format!("run {} is ready in {cwd}", session.handle.id()));
+            if !prefix.is_empty() {
+                output.note(&format!("start programs in it with: {} …", shell_join(prefix)));
+            }
             output.note("close standard input or press Ctrl-C to take it back");
             Ok(())
         };

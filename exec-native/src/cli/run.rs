@@ -8,11 +8,11 @@ use plan_core::persona::harness::HarnessDef;
 use plan_core::persona::harness::outcome::{Outcome, Verdict};
 
 use super::Answer;
-use super::args::PersonaArgs;
+use super::args::{PersonaArgs, ViewArg};
 use super::failure::Failure;
 use super::output::{Output, Shape};
 use super::prepare::Source;
-use super::session::Session;
+use super::session::{Session, view};
 use crate::apply::DisposeReport;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::{OneShotOptions, locate, run_attached, run_one_shot};
@@ -45,6 +45,9 @@ pub(super) struct RunCommand {
     /// Ends a one-shot run that has been silent for so many seconds.
     #[arg(long, value_name = "SECONDS")]
     idle_timeout: Option<u64>,
+    /// How the agent sees the project.
+    #[arg(long, value_name = "VIEW", default_value = "auto")]
+    view: ViewArg,
     /// More arguments for the harness.
     #[arg(last = true, value_name = "ARGS")]
     more: Vec<String>,
@@ -64,7 +67,7 @@ impl RunCommand {
         let plan = source.plan()?;
         output.warnings(plan.warnings.iter().flatten());
         let (program, def) = locate(&plan)?;
-        let mut session = Session::open(&plan, &source.cwd, &program, output)?;
+        let mut session = Session::open(&plan, &source.cwd, &program, (self.view, true), output)?;
         session.launch.args.extend(self.more.iter().cloned());
         if let Some(def) = def.filter(|_| source.one_shot()) {
             return self.once(&session, def, output);
@@ -93,6 +96,7 @@ impl RunCommand {
                 out.begin_object();
                 out.field("run", &report.run);
                 out.field("outcome", &outcome);
+                view(out, &session.handle);
                 out.field("clean", &report.is_clean());
                 kept(out, &report);
                 out.end_object();

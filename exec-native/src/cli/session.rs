@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use plan_core::effect::{Document, Outcome, describe_action};
+use plan_core::base::json::Writer;
+use plan_core::effect::{Document, Outcome, View, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
+use super::args::ViewArg;
 use super::failure::Failure;
 use super::output::Output;
 use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
@@ -32,6 +34,7 @@ impl Session {
         plan: &PersonaSpawnPlan<'_>,
         cwd: &str,
         program: &Path,
+        (wanted, entered): (ViewArg, bool),
         output: &Output,
     ) -> Result<Self, Failure> {
         check_references(plan)?;
@@ -43,6 +46,9 @@ impl Session {
         let runs = state.root().join("runs").to_string_lossy().into_owned();
         let progress = |event: &Event<'_>| tell(event, &runs, output);
         let mut options = HelperOptions::new(&state, Path::new(cwd));
+        options.view = wanted.into();
+        options.entered = entered;
+        options.dotfiles = plan.edition().switches().private_launch;
         options.apply = ApplyOptions {
             label: plan.persona.get_str("personaId").map(String::from),
             edition: Some(plan.edition()),
@@ -53,6 +59,15 @@ impl Session {
             ..ApplyOptions::default()
         };
         let (handle, launch) = prepare_launch(plan, program, &options)?;
+        if handle.view() != View::InPlace {
+            output.note(&handle.chosen().line());
+        } else if plan.mount.is_some() {
+            output.note(&format!(
+                "{} {}",
+                output.paint("33", "warning:"),
+                handle.chosen().line()
+            ));
+        }
         for note in handle.notes() {
             output.note(note);
         }
@@ -85,6 +100,13 @@ impl Session {
         ));
         (report, ExecErrorKind::NeedsRecovery.exit_code())
     }
+}
+
+/// Prints how a run sees its project.
+pub(super) fn view(out: &mut Writer, handle: &RunHandle) {
+    out.field("view", handle.view().as_str());
+    out.field("enforcement", handle.enforcement().as_str());
+    out.field("viewReasons", &handle.chosen().why);
 }
 
 /// Says what was kept because somebody changed it.

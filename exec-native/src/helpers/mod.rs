@@ -17,6 +17,10 @@ use plan_core::persona::skills::SkillMaterializationPlan;
 use crate::apply::{ApplyOptions, Run, RunHandle};
 use crate::error::ExecError;
 use crate::launch::{LaunchDescriptor, UserFiles};
+use crate::mount::choose::{Needs, choose, fall_back, installs_in_project};
+use crate::mount::dotfiles::Dotfiles;
+use crate::mount::keeper::Keeper;
+use crate::mount::{Chosen, ViewChoice};
 use crate::os::walk::text_of;
 use crate::state::StateHome;
 
@@ -27,6 +31,14 @@ pub struct HelperOptions<'o> {
     pub state: &'o StateHome,
     /// The directory to work in.
     pub cwd: &'o Path,
+    /// Which view of the project is wanted.
+    pub view: ViewChoice,
+    /// Whether every program of the run is started behind the handle's
+    /// [`argv_prefix`](RunHandle::argv_prefix). Otherwise programs have to find their
+    /// directory by its path alone, and no layer is chosen unless it is asked for.
+    pub entered: bool,
+    /// Whether the project's `.agentignore` and `.agentreadonly` count.
+    pub dotfiles: bool,
     /// Whether a mirror has `.git` too.
     pub include_git: bool,
     /// How the actions are applied. A helper that works on the files of an earlier one
@@ -40,6 +52,9 @@ impl<'o> HelperOptions<'o> {
         Self {
             state,
             cwd,
+            view: ViewChoice::Auto,
+            entered: false,
+            dotfiles: false,
             include_git: true,
             apply: ApplyOptions::default(),
         }
@@ -54,9 +69,8 @@ pub fn execute_persona_spawn_plan(
     plan: &PersonaSpawnPlan<'_>,
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    let files = UserFiles::of(plan)?;
-    let view = plain_view(plan.mount.as_ref());
-    let (handle, ()) = carry_out(options, (&files, view), |places| {
+    let wish = Wish::of(plan, options)?;
+    let (handle, ()) = carry_out(options, &wish, |places| {
         Ok((lower(plan, places).map_err(refused)?, ()))
     })?;
     Ok(handle)
@@ -72,13 +86,13 @@ pub fn prepare_launch(
     program: &Path,
     options: &HelperOptions<'_>,
 ) -> Result<(RunHandle, LaunchDescriptor), ExecError> {
-    let files = UserFiles::of(plan)?;
-    let view = plain_view(plan.mount.as_ref());
-    let (handle, mut launch) = carry_out(options, (&files, view), |places| {
+    let wish = Wish::of(plan, options)?;
+    let (handle, mut launch) = carry_out(options, &wish, |places| {
         let launch = LaunchDescriptor::new(plan, program.to_path_buf(), places)?;
         Ok((lower(plan, places).map_err(refused)?, launch))
     })?;
     launch.mark = handle.mark();
+    launch.argv_prefix = handle.argv_prefix().to_vec();
     Ok((handle, launch))
 }
 
@@ -142,7 +156,8 @@ fn part(
     view: View,
     lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
 ) -> Result<RunHandle, ExecError> {
-    let (handle, ()) = carry_out(options, (&UserFiles::default(), view), |places| {
+    let wish = Wish::plain(view);
+    let (handle, ()) = carry_out(options, &wish, |places| {
         let mut list = ActionList::new();
         lower(places, &mut list).map_err(|problem| refused(vec![problem]))?;
         Ok((list, ()))
@@ -150,27 +165,99 @@ fn part(
     Ok(handle)
 }
 
-/// Allocates a run, lowers for its directories, applies. Everything that can be refused
-/// is refused before the first action.
+/// What is known of a run before it begins.
+struct Wish {
+    files: UserFiles,
+    rules: Dotfiles,
+    /// The view, when it does not depend on this machine.
+    view: Option<View>,
+    choice: ViewChoice,
+    has_rules: bool,
+    installs: bool,
+}
+
+impl Wish {
+    fn of(plan: &PersonaSpawnPlan<'_>, options: &HelperOptions<'_>) -> Result<Self, ExecError> {
+        let rules = if options.dotfiles {
+            Dotfiles::read(options.cwd, plan.persona.get_str("personaId"))?
+        } else {
+            Dotfiles::default()
+        };
+        Ok(Self {
+            files: UserFiles::of(plan)?,
+            view: None,
+            choice: options.view,
+            has_rules: plan.mount.is_some() || !rules.is_empty(),
+            rules,
+            installs: installs_in_project(plan),
+        })
+    }
+
+    fn plain(view: View) -> Self {
+        Self {
+            files: UserFiles::default(),
+            rules: Dotfiles::default(),
+            view: Some(view),
+            choice: ViewChoice::Auto,
+            has_rules: false,
+            installs: false,
+        }
+    }
+
+    /// Chooses the view of a run. A layer has been tried when it is chosen.
+    fn choose(&self, run: &Run, entered: bool) -> Result<(Chosen, Option<Keeper>), ExecError> {
+        if let Some(view) = self.view {
+            return Ok((Chosen::plain(view), None));
+        }
+        let chosen = choose(&Needs {
+            choice: self.choice,
+            rules: self.has_rules,
+            entered,
+            installs: self.installs,
+            project: run.cwd(),
+        })?;
+        if chosen.view != View::Overlay {
+            return Ok((chosen, None));
+        }
+        match run.try_layer() {
+            Ok(keeper) => Ok((chosen, Some(keeper))),
+            Err(why) => Ok((fall_back(self.choice, why)?, None)),
+        }
+    }
+}
+
+/// Allocates a run, chooses its view, lowers for its directories, applies. Everything
+/// that can be refused is refused before the first action.
 fn carry_out<T>(
     options: &HelperOptions<'_>,
-    (files, view): (&UserFiles, View),
+    wish: &Wish,
     lower: impl FnOnce(&Places<'_>) -> Result<(ActionList, T), ExecError>,
 ) -> Result<(RunHandle, T), ExecError> {
     let run = Run::begin(options.state, options.cwd)?;
+    let (chosen, keeper) = wish.choose(&run, options.entered)?;
+    let layer = run.layer_dir();
+    let mount = match chosen.view {
+        View::Overlay => text_of(&layer),
+        View::Copy | View::InPlace => text_of(&run.mount_dir()),
+    };
     let places = Places {
         cwd: &text_of(run.cwd()),
         stage: &text_of(&run.stage_dir()),
-        view,
-        mount: &text_of(&run.mount_dir()),
-        ignored: &[],
-        readonly: &[],
+        view: chosen.view,
+        mount: &mount,
+        ignored: &wish.rules.ignored,
+        readonly: &wish.rules.readonly,
         include_git: options.include_git,
-        link_targets: &files.link_targets,
-        inherited: &files.inherited,
+        link_targets: &wish.files.link_targets,
+        inherited: &wish.files.inherited,
     };
     let (actions, more) = lower(&places)?;
-    Ok((run.apply(&actions, &options.apply)?, more))
+    let applied = run.apply(&actions, &options.apply)?;
+    let mut handle = applied.with_view(chosen, keeper);
+    match handle.mount(&layer, options.state) {
+        Ok(()) => Ok((handle, more)),
+        Err(error) => Err(error.with_undo_errors(handle.dispose().errors())),
+    }
 }
 
 fn refused(problems: Vec<Diagnostic>) -> ExecError {

@@ -6,11 +6,16 @@ pub mod clock;
 pub mod dir;
 pub mod env;
 pub mod fs;
+pub mod layer;
 mod lines;
 pub mod lock;
+#[cfg_attr(not(target_os = "linux"), path = "ns_none.rs")]
+pub mod ns;
+pub mod own;
 pub mod proc;
 pub mod rng;
 pub mod signal;
 pub mod spawn;
+pub mod talk;
 pub mod tree;
 pub mod walk;

@@ -196,18 +196,14 @@ fn signal_group(id: u32, signal: Signal) {
 /// # Errors
 /// The mark cannot be read or removed.
 pub fn end_leftover(mark: &Path) -> io::Result<bool> {
-    let text = match std::fs::read_to_string(mark) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        text => text?,
+    let Some((id, start)) = read_mark(mark)? else {
+        return match std::fs::remove_file(mark) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(false),
+        };
     };
-    let mut words = text.split_whitespace();
-    let id = words.next().and_then(|word| word.parse::<u32>().ok());
-    let lives = id.filter(|id| {
-        words
-            .next()
-            .is_some_and(|start| birth(*id).as_deref() == Some(start))
-    });
-    if let Some(id) = lives {
+    let lives = birth(id).as_deref() == Some(&start);
+    if lives {
         end_group(id);
         // One that shared our terminal leads no group of its own.
         if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
@@ -220,7 +216,19 @@ pub fn end_leftover(mark: &Path) -> io::Result<bool> {
         }
     }
     std::fs::remove_file(mark)?;
-    Ok(lives.is_some())
+    Ok(lives)
+}
+
+/// Reads which process a mark names: its number and when it started. `None` when there
+/// is no mark, or half of one.
+pub(super) fn read_mark(mark: &Path) -> io::Result<Option<(u32, String)>> {
+    let text = match std::fs::read_to_string(mark) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text?,
+    };
+    let mut words = text.split_whitespace();
+    let id = words.next().and_then(|word| word.parse().ok());
+    Ok(id.zip(words.next().map(String::from)))
 }
 
 pub(super) fn write_mark(mark: &Path, id: u32) -> io::Result<()> {
@@ -231,7 +239,7 @@ pub(super) fn write_mark(mark: &Path, id: u32) -> io::Result<()> {
 
 /// When a process started, as the kernel counts; `None` when there is no such
 /// process that runs.
-fn birth(id: u32) -> Option<String> {
+pub(super) fn birth(id: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The name in parentheses may hold spaces; fields are counted behind it.
     let (_, rest) = stat.rsplit_once(')')?;
