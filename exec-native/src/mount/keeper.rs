@@ -65,7 +65,7 @@ impl Keeper {
             OsStr::new(&parent),
         ];
         let failed = |error: io::Error| format!("the keeper of the layer failed: {error}");
-        let mut talk = Talk::start(program, &arguments, Some(mark)).map_err(failed)?;
+        let mut talk = Talk::start(program, &arguments, mark).map_err(failed)?;
         expect(&mut talk, UNSHARED)?;
         ns::write_maps(talk.id())
             .map_err(|error| because(&format!("users cannot be mapped: {error}")))?;

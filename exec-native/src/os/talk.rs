@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ const LINE_BYTES: usize = 4096;
 #[derive(Debug)]
 pub struct Talk {
     child: Child,
+    mark: PathBuf,
     input: Option<ChildStdin>,
     output: ChildStdout,
 }
@@ -33,7 +34,12 @@ impl Talk {
     ///
     /// # Errors
     /// The program cannot be started, or the mark cannot be written.
-    pub fn start(program: &Path, args: &[&OsStr], mark: Option<&Path>) -> io::Result<Self> {
+    pub fn start(program: &Path, args: &[&OsStr], mark: &Path) -> io::Result<Self> {
+        // Whoever an old mark names has nothing to do with this.
+        match std::fs::remove_file(mark) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut child = Command::new(program)
             .args(args)
             .stdin(Stdio::piped())
@@ -47,11 +53,12 @@ impl Talk {
         };
         let talk = Self {
             child,
+            mark: mark.to_owned(),
             input: Some(input),
             output,
         };
         // When this fails the drop ends the process.
-        mark.map_or(Ok(()), |mark| write_mark(mark, talk.id()))?;
+        write_mark(mark, talk.id())?;
         Ok(talk)
     }
 
@@ -106,15 +113,16 @@ impl Talk {
     fn end(&mut self) {
         drop(self.input.take());
         let deadline = Deadline::after(Some(GRACE));
-        while !deadline.is_over() {
-            match self.child.try_wait() {
-                Ok(None) => rest(POLL),
-                _ => return,
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if deadline.is_over() {
+                // It is our own child, so the number is still its.
+                self.child.kill().ok();
+                self.child.wait().ok();
             }
+            rest(POLL);
         }
-        // It is our own child, so the number is still its.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        // A mark of nobody is harmless.
+        std::fs::remove_file(&self.mark).ok();
     }
 }
 
