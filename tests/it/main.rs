@@ -13,6 +13,8 @@ mod layering;
 mod modules;
 mod no_std;
 mod outcomes;
+mod overlay;
+mod prompts;
 mod properties;
 mod schema;
 mod tidy;

@@ -165,6 +165,31 @@ fn part(
     Ok(handle)
 }
 
+/// Chooses the view of a plan whose program is entered, and reads the project's own
+/// rules. Nothing is tried.
+///
+/// # Errors
+/// A view that was asked for cannot be, or a rule file cannot be read.
+pub(crate) fn plan_view(
+    plan: &PersonaSpawnPlan<'_>,
+    project: &Path,
+    choice: ViewChoice,
+) -> Result<(Chosen, Dotfiles), ExecError> {
+    let rules = if plan.edition().switches().private_launch {
+        Dotfiles::read(project, plan.persona.get_str("personaId"))?
+    } else {
+        Dotfiles::default()
+    };
+    let chosen = choose(&Needs {
+        choice,
+        rules: plan.mount.is_some() || !rules.is_empty(),
+        entered: true,
+        installs: installs_in_project(plan),
+        project,
+    })?;
+    Ok((chosen, rules))
+}
+
 /// What is known of a run before it begins.
 struct Wish {
     files: UserFiles,

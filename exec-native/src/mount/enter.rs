@@ -122,6 +122,8 @@ impl Entrance {
             Room::Project => &self.project,
         };
         let dir = match inside {
+            // Joining nothing would add a slash.
+            Inside::Project(rest) if rest.as_os_str().is_empty() => root.clone(),
             Inside::Project(rest) => root.join(rest),
             Inside::Elsewhere(dir) => dir,
         };
