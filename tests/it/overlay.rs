@@ -136,7 +136,11 @@ fn programs_see_the_layer_and_everybody_else_the_project() -> Answer<()> {
         assert_eq!(stage.note("key")?.matches("No such file").count(), 2);
         assert!(stage.note("license")?.contains("Read-only file system"));
         assert!(stage.note("vendor")?.contains("Read-only file system"));
-        assert!(stage.note("gone")?.contains("busy"), "{}", stage.note("gone")?);
+        assert!(
+            stage.note("gone")?.contains("busy"),
+            "{}",
+            stage.note("gone")?
+        );
         assert_eq!(stage.note("layer")?, "", "the layer itself cannot be seen");
         assert_eq!(stage.tree()?, before);
         Ok(())
@@ -152,8 +156,15 @@ fn nobody_can_take_the_rules_away() -> Answer<()> {
             cat secrets/key; echo x >> LICENSE; ls -A";
         let ended = execute(stage, script)?;
         expect(&ended, 0)?;
-        assert_eq!(ended.stdout(), "CLAUDE.md\nLICENSE\ndocs\nnode_modules\nvendor\n");
-        assert!(ended.says("LICENSE: Read-only file system"), "{}", ended.stderr());
+        assert_eq!(
+            ended.stdout(),
+            "CLAUDE.md\nLICENSE\ndocs\nnode_modules\nvendor\n"
+        );
+        assert!(
+            ended.says("LICENSE: Read-only file system"),
+            "{}",
+            ended.stderr()
+        );
         assert_eq!(stage.note("nested")?, "nested\n# Notes\n");
         Ok(())
     })
@@ -190,12 +201,23 @@ fn two_programs_share_a_layer() -> Answer<()> {
     everybody(RULES, |stage| {
         let (running, id) = start(stage, "echo one > one.txt")?;
         let script = "cat one.txt; echo two > two.txt; pwd; cat secrets/key";
-        let entered = stage.call(&["enter", &id, "--", "sh", "-c", script])?.run()?;
+        let entered = stage
+            .call(&["enter", &id, "--", "sh", "-c", script])?
+            .run()?;
         expect(&entered, 1)?;
         let project = stage.project();
         assert_eq!(entered.stdout(), format!("one\n{}\n", project.display()));
         let docs = stage
-            .call(&["exec", &id, "-C", "docs", "--", "sh", "-c", "cat ../two.txt; exit 7"])?
+            .call(&[
+                "exec",
+                &id,
+                "-C",
+                "docs",
+                "--",
+                "sh",
+                "-c",
+                "cat ../two.txt; exit 7",
+            ])?
             .run()?;
         expect(&docs, 7)?;
         assert_eq!(docs.stdout(), "two\n");
@@ -206,7 +228,9 @@ fn two_programs_share_a_layer() -> Answer<()> {
         // What was kept can be looked at afterwards, and changed.
         for text in ["one\ntwo\n", "one\ntwo\nmore\n"] {
             let script = "cat *.txt; echo more > z.txt";
-            let kept = stage.call(&["exec", &id, "--", "sh", "-c", script])?.run()?;
+            let kept = stage
+                .call(&["exec", &id, "--", "sh", "-c", script])?
+                .run()?;
             expect(&kept, 0)?;
             assert_eq!(kept.stdout(), text);
         }
@@ -241,7 +265,11 @@ fn text_is_added_to_a_file_that_is_hidden() -> Answer<()> {
         let ended = execute(stage, "cat CLAUDE.md")?;
         expect(&ended, 0)?;
         assert_eq!(ended.stdout(), "Mine.\n\n\n---\n\n# Notes\n");
-        assert_eq!(runs(stage)?, [""; 0], "nothing was done, so nothing is kept");
+        assert_eq!(
+            runs(stage)?,
+            [""; 0],
+            "nothing was done, so nothing is kept"
+        );
         Ok(())
     })
 }
@@ -254,11 +282,22 @@ fn rules_of_the_project_count() -> Answer<()> {
         for name in [".agentignore", ".scout.agentreadonly"] {
             let owner = fs::metadata(stage.project())?;
             use std::os::unix::fs::{MetadataExt as _, chown};
-            chown(stage.project().join(name), Some(owner.uid()), Some(owner.gid()))?;
+            chown(
+                stage.project().join(name),
+                Some(owner.uid()),
+                Some(owner.gid()),
+            )?;
         }
         let ended = execute(stage, "ls; echo x >> LICENSE")?;
-        assert_eq!(ended.stdout(), "CLAUDE.md\nLICENSE\ndocs\nnode_modules\nvendor\n");
-        assert!(ended.says("LICENSE: Read-only file system"), "{}", ended.stderr());
+        assert_eq!(
+            ended.stdout(),
+            "CLAUDE.md\nLICENSE\ndocs\nnode_modules\nvendor\n"
+        );
+        assert!(
+            ended.says("LICENSE: Read-only file system"),
+            "{}",
+            ended.stderr()
+        );
         Ok(())
     })
 }
@@ -277,7 +316,11 @@ fn the_view_is_told_and_can_be_chosen() -> Answer<()> {
         let words = |data: &Value<'_>| {
             let word = |name| data.get_str(name).unwrap_or_default().to_owned();
             let prefix = data.get("argvPrefix").and_then(Value::as_array);
-            (word("view"), word("enforcement"), prefix.map_or(9, <[_]>::len))
+            (
+                word("view"),
+                word("enforcement"),
+                prefix.map_or(9, <[_]>::len),
+            )
         };
         let answer = |view: &str, enforcement: &str, prefix| {
             (view.to_owned(), enforcement.to_owned(), prefix)
@@ -289,7 +332,11 @@ fn the_view_is_told_and_can_be_chosen() -> Answer<()> {
         let call = stage.call(&["execute", "../plan.json", "--view", "inplace", "--", "ls"])?;
         let open = call.run()?;
         expect(&open, 0)?;
-        assert!(open.says("nothing is hidden or protected"), "{}", open.stderr());
+        assert!(
+            open.says("nothing is hidden or protected"),
+            "{}",
+            open.stderr()
+        );
         Ok(())
     })
 }

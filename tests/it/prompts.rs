@@ -48,7 +48,11 @@ fn a_prompt_that_only_an_argument_could_hold_is_refused() -> Answer<()> {
         .call(&["run", "x.json", "--edition", "persona-kit-4"])?
         .run()?;
     assert_eq!(ended.code(), Some(64), "{}", ended.stderr());
-    assert!(ended.says("of the harness has 299992 bytes"), "{}", ended.stderr());
+    assert!(
+        ended.says("of the harness has 299992 bytes"),
+        "{}",
+        ended.stderr()
+    );
     assert_eq!(stage.snapshot()?, before);
     Ok(())
 }

@@ -53,8 +53,8 @@ fn built(variable: &str, [package, binary]: [&str; 2]) -> Answer<PathBuf> {
 #[derive(Debug)]
 pub struct Stage {
     dir: TempDir,
-    /// The user that everything runs as, when it is not ours.
-    user: Option<u32>,
+    /// The user that everything runs as, when it is not ours, with a binary to run.
+    user: Option<(u32, TempDir)>,
 }
 
 impl Stage {
@@ -70,10 +70,12 @@ impl Stage {
     /// Gives everything to a user without rights, who then runs every call. Only root
     /// can do that.
     pub fn owned_by(mut self, user: u32) -> Answer<Self> {
-        fs::copy(callsheet()?, self.path("callsheet"))?;
+        let bin = TempDir::new()?;
+        fs::copy(callsheet()?, bin.path().join("callsheet"))?;
+        fs::set_permissions(bin.path(), fs::Permissions::from_mode(0o755))?;
         fs::set_permissions(self.dir.path(), fs::Permissions::from_mode(0o755))?;
         give(self.dir.path(), user)?;
-        self.user = Some(user);
+        self.user = Some((user, bin));
         Ok(self)
     }
 
@@ -114,10 +116,10 @@ impl Stage {
 
     /// Starts a call of the binary in the project.
     pub fn call(&self, arguments: &[&str]) -> Answer<Call> {
-        let mut command = match self.user {
-            Some(user) => {
-                let mut command = Command::new(self.path("callsheet"));
-                command.uid(user).gid(user);
+        let mut command = match &self.user {
+            Some((user, bin)) => {
+                let mut command = Command::new(bin.path().join("callsheet"));
+                command.uid(*user).gid(*user);
                 command
             }
             None => Command::new(callsheet()?),

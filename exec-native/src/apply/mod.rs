@@ -30,9 +30,9 @@ use handler::Bench;
 use inject::{Faults, Moment};
 use undo::Reversal;
 
+pub(crate) use handler::patterns;
 pub use options::{ApplyOptions, Event, ExecuteOptions, Progress, Resolver};
 pub use recover::{Liveness, RecoveryReport, RunSummary, list_runs, recover};
-pub(crate) use handler::patterns;
 pub use report::{DisposeEntry, DisposeReport};
 
 /// Executes a list of actions as one run.

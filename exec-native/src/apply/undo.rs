@@ -62,9 +62,7 @@ impl Reversal<'_> {
 
     /// Ends what keeps the layer, and every program that still writes to it.
     fn leave_layer(&self, report: &mut DisposeReport) {
-        let is_layer = |action: &ActionState| {
-            matches!(action.announced.undo, Undo::RemoveLayer(_))
-        };
+        let is_layer = |action: &ActionState| matches!(action.announced.undo, Undo::RemoveLayer(_));
         let mark = self.run.keeper_mark();
         note(report, end_leftover(&mark).at(&mark).map(drop));
         if self.journal.state().actions().iter().any(is_layer) {
@@ -154,8 +152,10 @@ fn is_worth_keeping(run: &RunDir, state: &RunState) -> bool {
 /// The list of a mirror is the base that the work in it is told from.
 fn is_kept_mirror(action: &ActionState) -> bool {
     let outcome = action.outcome.as_ref();
-    matches!(action.announced.undo, Undo::RemoveMount(_) | Undo::RemoveLayer(_))
-        && outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Kept)
+    matches!(
+        action.announced.undo,
+        Undo::RemoveMount(_) | Undo::RemoveLayer(_)
+    ) && outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Kept)
 }
 
 fn note(report: &mut DisposeReport, result: Result<(), ExecError>) {

@@ -16,7 +16,8 @@ use crate::state::{RunId, StateHome};
 
 /// Runs a command in the view of a run.
 #[derive(Debug, Args)]
-#[command(after_help = "The command sees what the run's agent sees: the layer over the \
+#[command(
+    after_help = "The command sees what the run's agent sees: the layer over the \
 project, the copy, or the project itself. It replaces this process, so that signals, the
 terminal and its exit code are its own. It works where you are if that is in the project,
 else in the project's directory. Its variables are yours: those of the run can hold secrets
@@ -28,7 +29,8 @@ Examples:
   callsheet exec r-0v3… -C src -- cargo test
 
 Exit codes: the command's own; 127 when it does not exist; 64 for wrong arguments; 69 when
-there is nothing to enter.")]
+there is nothing to enter."
+)]
 pub(super) struct EnterCommand {
     /// The run, as `callsheet runs` names it.
     id: String,

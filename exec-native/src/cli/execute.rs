@@ -11,11 +11,11 @@ use plan_core::base::text::shell_join;
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use super::Answer;
+use super::args::ViewArg;
 use super::failure::{Failure, Located};
 use super::output::{Output, Shape};
 use super::prepare::{project, read_json};
 use super::run::kept;
-use super::args::ViewArg;
 use super::session::{Session, view};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::run_attached;
@@ -79,7 +79,13 @@ impl ExecuteCommand {
         output.warnings(plan.warnings.iter().flatten());
         let cwd = project(&self.cwd)?;
         let program = self.program(&cwd)?;
-        let mut session = Session::open(&plan, &cwd, &program, (self.view, !self.command.is_empty()), output)?;
+        let mut session = Session::open(
+            &plan,
+            &cwd,
+            &program,
+            (self.view, !self.command.is_empty()),
+            output,
+        )?;
         let code = if let Some((_, args)) = self.command.split_first() {
             session.launch.args = args.to_vec();
             run_attached(&session.launch, &session.cancel)
@@ -121,7 +127,10 @@ impl ExecuteCommand {
         } else {
             output.note(&format!("run {} is ready in {cwd}", session.handle.id()));
             if !prefix.is_empty() {
-                output.note(&format!("start programs in it with: {} …", shell_join(prefix)));
+                output.note(&format!(
+                    "start programs in it with: {} …",
+                    shell_join(prefix)
+                ));
             }
             output.note("close standard input or press Ctrl-C to take it back");
             Ok(())

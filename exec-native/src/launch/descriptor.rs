@@ -124,7 +124,10 @@ fn check_lengths(args: &[String], env: &[(String, String)]) -> Result<(), ExecEr
     };
     for (place, arg) in args.iter().enumerate() {
         if arg.len() > WORD_BYTES {
-            return Err(long(format!("argument {} of the harness", place + 1), arg.len()));
+            return Err(long(
+                format!("argument {} of the harness", place + 1),
+                arg.len(),
+            ));
         }
     }
     match env.iter().find(|(_, value)| value.len() > WORD_BYTES) {

@@ -30,11 +30,7 @@ pub fn run_attached(launch: &LaunchDescriptor, cancel: &Cancel) -> Result<Exit, 
 
 /// Runs a program of ours in the terminal that we are in, where we are; returns its exit
 /// code.
-pub(crate) fn run_held(
-    program: &Path,
-    args: &[String],
-    cancel: &Cancel,
-) -> Result<i32, ExecError> {
+pub(crate) fn run_held(program: &Path, args: &[String], cancel: &Cancel) -> Result<i32, ExecError> {
     let failed = |error: std::io::Error| {
         let message = "the command cannot be started";
         ExecError::new(ExecErrorKind::Failed, message).because(error)

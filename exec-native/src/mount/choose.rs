@@ -202,9 +202,27 @@ mod tests {
             View::Copy
         };
         assert_eq!(view(all), best);
-        assert_eq!(view(Needs { rules: false, ..all }), View::InPlace);
-        assert_eq!(view(Needs { entered: false, ..all }), View::Copy);
-        assert_eq!(view(Needs { installs: true, ..all }), View::Copy);
+        assert_eq!(
+            view(Needs {
+                rules: false,
+                ..all
+            }),
+            View::InPlace
+        );
+        assert_eq!(
+            view(Needs {
+                entered: false,
+                ..all
+            }),
+            View::Copy
+        );
+        assert_eq!(
+            view(Needs {
+                installs: true,
+                ..all
+            }),
+            View::Copy
+        );
         assert_eq!(view(needs(ViewChoice::InPlace, temp.path())), View::InPlace);
         assert_eq!(view(needs(ViewChoice::Copy, temp.path())), View::Copy);
     }

@@ -99,7 +99,9 @@ impl Anchored {
             }
             let path = below.join(&name);
             if !rest.is_empty() {
-                if kind == Kind::Dir && let Some(inner) = child(dir, &name)? {
+                if kind == Kind::Dir
+                    && let Some(inner) = child(dir, &name)?
+                {
                     self.look_up(&inner, &path, rest, found)?;
                 }
             } else if !self.dir || kind == Kind::Dir {
@@ -169,7 +171,9 @@ impl Walk<'_> {
             if protects {
                 self.found.readonly.push(path.clone());
             }
-            if kind == Kind::Dir && let Some(inner) = child(dir, &name)? {
+            if kind == Kind::Dir
+                && let Some(inner) = child(dir, &name)?
+            {
                 self.dir(&inner, &path, protected || protects)?;
             }
         }
@@ -209,7 +213,13 @@ mod tests {
 
     fn project() -> (tempfile::TempDir, Dir) {
         let temp = tempfile::tempdir().expect("a directory");
-        for path in ["Secrets/key", "a/secrets/key", "a/b.txt", "docs/Plan.md", ".env"] {
+        for path in [
+            "Secrets/key",
+            "a/secrets/key",
+            "a/b.txt",
+            "docs/Plan.md",
+            ".env",
+        ] {
             let path = temp.path().join(path);
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
             std::fs::write(path, "x").expect("a file");
@@ -239,7 +249,10 @@ mod tests {
         let (_temp, dir) = project();
         let places = ["/secrets/", "docs/plan.md", "/none", "/.ENV/", "a/b.txt"];
         let direct = find(&dir, &rules(&places), &rules(&[]), true).expect("a look");
-        assert_eq!(paths(&direct.hidden), ["Secrets", "a/b.txt", "docs/Plan.md"]);
+        assert_eq!(
+            paths(&direct.hidden),
+            ["Secrets", "a/b.txt", "docs/Plan.md"]
+        );
         let walked: Vec<_> = places.into_iter().chain(["*.none"]).collect();
         let walked = find(&dir, &rules(&walked), &rules(&[]), true).expect("a walk");
         assert_eq!(paths(&walked.hidden), paths(&direct.hidden));

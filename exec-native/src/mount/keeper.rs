@@ -40,8 +40,8 @@ impl Keeper {
     /// Starts a keeper and lets it try a layer between a directory and the project. The
     /// answer is the sentence that says why there can be none.
     pub(crate) fn start(room: &Dir, mark: &Path, project: &Path) -> Result<Self, String> {
-        let program = own::program()
-            .ok_or("a layer needs the callsheet program, and this is another one")?;
+        let program =
+            own::program().ok_or("a layer needs the callsheet program, and this is another one")?;
         let scratch = room.path().join(PROBE);
         let name = OsStr::new(PROBE);
         let begun = make_probe(room)

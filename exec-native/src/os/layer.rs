@@ -118,9 +118,8 @@ impl Dir {
     /// The directory may not be read.
     pub fn foreign_entry(&self) -> io::Result<Option<OsString>> {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
-        let is_foreign = |stat: &Stat| {
-            stat.st_uid != user.as_raw() || stat.st_gid != group.as_raw()
-        };
+        let is_foreign =
+            |stat: &Stat| stat.st_uid != user.as_raw() || stat.st_gid != group.as_raw();
         if is_foreign(&fstat(self)?) {
             return Ok(Some(".".into()));
         }

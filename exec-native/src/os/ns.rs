@@ -57,7 +57,10 @@ pub fn obstacle() -> Option<&'static str> {
 /// # Errors
 /// The system does not allow it.
 pub fn unshare() -> io::Result<()> {
-    #[expect(deprecated, reason = "only the table of open files would make it unsafe")]
+    #[expect(
+        deprecated,
+        reason = "only the table of open files would make it unsafe"
+    )]
     let moved = rustix::thread::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNS);
     Ok(moved?)
 }

@@ -89,10 +89,7 @@ impl Talk {
         };
         let mut line = Vec::new();
         while line.len() < LINE_BYTES {
-            let ready = poll(
-                &mut [PollFd::new(&self.output, PollFlags::IN)],
-                Some(&wait),
-            );
+            let ready = poll(&mut [PollFd::new(&self.output, PollFlags::IN)], Some(&wait));
             match ready {
                 Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
                 Err(rustix::io::Errno::INTR) => continue,

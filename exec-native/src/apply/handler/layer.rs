@@ -15,7 +15,9 @@ use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::mount::find::{Found, Rules, find};
 use crate::mount::layer::{HIDDEN, READONLY, WORK, print_list};
 use crate::os::dir::{Dir, Kind};
-use crate::os::fs::{Attributes, Place, is_dir, missing_parents, resolve, resolve_making, write_atomic};
+use crate::os::fs::{
+    Attributes, Place, is_dir, missing_parents, resolve, resolve_making, write_atomic,
+};
 use crate::os::layer::shown_mode;
 use crate::os::tree;
 use crate::state::RunDir;
@@ -70,7 +72,10 @@ fn leave_links_out(bench: &Bench<'_>, project: &Path, found: &mut Found) -> io::
     for path in &found.readonly {
         let place = resolve(project, &project.join(path))?;
         let meta = place.map(|place| place.dir.stat(&place.name)).transpose()?;
-        if meta.flatten().is_some_and(|meta| meta.kind == Kind::Symlink) {
+        if meta
+            .flatten()
+            .is_some_and(|meta| meta.kind == Kind::Symlink)
+        {
             links.push(path.clone());
         }
     }
