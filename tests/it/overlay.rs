@@ -2,6 +2,7 @@
 //! runs as whoever we are, and when that is root as a user without rights too.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::Path;
 use std::time::Instant;
 
@@ -42,10 +43,7 @@ fn project(more: &str) -> Answer<Stage> {
 /// Runs a test as everybody that we can be, where layers work.
 fn everybody(more: &str, test: impl Fn(&Stage) -> Answer<()>) -> Answer<()> {
     let mut stages = vec![("ourselves", project(more)?)];
-    let is_root = fs::metadata("/proc/self").is_ok_and(|own| {
-        use std::os::unix::fs::MetadataExt as _;
-        own.uid() == 0
-    });
+    let is_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
     if is_root {
         stages.push(("nobody", project(more)?.owned_by(NOBODY)?));
     }
@@ -53,7 +51,7 @@ fn everybody(more: &str, test: impl Fn(&Stage) -> Answer<()>) -> Answer<()> {
         let doctor = stage.call(&["doctor", "--json"])?.run()?.envelope()?;
         let views = doctor.get("data").and_then(|data| data.get("views"));
         if let Some(why) = views.and_then(|views| views.get_str("overlayProblem")) {
-            println!("skipped as {who}: {why}");
+            eprintln!("skipped as {who}: {why}");
             continue;
         }
         test(&stage).map_err(|error| format!("as {who}: {error}"))?;
@@ -281,7 +279,6 @@ fn rules_of_the_project_count() -> Answer<()> {
         fs::write(stage.project().join(".scout.agentreadonly"), "LICENSE\n")?;
         for name in [".agentignore", ".scout.agentreadonly"] {
             let owner = fs::metadata(stage.project())?;
-            use std::os::unix::fs::{MetadataExt as _, chown};
             chown(
                 stage.project().join(name),
                 Some(owner.uid()),
@@ -360,7 +357,7 @@ fn a_layer_is_soon_there() -> Answer<()> {
     everybody(RULES, |stage| {
         let begun = Instant::now();
         let (running, _) = start(stage, "")?;
-        println!("a program in a layer was up after {:?}", begun.elapsed());
+        eprintln!("a program in a layer was up after {:?}", begun.elapsed());
         stage.leave("go")?;
         expect(&running.end()?, 0)
     })
