@@ -14,17 +14,19 @@ use plan_core::effect::UPPER;
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
+use crate::os::fs::Place;
 use crate::os::lock::Lock;
 use crate::os::{clock, env, fs, rng, tree};
 
 const LEASE: &str = "lease";
-const BLOBS: &str = "blobs";
+pub(crate) const BLOBS: &str = "blobs";
 const STAGE: &str = "stage";
 const LOGS: &str = "logs";
 const MOUNT: &str = "mount";
 const LAYER: &str = "layer";
 const MARK: &str = "running";
 const KEEPER: &str = "keeper";
+const OWNER: &str = "owner";
 /// Where runs lie that recovery could not read.
 const DAMAGED: &str = "damaged";
 /// Names of run directories that are not complete yet.
@@ -195,6 +197,23 @@ impl StateHome {
 }
 
 impl StateHome {
+    /// Lists the runs that were set aside.
+    pub(crate) fn damaged(&self) -> Result<Vec<Damaged>, ExecError> {
+        let path = self.root.join(DAMAGED);
+        if !fs::is_dir(&path) {
+            return Ok(Vec::new());
+        }
+        let dir = Dir::open(&path).at(&path)?;
+        let names = dir.names().at(&path)?;
+        let places = names.into_iter().map(|name| {
+            let dir = dir.try_clone().at(&path)?;
+            Ok(Damaged {
+                place: Place { dir, name },
+            })
+        });
+        places.collect()
+    }
+
     /// Moves a run that nobody can read to `damaged/`; returns where it is then.
     pub(crate) fn set_aside(&self, run: &RunDir) -> Result<PathBuf, ExecError> {
         let path = self.root.join(DAMAGED);
@@ -208,6 +227,26 @@ impl StateHome {
             .and_then(|()| run.runs.sync())
             .at(&place)?;
         Ok(place)
+    }
+}
+
+/// A run that was set aside.
+#[derive(Debug)]
+pub(crate) struct Damaged {
+    pub(crate) place: Place,
+}
+
+impl Damaged {
+    /// Returns where it is.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.place.dir.path().join(&self.place.name)
+    }
+
+    /// Removes it.
+    pub(crate) fn remove(&self) -> Result<(), ExecError> {
+        tree::remove(&self.place.dir, &self.place.name)
+            .at(self.path())
+            .map(drop)
     }
 }
 
@@ -293,6 +332,11 @@ impl RunDir {
         })
     }
 
+    /// Opens the directory of another run.
+    pub(crate) fn neighbour(&self, id: &OsStr) -> Result<Dir, ExecError> {
+        self.runs.child(id).at(self.runs.path().join(id))
+    }
+
     pub(crate) fn stage(&self) -> PathBuf {
         self.dir.path().join(STAGE)
     }
@@ -317,6 +361,11 @@ impl RunDir {
     /// The file that names the program that is running.
     pub(crate) fn mark(&self) -> PathBuf {
         self.dir.path().join(MARK)
+    }
+
+    /// The file in a run's directory that names who can be asked to end the run.
+    pub(crate) fn owner_in(dir: &Path) -> PathBuf {
+        dir.join(OWNER)
     }
 
     /// The file that names the process that keeps the layer mounted.

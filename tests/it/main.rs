@@ -14,9 +14,11 @@ mod modules;
 mod no_std;
 mod outcomes;
 mod overlay;
+mod ownership;
 mod prompts;
 mod properties;
 mod schema;
+mod secrets;
 mod tidy;
 
 use tests::repo::{Answer, files, read};

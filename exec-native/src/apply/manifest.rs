@@ -141,7 +141,9 @@ impl Manifest {
             mtime: None,
         };
         let temp = OsString::from(format!("{name}.tmp"));
-        write_atomic(&place, &temp, text.as_bytes(), attributes).at(store.path().join(name))
+        write_atomic(&place, &temp, text.as_bytes(), attributes)
+            .and_then(|()| store.sync())
+            .at(store.path().join(name))
     }
 
     /// Reads a list; `None` when it was never written.

@@ -1,6 +1,9 @@
 //! The loop of a run: prepare the undo, record, perform, record; and after a failure
 //! back again. A run is durable before it acts, so that any crash can be taken back.
 
+mod attach;
+mod dirs;
+mod gc;
 mod handler;
 pub mod inject;
 mod manifest;
@@ -8,11 +11,13 @@ mod options;
 mod recover;
 mod report;
 mod restore;
+mod share;
 mod undo;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use plan_core::effect::{
     Action, ActionAnnounced, ActionDone, ActionFailed, ActionKind, ActionList, JOURNAL_VERSION,
@@ -24,12 +29,17 @@ use crate::journal::Writer;
 use crate::mount::enter;
 use crate::mount::keeper::Keeper;
 use crate::mount::{Chosen, Enforcement};
-use crate::os::clock;
+use crate::os::clock::{self, Deadline, rest};
+use crate::os::owner::note_owner;
 use crate::state::{RunDir, RunId, StateHome};
 use handler::Bench;
 use inject::{Faults, Moment};
+use recover::Way;
+use share::Shares;
 use undo::Reversal;
 
+pub use attach::{Attached, attach, dispose};
+pub use gc::{Cleared, GcOptions, gc};
 pub(crate) use handler::patterns;
 pub use options::{ApplyOptions, Event, ExecuteOptions, Progress, Resolver};
 pub use recover::{Liveness, RecoveryReport, RunSummary, list_runs, recover};
@@ -114,14 +124,20 @@ impl Run {
     ) -> Result<RunHandle, ExecError> {
         check(actions, options)?;
         let id = self.id.clone();
-        let journal = self.open_journal(actions, options);
-        let mut journal = journal.map_err(|error| error.in_run(id.as_str()))?;
+        let opened = self.open_journal(actions, options);
+        let mut opened = opened.map_err(|error| error.in_run(id.as_str()))?;
         let Some(run) = self.dir.take() else {
-            return Err(ExecError::new(ExecErrorKind::Internal, "the run is over"));
+            return Err(over());
         };
         let (view, copy) = view_of(actions);
-        match perform_all(&run, &mut journal, actions, options) {
+        let performed = match opened.shared {
+            Ok(()) => perform_all(&run, &mut opened, options),
+            Err(error) => Err(error),
+        };
+        let mut journal = opened.journal;
+        match performed {
             Ok(notes) => Ok(RunHandle {
+                state: self.state.clone(),
                 id,
                 cwd: copy.map_or_else(|| self.cwd.clone(), PathBuf::from),
                 notes,
@@ -134,48 +150,139 @@ impl Run {
                     report: None,
                 }),
             }),
-            Err(error) => Err(give_up(&run, &mut journal, error, options)),
+            Err(error) => Err(self.give_up(&run, &mut journal, error, options)),
         }
     }
 
-    /// Makes way among the other runs and writes the first record.
+    /// Takes a failed run back and gives its error what could not be taken back.
+    fn give_up(
+        &self,
+        run: &RunDir,
+        journal: &mut Writer,
+        error: ExecError,
+        options: &ApplyOptions<'_>,
+    ) -> ExecError {
+        let reversal = Reversal {
+            state: &self.state,
+            run,
+            journal,
+            faults: options.faults,
+            progress: options.progress,
+        };
+        let report = reversal.run_behind_gate();
+        error
+            .in_run(run.id.as_str())
+            .with_undo_errors(report.errors())
+    }
+
+    /// Makes way among the other runs and writes the first records. While a run that is
+    /// not as far yet stands in the way, this waits.
     fn open_journal(
         &self,
         actions: &ActionList,
         options: &ApplyOptions<'_>,
-    ) -> Result<Writer, ExecError> {
-        let Some(run) = &self.dir else {
-            return Err(ExecError::new(ExecErrorKind::Internal, "the run is over"));
-        };
+    ) -> Result<Opened, ExecError> {
+        let run = self.dir.as_ref().ok_or_else(over)?;
         let cwd = self.cwd.to_str().ok_or_else(|| {
             ExecError::new(ExecErrorKind::Usage, "the path is not text").at(&self.cwd)
         })?;
-        let paths = touched(actions, run.dir.path());
         let wants = recover::Wants {
             cwd,
-            paths: &paths,
+            actions,
+            paths: &touched(actions, run.dir.path()),
             above: &options.above,
         };
-        let _gate = self.state.gate()?;
-        // What cannot be removed is in nobody's way; `recover` reports it.
-        drop(self.state.sweep());
-        recover::make_way(&self.state, &self.id, &wants, options)?;
+        let started = Deadline::after(Some(options.wait.unwrap_or(SETTLING)));
+        loop {
+            options.go_on()?;
+            let gate = self.state.gate()?;
+            // What cannot be removed is in nobody's way; `recover` reports it.
+            drop(self.state.sweep());
+            let way = recover::make_way(&self.state, &self.id, &wants, options)?;
+            match way {
+                Way::Free(shares) => return self.start(run, &wants, &shares, options),
+                // Who asked to wait waits for any run, else only for one that settles soon.
+                Way::Taken { error, settles } => {
+                    if started.is_over() || (options.wait.is_none() && !settles) {
+                        return Err(error);
+                    }
+                }
+            }
+            drop(gate);
+            rest(POLL);
+        }
+    }
+
+    fn start(
+        &self,
+        run: &RunDir,
+        wants: &recover::Wants<'_>,
+        shares: &Shares,
+        options: &ApplyOptions<'_>,
+    ) -> Result<Opened, ExecError> {
         let mut journal = Writer::create(&run.dir, options.faults)?;
         journal.append(&Record::RunStarted(RunStarted {
             version: JOURNAL_VERSION,
             run: self.id.to_string(),
-            cwd: cwd.to_owned(),
+            cwd: wants.cwd.to_owned(),
             label: options.label.clone(),
             edition: options.edition,
             plan_digest: options.plan_digest.clone(),
-            actions: actions.len() as u64,
-            paths,
-            view: Some(view_of(actions).0),
+            actions: wants.actions.len() as u64,
+            paths: wants.paths.to_vec(),
+            view: Some(view_of(wants.actions).0),
             keeps_skills: !options.cleanup_skills_on_dispose,
             started_ms: clock::now_ms(),
         }))?;
-        Ok(journal)
+        let actions = shares.rewrite(wants.actions);
+        let mut opened = Opened {
+            journal,
+            actions,
+            done: shares.len(),
+            shared: Ok(()),
+        };
+        // Behind the gate: nobody whom we share with can end before we have its undo data.
+        opened.shared = take_shares(run, &mut opened, options);
+        Ok(opened)
     }
+}
+
+/// How long a run waits for another one to become ready or to end.
+const SETTLING: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
+/// A run whose first records are written.
+struct Opened {
+    journal: Writer,
+    /// The actions, those that are shared first.
+    actions: ActionList,
+    /// How many of them are done.
+    done: usize,
+    shared: Result<(), ExecError>,
+}
+
+fn over() -> ExecError {
+    ExecError::new(ExecErrorKind::Internal, "the run is over")
+}
+
+fn take_shares(
+    run: &RunDir,
+    opened: &mut Opened,
+    options: &ApplyOptions<'_>,
+) -> Result<(), ExecError> {
+    let mut bench = Bench {
+        run,
+        options,
+        id: 0,
+        notes: RefCell::default(),
+    };
+    for action in opened.actions.iter().take(opened.done) {
+        bench.id = u64::from(action.id);
+        options.tell(&Event::Started(action));
+        perform(&bench, &mut opened.journal, action).map_err(|error| error.in_action(bench.id))?;
+        options.tell(&Event::Done(action));
+    }
+    Ok(())
 }
 
 impl Drop for Run {
@@ -216,20 +323,10 @@ fn check(actions: &ActionList, options: &ApplyOptions<'_>) -> Result<(), ExecErr
 
 /// Lists the paths outside the run's own directory that actions may change.
 fn touched(actions: &ActionList, own: &Path) -> Vec<String> {
-    let mut paths = Vec::new();
-    for action in actions.iter() {
-        match &action.kind {
-            // Directories are shared.
-            ActionKind::MakeDir { .. } => {}
-            ActionKind::RunCommand { cwd, creates, .. } => {
-                let products = creates
-                    .iter()
-                    .map(|path| plan_core::base::path::join(cwd, path));
-                paths.extend(products);
-            }
-            kind => paths.push(kind.path().to_owned()),
-        }
-    }
+    let mut paths: Vec<_> = actions
+        .iter()
+        .flat_map(|action| share::paths(&action.kind))
+        .collect();
     paths.retain(|path| !Path::new(path).starts_with(own));
     paths.sort();
     paths.dedup();
@@ -238,8 +335,7 @@ fn touched(actions: &ActionList, own: &Path) -> Vec<String> {
 
 fn perform_all(
     run: &RunDir,
-    journal: &mut Writer,
-    actions: &ActionList,
+    opened: &mut Opened,
     options: &ApplyOptions<'_>,
 ) -> Result<Vec<String>, ExecError> {
     let mut bench = Bench {
@@ -249,7 +345,8 @@ fn perform_all(
         notes: RefCell::default(),
     };
     let mut phase = None;
-    for action in actions.iter() {
+    let journal = &mut opened.journal;
+    for action in opened.actions.iter().skip(opened.done) {
         options.go_on()?;
         if phase.replace(action.phase) != Some(action.phase) {
             options.tell(&Event::Phase(action.phase));
@@ -305,29 +402,11 @@ fn perform(bench: &Bench<'_>, journal: &mut Writer, action: &Action) -> Result<(
     }
 }
 
-/// Takes a failed run back and gives its error what could not be taken back.
-fn give_up(
-    run: &RunDir,
-    journal: &mut Writer,
-    error: ExecError,
-    options: &ApplyOptions<'_>,
-) -> ExecError {
-    let reversal = Reversal {
-        run,
-        journal,
-        faults: options.faults,
-        progress: options.progress,
-    };
-    let report = reversal.run();
-    error
-        .in_run(run.id.as_str())
-        .with_undo_errors(report.errors())
-}
-
 /// A run whose actions are done. Its effects last until it is disposed or its process
 /// ends; in the latter case the next run in the same place, or `recover`, takes them back.
 #[derive(Debug)]
 pub struct RunHandle {
+    state: StateHome,
     id: RunId,
     cwd: PathBuf,
     notes: Vec<String>,
@@ -409,6 +488,20 @@ impl RunHandle {
         inner.live.as_ref().map(|(run, _)| run.mark())
     }
 
+    /// Notes that a signal ends this process and with it this run, so that others can ask
+    /// for that: for a process that holds nothing but this run.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn answer_signals(&self) -> Result<(), ExecError> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((run, _)) = &inner.live else {
+            return Ok(());
+        };
+        let owner = RunDir::owner_in(run.dir.path());
+        note_owner(&owner).at(&owner)
+    }
+
     /// Takes everything back, last first, and reports what became of each action.
     /// Later and concurrent calls wait for the first and return its report.
     pub fn dispose(&self) -> DisposeReport {
@@ -422,12 +515,13 @@ impl RunHandle {
                     .take(),
             );
             let reversal = Reversal {
+                state: &self.state,
                 run: &run,
                 journal: &mut journal,
                 faults: self.faults,
                 progress: None,
             };
-            inner.report = Some(reversal.run());
+            inner.report = Some(reversal.run_behind_gate());
         }
         inner.report.clone().unwrap_or_default()
     }

@@ -81,6 +81,9 @@ pub struct ApplyOptions<'o> {
     pub cleanup_skills_on_dispose: bool,
     /// Live runs whose files this one may change; the caller disposes them later.
     pub above: Vec<RunId>,
+    /// How long to wait for live runs that stand in the way; by default a run waits only
+    /// for those that are about to become ready or to end.
+    pub wait: Option<Duration>,
     /// The whole environment of programs; `None` passes ours on.
     pub command_env: Option<BTreeMap<String, String>>,
     /// How long one program may take.
@@ -101,6 +104,7 @@ impl Default for ApplyOptions<'_> {
             progress: None,
             cleanup_skills_on_dispose: true,
             above: Vec::new(),
+            wait: None,
             command_env: None,
             command_limit: None,
             cancel: Cancel::new(),

@@ -2,13 +2,15 @@
 //! and the same handlers as a run that ends by itself.
 
 use std::error::Error as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use plan_core::effect::{RunStarted, RunStatus};
+use plan_core::effect::{ActionList, RunStarted, RunStatus};
 
 use super::inject::Faults;
 use super::options::{ApplyOptions, Event};
 use super::report::DisposeReport;
+use super::share::{Fit, Shares};
 use super::undo::{Reversal, clear};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::{self, Journal, JournalError, Writer};
@@ -25,8 +27,23 @@ pub enum Liveness {
     Dead,
     /// It is over; its directory holds something worth keeping.
     Closed,
+    /// What it did is meant to stay; its backups are kept for a while.
+    Committed,
     /// Its journal cannot be read.
     Damaged,
+}
+
+impl Liveness {
+    /// Returns the word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Liveness::Live => "live",
+            Liveness::Dead => "dead",
+            Liveness::Closed => "closed",
+            Liveness::Committed => "committed",
+            Liveness::Damaged => "damaged",
+        }
+    }
 }
 
 /// A run as [`list_runs`] sees it.
@@ -71,7 +88,7 @@ pub fn list_runs(state: &StateHome) -> Result<Vec<RunSummary>, ExecError> {
     Ok(runs)
 }
 
-fn summary(run: &Found) -> RunSummary {
+pub(super) fn summary(run: &Found) -> RunSummary {
     let (id, dir, ours) = match run {
         Found::Ours(run) => (&run.id, &run.dir, true),
         Found::Theirs(id, dir) => (id, dir, false),
@@ -88,6 +105,7 @@ fn summary(run: &Found) -> RunSummary {
         (true, Err(_)) => Liveness::Damaged,
         (true, Ok(_)) if status == RunStatus::New && holds_backups(run) => Liveness::Damaged,
         (true, Ok(_)) if status == RunStatus::Closed => Liveness::Closed,
+        (true, Ok(_)) if status == RunStatus::Committed => Liveness::Committed,
         (true, Ok(_)) => Liveness::Dead,
     };
     RunSummary {
@@ -126,18 +144,23 @@ pub fn recover(state: &StateHome, cwd: Option<&Path>) -> Result<Vec<RecoveryRepo
         let Some(run) = state.open_run(&id)?.and_then(Found::ours) else {
             continue;
         };
-        let report = recover_run(&run, about, Faults::default());
+        let report = recover_run(state, &run, about, Faults::default());
         reports.extend(report.map(|report| set_aside(state, &run, report)));
     }
     Ok(reports)
 }
 
-/// Makes a path of a directory that must exist absolute.
+/// Returns the one path of a directory, by whatever path it is named: runs in it find one
+/// another by that.
 ///
 /// # Errors
 /// There is no such directory.
 pub(super) fn working_dir(path: &Path) -> Result<PathBuf, ExecError> {
-    let cwd = fs::absolute(path).at(path)?;
+    let real = fs::real(path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => fs::absolute(path),
+        _ => Err(error),
+    });
+    let cwd = real.at(path)?;
     if fs::is_dir(&cwd) {
         return Ok(cwd);
     }
@@ -169,6 +192,7 @@ fn set_aside(state: &StateHome, run: &RunDir, mut report: RecoveryReport) -> Rec
 /// Takes back one dead run if what its start says is selected; `None` when there was
 /// nothing to do.
 pub(crate) fn recover_run(
+    state: &StateHome,
     run: &RunDir,
     select: impl FnOnce(Option<&RunStarted>) -> bool,
     faults: Faults,
@@ -199,9 +223,14 @@ pub(crate) fn recover_run(
             return select(started.as_ref()).then_some(report);
         }
     };
+    if journal.state.status() == RunStatus::Committed {
+        // What it did is meant to stay.
+        return None;
+    }
     if journal.state.status() == RunStatus::Closed {
         // A crash can have come between the last record and the clearing.
-        let cleared = clear(run, &journal.state);
+        let writer = Writer::resume(&run.dir, &journal, faults);
+        let cleared = writer.and_then(|writer| clear(run, &writer));
         return cleared
             .err()
             .map(|error| report(Some(&journal), Err(error)));
@@ -209,13 +238,19 @@ pub(crate) fn recover_run(
     if !select(journal.state.started()) {
         return None;
     }
-    let result = take_back(run, &journal, faults);
+    let result = take_back(state, run, &journal, faults);
     Some(report(Some(&journal), result))
 }
 
-fn take_back(run: &RunDir, journal: &Journal, faults: Faults) -> Result<DisposeReport, ExecError> {
+fn take_back(
+    state: &StateHome,
+    run: &RunDir,
+    journal: &Journal,
+    faults: Faults,
+) -> Result<DisposeReport, ExecError> {
     let mut writer = Writer::resume(&run.dir, journal, faults)?;
     let reversal = Reversal {
+        state,
         run,
         journal: &mut writer,
         faults,
@@ -224,14 +259,28 @@ fn take_back(run: &RunDir, journal: &Journal, faults: Faults) -> Result<DisposeR
     Ok(reversal.run())
 }
 
+/// Whether a new run may start.
+pub(crate) enum Way {
+    /// It may, and shares some of its actions with live runs.
+    Free(Shares),
+    /// A live run stands in the way.
+    Taken {
+        /// What to say about it.
+        error: ExecError,
+        /// Whether that run is about to become ready or to end.
+        settles: bool,
+    },
+}
+
 /// Makes way for a new run: takes back dead runs that are about the same directory
-/// or files, and refuses when a live one works on the files. The caller holds the gate.
+/// or files, and looks at the live ones. The caller holds the gate.
 pub(crate) fn make_way(
     state: &StateHome,
     own: &RunId,
     wants: &Wants<'_>,
     options: &ApplyOptions<'_>,
-) -> Result<(), ExecError> {
+) -> Result<Way, ExecError> {
+    let mut shares = Shares::default();
     for id in state.run_ids()?.into_iter().rev() {
         if id == *own {
             continue;
@@ -239,45 +288,64 @@ pub(crate) fn make_way(
         let run = match state.open_run(&id)? {
             None => continue,
             Some(Found::Theirs(id, dir)) => {
-                refuse_overlap(&id, &dir, wants)?;
-                continue;
+                let fit = wants.fit(&id, &dir, options, &mut shares)?;
+                if let Fit::Together = fit {
+                    continue;
+                }
+                let message = format!("another run, {id}, works on the same files");
+                let error = ExecError::new(ExecErrorKind::Busy, message).in_run(id.as_str());
+                let hint = "wait for it with `--wait`, or work in a view with `--view copy`";
+                return Ok(Way::Taken {
+                    error: error.hint(hint),
+                    settles: matches!(fit, Fit::NotYet),
+                });
             }
             Some(Found::Ours(run)) => run,
         };
-        let select = |started: Option<&RunStarted>| {
-            if started.is_none() {
-                // Nobody knows what it is about; one lost run must not stop all others.
-                options.tell(&Event::Unreadable { run: &id });
-            }
-            started.is_some_and(|started| wants.concern(started, true))
-        };
-        let Some(report) = recover_run(&run, select, Faults::default()) else {
-            continue;
-        };
-        let failed = match report.result {
-            Ok(report) if report.closed => {
-                options.tell(&Event::Recovered {
-                    run: &id,
-                    report: &report,
-                });
-                None
-            }
-            Ok(report) => Some(report.errors()),
-            Err(error) => Some(vec![error]),
-        };
-        if let Some(errors) = failed {
-            let message = format!("an earlier run, {id}, could not be taken back");
-            let error = ExecError::new(ExecErrorKind::NeedsRecovery, message).in_run(id.as_str());
-            let error = error.hint("`callsheet recover` tries again and says what is wrong");
-            return Err(error.with_undo_errors(errors));
-        }
+        clear_away(state, &run, wants, options)?;
     }
-    Ok(())
+    Ok(Way::Free(shares))
+}
+
+/// Takes a dead run back that stands in the way of a new one.
+fn clear_away(
+    state: &StateHome,
+    run: &RunDir,
+    wants: &Wants<'_>,
+    options: &ApplyOptions<'_>,
+) -> Result<(), ExecError> {
+    let id = &run.id;
+    let select = |started: Option<&RunStarted>| {
+        if started.is_none() {
+            // Nobody knows what it is about; one lost run must not stop all others.
+            options.tell(&Event::Unreadable { run: id });
+        }
+        started.is_some_and(|started| wants.concern(started, true))
+    };
+    let Some(report) = recover_run(state, run, select, Faults::default()) else {
+        return Ok(());
+    };
+    let errors = match report.result {
+        Ok(report) if report.closed => {
+            options.tell(&Event::Recovered {
+                run: id,
+                report: &report,
+            });
+            return Ok(());
+        }
+        Ok(report) => report.errors(),
+        Err(error) => vec![error],
+    };
+    let message = format!("an earlier run, {id}, could not be taken back");
+    let error = ExecError::new(ExecErrorKind::NeedsRecovery, message).in_run(id.as_str());
+    let error = error.hint("`callsheet recover` tries again and says what is wrong");
+    Err(error.with_undo_errors(errors))
 }
 
 /// What a new run is about.
 pub(crate) struct Wants<'w> {
     pub(crate) cwd: &'w str,
+    pub(crate) actions: &'w ActionList,
     pub(crate) paths: &'w [String],
     pub(crate) above: &'w [RunId],
 }
@@ -290,27 +358,38 @@ impl Wants<'_> {
                 .iter()
                 .any(|path| self.paths.iter().any(|own| overlap(own, path)))
     }
-}
 
-fn overlap(one: &str, other: &str) -> bool {
-    Path::new(one).starts_with(other) || Path::new(other).starts_with(one)
-}
-
-fn refuse_overlap(id: &RunId, dir: &Dir, wants: &Wants<'_>) -> Result<(), ExecError> {
-    if wants.above.contains(id) {
-        return Ok(());
-    }
-    let started = match journal::read(dir) {
-        Ok(Some(journal)) if journal.state.status() != RunStatus::Closed => {
-            journal.state.started().cloned()
+    fn fit(
+        &self,
+        id: &RunId,
+        dir: &Dir,
+        options: &ApplyOptions<'_>,
+        shares: &mut Shares,
+    ) -> Result<Fit, ExecError> {
+        if self.above.contains(id) {
+            return Ok(Fit::Together);
         }
-        Ok(_) => None,
-        Err(_) => journal::start_of(dir),
-    };
-    if !started.is_some_and(|started| wants.concern(&started, false)) {
-        return Ok(());
+        let (started, is_damaged) = match journal::read(dir) {
+            Ok(Some(journal)) if !is_over(journal.state.status()) => {
+                (journal.state.started().cloned(), false)
+            }
+            Ok(_) => (None, false),
+            Err(_) => (journal::start_of(dir), true),
+        };
+        if !started.is_some_and(|started| self.concern(&started, false)) {
+            return Ok(Fit::Together);
+        }
+        if is_damaged {
+            return Ok(Fit::Never);
+        }
+        shares.fit(self.actions, (id, dir), options)
     }
-    let message = format!("another run, {id}, works on the same files");
-    let error = ExecError::new(ExecErrorKind::Busy, message).in_run(id.as_str());
-    Err(error.hint("wait for it to end, or run in a mount"))
+}
+
+pub(super) const fn is_over(status: RunStatus) -> bool {
+    matches!(status, RunStatus::Closed | RunStatus::Committed)
+}
+
+pub(super) fn overlap(one: &str, other: &str) -> bool {
+    Path::new(one).starts_with(other) || Path::new(other).starts_with(one)
 }

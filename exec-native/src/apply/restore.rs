@@ -197,14 +197,12 @@ fn without_block(undo: &PutBack, place: &Place) -> io::Result<Option<Vec<u8>>> {
 pub(crate) fn cut(text: &[u8], block: &Block) -> Option<Vec<u8>> {
     let length = usize::try_from(block.length).ok()?;
     let starts = text.windows(DELIMITER.len()).enumerate();
-    let starts = starts.filter(|(_, window)| *window == DELIMITER);
-    starts
-        .filter_map(|(start, _)| {
-            let (before, rest) = text.split_at_checked(start)?;
-            let (found, after) = rest.split_at_checked(length)?;
-            (digest::of_bytes(found) == block.digest).then(|| [before, after].concat())
-        })
-        .next()
+    let mut starts = starts.filter(|(_, window)| *window == DELIMITER);
+    starts.find_map(|(start, _)| {
+        let (before, rest) = text.split_at_checked(start)?;
+        let (found, after) = rest.split_at_checked(length)?;
+        (digest::of_bytes(found) == block.digest).then(|| [before, after].concat())
+    })
 }
 
 /// Replaces a file by what is left of it, and remembers that, so that a second try
@@ -218,6 +216,7 @@ fn merge(run: &RunDir, action: u64, place: &Place, text: &[u8]) -> io::Result<()
     let mut temp = note.name.clone();
     temp.push(".tmp");
     fs::write_atomic(&note, &temp, digest.as_bytes(), fs::Attributes::default())?;
+    note.dir.sync()?;
     let mode = place.dir.stat(&place.name)?.map(|meta| meta.mode);
     let attributes = fs::Attributes { mode, mtime: None };
     fs::write_atomic(place, &temp_name(run, action), text, attributes)
@@ -331,11 +330,7 @@ fn standing(run: &RunDir, action: u64, undo: &PutBack, place: &Place) -> io::Res
     if is_merged(run, action, current.as_ref())? {
         return Ok(Standing::Merged);
     }
-    let before = Written {
-        kind: original.kind,
-        digest: original.digest.clone(),
-        target: original.target.clone(),
-    };
+    let before = before(original);
     let is_original = current.as_ref() == Some(&before);
     let is_ours = current.is_some_and(|found| written.covers(&found)) && !returned;
     // Equal bytes: as long as the backup is here, it is the better original.
@@ -355,6 +350,31 @@ fn is_merged(run: &RunDir, action: u64, current: Option<&Written>) -> io::Result
     }
     let digest = String::from_utf8(fs::read_at(&run.blobs, &name)?).ok();
     Ok(digest.is_some_and(|digest| current == Some(&Written::file(digest))))
+}
+
+/// Tells whether what stood at a path before a run stands there again, because a run
+/// that shared it has put it back.
+pub(crate) fn stands_as_before(undo: &PutBack) -> Result<bool, ExecError> {
+    let path = Path::new(&undo.path);
+    let look = || {
+        let Some(place) = fs::resolve(Path::new(&undo.below), path)? else {
+            return Ok(false);
+        };
+        let Some(meta) = place.dir.stat(&place.name)? else {
+            return Ok(false);
+        };
+        let current = look(&place.dir, &place.name, meta.kind)?;
+        Ok::<_, io::Error>(current == Some(before(&undo.original)))
+    };
+    look().at(path)
+}
+
+fn before(original: &Original) -> Written {
+    Written {
+        kind: original.kind,
+        digest: original.digest.clone(),
+        target: original.target.clone(),
+    }
 }
 
 /// Describes what stands at a name as an action would; `None` for what no action writes.

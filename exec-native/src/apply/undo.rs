@@ -1,23 +1,27 @@
 //! The reverse run: takes back, last first, what a journal says was announced.
 
 use plan_core::effect::{
-    ActionState, Outcome, OutcomeKind, Record, RunClosed, RunState, Undo, UndoDone, UndoFailed,
-    UndoStarted, UndoStep,
+    ActionState, Outcome, OutcomeKind, PutBack, Record, RunClosed, RunState, Undo, UndoDone,
+    UndoFailed, UndoStarted, UndoStep,
 };
 
+use super::dirs;
 use super::handler;
 use super::inject::{Faults, Moment};
 use super::options::{Event, Progress};
 use super::report::{DisposeEntry, DisposeReport};
-use crate::error::{ExecError, IoResultExt as _};
+use super::restore::stands_as_before;
+use super::share::Claims;
+use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::Writer;
 use crate::os::fs::is_file;
 use crate::os::ns::end_inhabitants;
 use crate::os::proc::end_leftover;
-use crate::state::{RunDir, layer_text};
+use crate::state::{RunDir, StateHome, layer_text};
 
 /// A run whose effects are to be taken back.
 pub(crate) struct Reversal<'r> {
+    pub(crate) state: &'r StateHome,
     pub(crate) run: &'r RunDir,
     pub(crate) journal: &'r mut Writer,
     pub(crate) faults: Faults,
@@ -25,7 +29,20 @@ pub(crate) struct Reversal<'r> {
 }
 
 impl Reversal<'_> {
-    /// Takes back everything that is left and closes the run. Failures are collected:
+    /// Takes the gate and everything back.
+    pub(crate) fn run_behind_gate(self) -> DisposeReport {
+        // A program that still runs must not hold everybody up.
+        let mark = self.run.mark();
+        let ended = end_leftover(&mark).at(&mark).map(drop);
+        let gate = self.state.gate();
+        let mut report = self.run();
+        note(&mut report, ended);
+        // What was shared may have been taken from somebody, but what is the user's is back.
+        note(&mut report, gate.map(drop));
+        report
+    }
+
+    /// Takes back everything that is left and closes the run; the caller holds the gate. Failures are collected:
     /// each action is tried, and the journal stays open for those that failed.
     ///
     /// The undo data is durable since the announcement, so an undo whose own records
@@ -38,14 +55,20 @@ impl Reversal<'_> {
         let mark = self.run.mark();
         note(&mut report, end_leftover(&mark).at(&mark).map(drop));
         self.leave_layer(&mut report);
-        for step in self.journal.state().recovery().steps {
-            let result = self.step(&step, &mut report);
+        let claims = Claims::collect(self.state, &self.run.id).unwrap_or_else(|error| {
+            report.problems.push(error.chain());
+            Claims::default()
+        });
+        let steps = self.journal.state().recovery().steps;
+        for step in steps.clone() {
+            let result = self.step(&step, &claims, &mut report);
             report.entries.push(DisposeEntry {
                 action: step.id,
                 line: step.line,
                 result: result.map_err(|error| error.chain()),
             });
         }
+        note(&mut report, dirs::settle(self.state, &steps, &claims));
         note(&mut report, self.run.clear_stage());
         if report.entries.iter().all(|entry| entry.result.is_ok()) && report.problems.is_empty() {
             let closed = self.journal.append(&Record::RunClosed(RunClosed {}));
@@ -53,7 +76,7 @@ impl Reversal<'_> {
             note(&mut report, closed);
         }
         if report.closed {
-            note(&mut report, clear(self.run, self.journal.state()));
+            note(&mut report, clear(self.run, self.journal));
         }
         let stays = !report.closed || is_worth_keeping(self.run, self.journal.state());
         report.leftover = stays.then(|| self.run.dir.path().to_owned());
@@ -70,10 +93,15 @@ impl Reversal<'_> {
         }
     }
 
-    fn step(&mut self, step: &UndoStep, report: &mut DisposeReport) -> Result<Outcome, ExecError> {
+    fn step(
+        &mut self,
+        step: &UndoStep,
+        claims: &Claims,
+        report: &mut DisposeReport,
+    ) -> Result<Outcome, ExecError> {
         let id = step.id;
         self.append(&Record::UndoStarted(UndoStarted { id }), report);
-        let result = self.take_back(step);
+        let result = self.take_back(step, claims);
         let tell = |event: &Event<'_>| {
             if let Some(progress) = self.progress {
                 progress(event);
@@ -103,7 +131,7 @@ impl Reversal<'_> {
         result
     }
 
-    fn take_back(&self, step: &UndoStep) -> Result<Outcome, ExecError> {
+    fn take_back(&self, step: &UndoStep, claims: &Claims) -> Result<Outcome, ExecError> {
         let path = self.run.dir.path();
         self.faults.strike(Moment::BeforeUndo(step.id)).at(path)?;
         if step.stays {
@@ -114,11 +142,34 @@ impl Reversal<'_> {
                 .map_or_else(String::new, ToString::to_string);
             return Ok(Outcome::kept(place, "skills were asked to stay".into()));
         }
+        if let Some(run) = claims.sharer(&step.undo) {
+            return Ok(Outcome::shared(format!("run {run} still uses it")));
+        }
+        if let Some(run) = claims.above(&step.undo) {
+            let message = format!("run {run} works on top of it and must be taken back first");
+            return Err(ExecError::new(ExecErrorKind::Busy, message));
+        }
+        if let Undo::PutBack(undo) = &step.undo
+            && let Some(first) = self.first_on(&undo.path, step.id)
+            && stands_as_before(first)?
+        {
+            return Ok(Outcome::restored());
+        }
         let outcome = self
             .faults
             .repeat(|| handler::undo(self.run, step.id, &step.undo))?;
         self.faults.strike(Moment::AfterUndo(step.id)).at(path)?;
         Ok(outcome)
+    }
+
+    /// Returns what the run's first action on a path was, if that was an earlier one.
+    fn first_on(&self, path: &str, id: u64) -> Option<&PutBack> {
+        let actions = self.journal.state().actions().iter();
+        let mut earlier = actions.filter(|action| action.announced.id < id);
+        earlier.find_map(|action| match &action.announced.undo {
+            Undo::PutBack(undo) if undo.path == path => Some(undo),
+            _ => None,
+        })
     }
 
     fn append(&mut self, record: &Record, report: &mut DisposeReport) {
@@ -132,11 +183,13 @@ impl Reversal<'_> {
 
 /// Removes what a closed run has no use for: all of it, unless somebody worked in
 /// its mirror or a program failed.
-pub(crate) fn clear(run: &RunDir, state: &RunState) -> Result<(), ExecError> {
+pub(crate) fn clear(run: &RunDir, journal: &Writer) -> Result<(), ExecError> {
+    let state = journal.state();
     if !is_worth_keeping(run, state) {
         return run.remove();
     }
-    if !state.actions().iter().any(is_kept_mirror) {
+    journal.sync().at(run.dir.path())?;
+    if !keeps_work(state) {
         return run.clear_blobs();
     }
     Ok(())
@@ -149,13 +202,17 @@ fn is_worth_keeping(run: &RunDir, state: &RunState) -> bool {
     })
 }
 
+/// Tells whether a run that is over left work that nobody has looked at.
+pub(crate) fn keeps_work(state: &RunState) -> bool {
+    state.actions().iter().any(is_kept_mirror)
+}
+
 /// The list of a mirror is the base that the work in it is told from.
 fn is_kept_mirror(action: &ActionState) -> bool {
     let outcome = action.outcome.as_ref();
-    matches!(
-        action.announced.undo,
-        Undo::RemoveMount(_) | Undo::RemoveLayer(_)
-    ) && outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Kept)
+    let undo = &action.announced.undo;
+    matches!(undo, Undo::RemoveMount(_) | Undo::RemoveLayer(_))
+        && outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Kept)
 }
 
 fn note(report: &mut DisposeReport, result: Result<(), ExecError>) {

@@ -18,9 +18,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::bridge::serve;
 use crate::mount::keeper::KEEP_COMMAND;
 use crate::os::env;
 use crate::os::ns::MAP_COMMAND;
+use crate::state::StateHome;
 use failure::Failure;
 use output::Output;
 
@@ -66,11 +68,22 @@ enum Command {
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
     Recover(runs::RecoverCommand),
+    /// Takes a run back by its id.
+    Dispose(runs::DisposeCommand),
+    /// Clears away what ended runs left: logs of failures, backups of applied changes.
+    Gc(runs::GcCommand),
     /// Lists, shows and checks personas.
     #[command(subcommand)]
     Persona(persona::PersonaCommand),
     /// Checks this machine: harnesses, programs, runs that need recovery.
     Doctor(doctor::DoctorCommand),
+    /// Serves another process over its pipes, for the npm package.
+    #[command(hide = true)]
+    Serve {
+        /// Reads requests from standard input and answers on standard output.
+        #[arg(long, required = true)]
+        stdio: bool,
+    },
     /// Prints a completion script, for example: callsheet completions bash > callsheet.bash
     Completions {
         /// The shell.
@@ -101,8 +114,11 @@ pub fn main() -> ExitCode {
         Command::Map(command) => command.answer(),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
+        Command::Dispose(command) => command.answer(&output),
+        Command::Gc(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),
         Command::Doctor(command) => command.answer(&output),
+        Command::Serve { .. } => StateHome::from_env().and_then(serve).map_err(Failure::from),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "callsheet", &mut script);

@@ -79,7 +79,7 @@ impl PlanCommand {
             }
             return self.effects(&plan, (&actions, &chosen), output);
         }
-        output.line(&summary(&plan, &actions, (&source.cwd, &chosen)))?;
+        output.tell(&summary(&plan, &actions, (&source.cwd, &chosen)))?;
         output.warnings(plan.warnings.iter().flatten());
         Ok(0)
     }
@@ -102,7 +102,7 @@ impl PlanCommand {
             return Ok(0);
         }
         for action in actions.iter() {
-            output.line(&format!(
+            output.tell(&format!(
                 "{:>3} {:<12} {}",
                 action.id,
                 action.phase.as_str(),

@@ -1,18 +1,20 @@
 //! A prepared run on the command line: progress, signals, and a report at its end.
 
 use std::path::Path;
+use std::time::Duration;
 
 use plan_core::base::json::Writer;
 use plan_core::effect::{Document, Outcome, View, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
-use super::args::ViewArg;
+use super::args::HoldArgs;
 use super::failure::Failure;
 use super::output::Output;
 use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{HelperOptions, prepare_launch};
 use crate::launch::{LaunchDescriptor, missing, resolve_reference};
+use crate::os::owner::end_with;
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
 use crate::state::StateHome;
@@ -34,7 +36,7 @@ impl Session {
         plan: &PersonaSpawnPlan<'_>,
         cwd: &str,
         program: &Path,
-        (wanted, entered): (ViewArg, bool),
+        (hold, entered): (&HoldArgs, bool),
         output: &Output,
     ) -> Result<Self, Failure> {
         check_references(plan)?;
@@ -42,11 +44,16 @@ impl Session {
         cancel_on_request(&cancel).map_err(|error| {
             ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
         })?;
+        if let Some(id) = hold.until_exit {
+            end_with(id).map_err(|error| {
+                ExecError::new(ExecErrorKind::Usage, format!("--until-exit: {error}"))
+            })?;
+        }
         let state = StateHome::from_env()?;
         let runs = state.root().join("runs").to_string_lossy().into_owned();
         let progress = |event: &Event<'_>| tell(event, &runs, output);
         let mut options = HelperOptions::new(&state, Path::new(cwd));
-        options.view = wanted.into();
+        options.view = hold.view.into();
         options.entered = entered;
         options.dotfiles = plan.edition().switches().private_launch;
         options.apply = ApplyOptions {
@@ -56,9 +63,11 @@ impl Session {
             resolver: &resolve_reference,
             progress: Some(&progress),
             cancel: cancel.clone(),
+            wait: hold.wait.map(Duration::from_secs),
             ..ApplyOptions::default()
         };
         let (handle, launch) = prepare_launch(plan, program, &options)?;
+        handle.answer_signals()?;
         if handle.view() != View::InPlace {
             output.note(&handle.chosen().line());
         } else if plan.mount.is_some() {

@@ -11,6 +11,7 @@ use super::reader::Journal;
 use crate::apply::inject::{Faults, Moment};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, File};
+use crate::os::durable::sync_file;
 
 /// The one writer of a run's journal.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Writer {
         let file = dir.open_or_create(name, 0o600).at(&path)?;
         if journal.torn_bytes > 0 {
             file.set_len(journal.whole_bytes as u64).at(&path)?;
-            file.sync_all().at(&path)?;
+            sync_file(&file).at(&path)?;
         }
         Ok(Self::on(file, journal.state.clone(), faults))
     }
@@ -61,8 +62,9 @@ impl Writer {
         }
     }
 
-    /// Appends a record. It is durable when the call returns; a crash before that
-    /// leaves nothing or a torn line. After a failure the writer takes no more
+    /// Appends a record. A [promise](Record::is_promise) is durable when the call returns,
+    /// with all records before it; others survive the death of the process. A crash before
+    /// that leaves nothing or a torn line. After a failure the writer takes no more
     /// records, since they would stand behind a torn line.
     ///
     /// # Errors
@@ -77,7 +79,7 @@ impl Writer {
             ExecError::new(ExecErrorKind::Internal, illegal.to_string()).because(illegal)
         })?;
         let line = encode(&json::print(record));
-        let written = self.write(&line);
+        let written = self.write(&line, record.is_promise());
         self.broken = written.is_err();
         written.map_err(|error| {
             let message = format!("the journal could not be written: {error}");
@@ -85,12 +87,20 @@ impl Writer {
         })
     }
 
+    /// Makes every record durable.
+    ///
+    /// # Errors
+    /// The storage fails.
+    pub fn sync(&self) -> io::Result<()> {
+        sync_file(&self.file)
+    }
+
     /// Returns what the records say.
     pub const fn state(&self) -> &RunState {
         &self.state
     }
 
-    fn write(&mut self, line: &str) -> io::Result<()> {
+    fn write(&mut self, line: &str, is_promise: bool) -> io::Result<()> {
         let place = self.written;
         self.written += 1;
         self.faults.strike(Moment::BeforeRecord(place))?;
@@ -100,7 +110,9 @@ impl Writer {
             self.faults.strike(Moment::TornRecord(place))?;
         }
         self.file.write_all(line.as_bytes())?;
-        self.file.sync_data()?;
+        if is_promise {
+            sync_file(&self.file)?;
+        }
         self.faults.strike(Moment::AfterRecord(place))
     }
 }

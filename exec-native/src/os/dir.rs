@@ -319,7 +319,7 @@ impl Dir {
     /// # Errors
     /// The storage fails.
     pub fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.fd)?)
+        super::durable::sync_dir(&self.fd)
     }
 }
 

@@ -11,6 +11,7 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use super::dir::{Dir, Kind, Mtime, file_meta, set_attributes};
+use super::durable::sync_file;
 
 /// A name in an open directory: a path whose parents can no longer be exchanged.
 #[derive(Debug)]
@@ -224,10 +225,10 @@ pub fn absolute(path: &Path) -> io::Result<PathBuf> {
     Ok(plain)
 }
 
-/// Returns a path without links.
+/// Returns the one path of something that exists: absolute, and through no link.
 ///
 /// # Errors
-/// The path is missing.
+/// It does not exist, or a directory on the way may not be searched.
 pub fn real(path: &Path) -> io::Result<PathBuf> {
     std::fs::canonicalize(path)
 }
@@ -270,7 +271,7 @@ pub fn write_atomic(
     let written = file
         .write_all(bytes)
         .and_then(|()| set_attributes(&file, attributes.mode, attributes.mtime))
-        .and_then(|()| file.sync_all());
+        .and_then(|()| sync_file(&file));
     finish(place, temp, written)
 }
 
@@ -293,7 +294,7 @@ fn finish(place: &Place, temp: &OsStr, written: io::Result<()>) -> io::Result<()
         drop(place.dir.remove_file(temp));
         return Err(error);
     }
-    place.dir.sync()
+    Ok(())
 }
 
 /// Keeps a file under a second name: the file itself when the file system allows,
@@ -330,12 +331,13 @@ pub fn put_back(store: &Dir, blob: &OsStr, place: &Place, temp: &OsStr) -> io::R
             place.dir.remove_file(temp)?;
             let mut source = store.open_file(blob)?;
             let copied = copy_into(&mut source, &place.dir, temp);
-            finish(place, temp, copied)
+            finish(place, temp, copied)?;
+            place.dir.sync()
         }
         result => {
             result?;
-            place.dir.sync()?;
-            store.sync()
+            // If the old name comes back after a power cut, this is simply done again.
+            place.dir.sync()
         }
     }
 }
@@ -346,5 +348,5 @@ fn copy_into(source: &mut File, dir: &Dir, name: &OsStr) -> io::Result<()> {
     let mut copy = dir.create(name, 0o600)?;
     io::copy(source, &mut copy)?;
     set_attributes(&copy, Some(meta.mode), Some(meta.mtime))?;
-    copy.sync_all()
+    sync_file(&copy)
 }

@@ -4,6 +4,7 @@
 mod adopt;
 pub mod clock;
 pub mod dir;
+pub mod durable;
 pub mod env;
 pub mod fs;
 pub mod layer;
@@ -12,10 +13,12 @@ pub mod lock;
 #[cfg_attr(not(target_os = "linux"), path = "ns_none.rs")]
 pub mod ns;
 pub mod own;
+pub mod owner;
 pub mod proc;
 pub mod rng;
 pub mod signal;
 pub mod spawn;
 pub mod talk;
+pub mod threads;
 pub mod tree;
 pub mod walk;

@@ -18,7 +18,7 @@ use rustix::process::{
 };
 use rustix::thread::{ThreadNameSpaceType, UnshareFlags, gettid, move_into_thread_name_spaces};
 
-use super::proc::{birth, read_mark};
+use super::proc::Mark;
 
 /// The hidden command that writes the maps of another process.
 pub const MAP_COMMAND: &str = "__map";
@@ -220,17 +220,13 @@ pub fn lasting_parent() -> Option<u32> {
 /// # Errors
 /// The mark cannot be read, or the system does not allow it.
 pub fn join(mark: &Path) -> io::Result<bool> {
-    let Some((id, start)) = read_mark(mark)? else {
+    let found = Mark::read(mark)?;
+    let living = || found.as_ref().and_then(Mark::living);
+    let Some(process) = living().and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
         return Ok(false);
     };
-    let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) else {
-        return Ok(false);
-    };
-    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
-        return Ok(false);
-    };
-    // Looked at only now: the handle stands for this process even when it ends.
-    if birth(id).as_deref() != Some(&start) {
+    // Looked at again: from now on the handle stands for this process even when it ends.
+    if living().is_none() {
         return Ok(false);
     }
     let spaces = ThreadNameSpaceType::USER | ThreadNameSpaceType::MOUNT;

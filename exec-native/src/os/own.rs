@@ -1,12 +1,18 @@
-//! Our own program, for what only a process of its own can do.
-#![expect(clippy::disallowed_methods, reason = "the OS layer")]
+//! Our own program, which some effects start again as a helper.
 
 use std::path::PathBuf;
 
-/// Finds the callsheet binary that this process runs; `None` in any other program that
-/// uses the library, and when the binary was replaced or removed meanwhile.
+/// The variable that names the program where it cannot be found otherwise.
+pub const VARIABLE: &str = "CALLSHEET_BIN";
+
+/// Returns the path of the `callsheet` program: what `CALLSHEET_BIN` names, else this very
+/// program when it is called so. Another program that uses this library has none.
 pub fn program() -> Option<PathBuf> {
-    let path = std::env::current_exe().ok()?;
-    let ours = path.file_stem()? == "callsheet" && path.is_file();
-    ours.then_some(path)
+    if let Some(named) = super::env::var(VARIABLE) {
+        return Some(PathBuf::from(named));
+    }
+    let own = std::env::current_exe().ok()?;
+    own.file_stem()
+        .is_some_and(|name| name == "callsheet")
+        .then_some(own)
 }

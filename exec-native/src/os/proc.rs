@@ -196,14 +196,11 @@ fn signal_group(id: u32, signal: Signal) {
 /// # Errors
 /// The mark cannot be read or removed.
 pub fn end_leftover(mark: &Path) -> io::Result<bool> {
-    let Some((id, start)) = read_mark(mark)? else {
-        return match std::fs::remove_file(mark) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(false),
-        };
+    let Some(found) = Mark::read(mark)? else {
+        return Ok(false);
     };
-    let lives = birth(id).as_deref() == Some(&start);
-    if lives {
+    let lives = found.living().is_some().then_some(found.id);
+    if let Some(id) = lives {
         end_group(id);
         // One that shared our terminal leads no group of its own.
         if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
@@ -216,19 +213,55 @@ pub fn end_leftover(mark: &Path) -> io::Result<bool> {
         }
     }
     std::fs::remove_file(mark)?;
-    Ok(lives)
+    Ok(lives.is_some())
 }
 
-/// Reads which process a mark names: its number and when it started. `None` when there
-/// is no mark, or half of one.
-pub(super) fn read_mark(mark: &Path) -> io::Result<Option<(u32, String)>> {
-    let text = match std::fs::read_to_string(mark) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        text => text?,
-    };
-    let mut words = text.split_whitespace();
-    let id = words.next().and_then(|word| word.parse().ok());
-    Ok(id.zip(words.next().map(String::from)))
+/// A process that a file names: its number and when it started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    id: u32,
+    birth: String,
+}
+
+impl Mark {
+    /// Describes a process that runs; `None` when there is none.
+    pub fn of(id: u32) -> Option<Self> {
+        Some(Self {
+            id,
+            birth: birth(id)?,
+        })
+    }
+
+    /// Reads a mark; `None` when there is no file. Half of one names nobody.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(file: &Path) -> io::Result<Option<Self>> {
+        let text = match std::fs::read_to_string(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text?,
+        };
+        let mut words = text.split_whitespace();
+        let id = words.next().and_then(|word| word.parse().ok());
+        let mark = id.zip(words.next());
+        Ok(Some(mark.map_or(
+            Self {
+                id: 0,
+                birth: String::new(),
+            },
+            |(id, birth)| Self {
+                id,
+                birth: birth.to_owned(),
+            },
+        )))
+    }
+
+    /// Returns the process if it still runs, and not a later one with the same number.
+    pub fn living(&self) -> Option<Pid> {
+        let lives = birth(self.id).is_some_and(|birth| birth == self.birth);
+        let pid = i32::try_from(self.id).ok().and_then(Pid::from_raw);
+        pid.filter(|_| lives)
+    }
 }
 
 pub(super) fn write_mark(mark: &Path, id: u32) -> io::Result<()> {
@@ -239,7 +272,7 @@ pub(super) fn write_mark(mark: &Path, id: u32) -> io::Result<()> {
 
 /// When a process started, as the kernel counts; `None` when there is no such
 /// process that runs.
-pub(super) fn birth(id: u32) -> Option<String> {
+fn birth(id: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The name in parentheses may hold spaces; fields are counted behind it.
     let (_, rest) = stat.rsplit_once(')')?;

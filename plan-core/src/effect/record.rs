@@ -200,6 +200,15 @@ impl Record {
     }
 }
 
+impl Record {
+    /// Tells whether something irreversible relies on the record, so that it must be
+    /// durable first. The others may be lost to a power cut: undoing twice, or undoing
+    /// what was never done, changes nothing.
+    pub const fn is_promise(&self) -> bool {
+        matches!(self, Record::ActionAnnounced(_) | Record::RunCommitted(_))
+    }
+}
+
 impl Outcome {
     /// What stood there before stands there again.
     pub const fn restored() -> Self {
@@ -214,6 +223,14 @@ impl Outcome {
     /// There was nothing to take back.
     pub const fn nothing() -> Self {
         Self::plain(OutcomeKind::Nothing)
+    }
+
+    /// Another run still uses what the action did.
+    pub fn shared(why: String) -> Self {
+        Self {
+            why: Some(why),
+            ..Self::plain(OutcomeKind::Shared)
+        }
     }
 
     /// A path was left as it is.

@@ -7,11 +7,12 @@ mod make_dir;
 mod mount;
 mod remove;
 mod run_command;
+mod share;
 mod symlink;
 mod write_file;
 
 pub(crate) use mount::patterns;
-pub(crate) use write_file::check_content;
+pub(crate) use write_file::{check_content, would_write};
 
 use std::cell::RefCell;
 
@@ -62,7 +63,8 @@ pub(crate) fn prepare(
         ActionKind::RunCommand { argv, cwd, creates } => {
             Box::new(run_command::prepare(bench, argv, cwd, creates)?)
         }
-        ActionKind::Transfer { .. } | ActionKind::Share { .. } => {
+        ActionKind::Share { run, action, .. } => Box::new(share::prepare(bench, run, *action)?),
+        ActionKind::Transfer { .. } => {
             let message = "this action is not known here";
             return Err(ExecError::new(ExecErrorKind::Internal, message));
         }

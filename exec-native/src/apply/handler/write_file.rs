@@ -1,5 +1,6 @@
 //! Writing files.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -159,6 +160,29 @@ fn read_content(content: &Content, options: &ApplyOptions<'_>) -> Result<Vec<u8>
             .map(String::into_bytes)
             .map_err(missing),
     }
+}
+
+/// Returns the digest of what an action would write, if what stood there before is what
+/// another run found; `None` when that cannot be told.
+pub(crate) fn would_write(
+    kind: &ActionKind,
+    options: &ApplyOptions<'_>,
+    original: &Original,
+    blobs: &Dir,
+) -> Result<Option<String>, ExecError> {
+    let ActionKind::WriteFile { how, content, .. } = kind else {
+        return Ok(None);
+    };
+    let text = read_content(content, options)?;
+    let bytes = match (how, original.kind, &original.blob) {
+        (WriteMode::Overwrite, ..) | (WriteMode::Extend, EntryKind::Absent, _) => text,
+        (WriteMode::Extend, EntryKind::File, Some(blob)) => {
+            let before = fs::read_at(blobs, OsStr::new(blob)).at(blobs.path())?;
+            [&before, DELIMITER, &text].concat()
+        }
+        (WriteMode::Extend | WriteMode::CreateOnly, ..) => return Ok(None),
+    };
+    Ok(Some(digest::of_bytes(&bytes)))
 }
 
 /// Checks that content can be had, before anything is touched.

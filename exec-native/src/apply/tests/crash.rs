@@ -131,7 +131,7 @@ fn an_installer_does_not_outlive_its_run() {
         .spawn()
         .unwrap();
     while !world.repo().join("s/new/a").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().unwrap();
     child.wait().unwrap();

@@ -5,6 +5,7 @@ mod crash;
 mod files;
 mod receipts;
 mod runs;
+mod share;
 mod trees;
 
 use std::collections::BTreeMap;
@@ -78,13 +79,13 @@ impl World {
     pub(super) fn meta(&self, rest: &str) -> [i64; 7] {
         let meta = fs::symlink_metadata(self.repo().join(rest)).unwrap();
         [
-            meta.ino() as i64,
+            meta.ino().cast_signed(),
             meta.mode().into(),
             meta.uid().into(),
             meta.gid().into(),
             meta.mtime(),
             meta.mtime_nsec(),
-            meta.size() as i64,
+            meta.size().cast_signed(),
         ]
     }
 
@@ -240,7 +241,7 @@ pub(super) fn faulty(faults: Faults) -> ApplyOptions<'static> {
 }
 
 fn set_old_mtime(path: &Path) {
-    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::new(1_000_000, 123_456_789);
+    let old = std::time::SystemTime::UNIX_EPOCH + Duration::new(1_000_000, 123_456_789);
     fs::File::options()
         .write(true)
         .open(path)
