@@ -1,5 +1,9 @@
 //! Layers: what programs see, what the project keeps, and what a crash leaves. Each test
 //! runs as whoever we are, and when that is root as a user without rights too.
+#![expect(
+    clippy::print_stdout,
+    reason = "says what is skipped and how long it takes"
+)]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -51,7 +55,7 @@ fn everybody(more: &str, test: impl Fn(&Stage) -> Answer<()>) -> Answer<()> {
         let doctor = stage.call(&["doctor", "--json"])?.run()?.envelope()?;
         let views = doctor.get("data").and_then(|data| data.get("views"));
         if let Some(why) = views.and_then(|views| views.get_str("overlayProblem")) {
-            eprintln!("skipped as {who}: {why}");
+            println!("skipped as {who}: {why}");
             continue;
         }
         test(&stage).map_err(|error| format!("as {who}: {error}"))?;
@@ -357,7 +361,7 @@ fn a_layer_is_soon_there() -> Answer<()> {
     everybody(RULES, |stage| {
         let begun = Instant::now();
         let (running, _) = start(stage, "")?;
-        eprintln!("a program in a layer was up after {:?}", begun.elapsed());
+        println!("a program in a layer was up after {:?}", begun.elapsed());
         stage.leave("go")?;
         expect(&running.end()?, 0)
     })

@@ -464,14 +464,14 @@ impl RunHandle {
     }
 
     /// Puts a layer that is made over the project. Until then nobody can come in.
-    pub(crate) fn mount(&mut self, layer: &Path, state: &StateHome) -> Result<(), ExecError> {
+    pub(crate) fn mount(&mut self, layer: &Path) -> Result<(), ExecError> {
         let keeper = self
             .keeper
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(keeper) = keeper {
             keeper.mount(layer)?;
-            self.prefix = enter::prefix(keeper.program(), &self.id, state)?;
+            self.prefix = enter::prefix(keeper.program(), &self.id, &self.state)?;
         }
         Ok(())
     }

@@ -279,7 +279,7 @@ fn carry_out<T>(
     let (actions, more) = lower(&places)?;
     let applied = run.apply(&actions, &options.apply)?;
     let mut handle = applied.with_view(chosen, keeper);
-    match handle.mount(&layer, options.state) {
+    match handle.mount(&layer) {
         Ok(()) => Ok((handle, more)),
         Err(error) => Err(error.with_undo_errors(handle.dispose().errors())),
     }

@@ -23,6 +23,19 @@ pub enum ViewChoice {
     InPlace,
 }
 
+impl ViewChoice {
+    /// Reads the word for it.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "auto" => ViewChoice::Auto,
+            "overlay" => ViewChoice::Overlay,
+            "copy" => ViewChoice::Copy,
+            "inplace" => ViewChoice::InPlace,
+            _ => return None,
+        })
+    }
+}
+
 /// What holds an agent to the rules of its view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enforcement {
@@ -179,6 +192,8 @@ pub(crate) fn known_obstacle(needs: &Needs<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "tests look at real files")]
+
     use super::*;
 
     fn needs(choice: ViewChoice, project: &Path) -> Needs<'_> {

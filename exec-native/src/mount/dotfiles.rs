@@ -63,6 +63,8 @@ fn read(path: &Path) -> Result<Vec<String>, ExecError> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "tests look at real files")]
+
     use super::*;
 
     #[test]

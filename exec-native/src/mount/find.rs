@@ -204,6 +204,8 @@ fn is_passable(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "tests look at real files")]
+
     use super::*;
 
     fn rules(lines: &[&str]) -> Rules {
