@@ -50,6 +50,7 @@ fn built() -> Answer<PathBuf> {
 #[derive(Debug)]
 pub struct Stage {
     dir: TempDir,
+    variables: Vec<(String, OsString)>,
 }
 
 impl Stage {
@@ -59,7 +60,10 @@ impl Stage {
         for name in ["project", "home", "state", "bin"] {
             fs::create_dir(dir.path().join(name))?;
         }
-        Ok(Self { dir })
+        Ok(Self {
+            dir,
+            variables: Vec::new(),
+        })
     }
 
     /// Returns a path below the whole place.
@@ -97,6 +101,13 @@ impl Stage {
         Ok(self)
     }
 
+    /// Sets a variable for all calls.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// Starts a call of the binary in the project.
     pub fn call(&self, arguments: &[&str]) -> Answer<Call> {
         let mut command = Command::new(callsheet()?);
@@ -107,7 +118,8 @@ impl Stage {
             .env_clear()
             .env("PATH", path)
             .env("HOME", self.path("home"))
-            .env("CALLSHEET_STATE_HOME", self.path("state"));
+            .env("CALLSHEET_STATE_HOME", self.path("state"))
+            .envs(self.variables.iter().cloned());
         Ok(Call {
             command,
             stdin: None,
@@ -221,6 +233,27 @@ impl Call {
     #[must_use]
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.command.arg(argument.into());
+        self
+    }
+
+    /// Runs the call under a tool, such as a tracer.
+    #[must_use]
+    pub fn under(mut self, tool: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(tool);
+        command
+            .args(arguments)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .env_clear();
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        if let Some(dir) = self.command.get_current_dir() {
+            command.current_dir(dir);
+        }
+        self.command = command;
         self
     }
 

@@ -1,0 +1,4 @@
+//! Faults, each made to happen to the real binary: nothing of the user's is lost.
+
+mod failing;
+mod matrix;
