@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::program::{Call, Ended, Running, Stage};
 use crate::repo::Answer;
-use crate::tree::{Tree, expect_same, tree};
+use crate::tree::{Tree, differences, expect_same, tree};
 
 /// Arguments by which a run writes into the project itself.
 pub const IN_PLACE: &[&str] = &[];
@@ -169,9 +169,38 @@ impl Scene {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// Reads what a script noted in the home.
+    pub fn note(&self, name: &str) -> Answer<String> {
+        self.stage.note(name)
+    }
+
     /// Expects the project to be as it was.
     pub fn expect_same(&self) -> Answer<()> {
         expect_same(&self.before, &self.stage.project())
+    }
+
+    /// As [`Scene::expect_same`], where a copy may have returned for an original. From
+    /// now on the copy counts.
+    pub fn expect_alike(&mut self) -> Answer<()> {
+        let now = tree(&self.stage.project())?;
+        let plain = |tree: &Tree| -> Tree {
+            let plain = |text: &str| match text.split_once(" inode ") {
+                Some((before, rest)) => {
+                    let rest = rest.split_once(' ').map_or("", |(_, rest)| rest);
+                    format!("{before} {rest}")
+                }
+                None => text.to_owned(),
+            };
+            tree.iter()
+                .map(|(path, text)| (path.clone(), plain(text)))
+                .collect()
+        };
+        let found = differences(&plain(&self.before), &plain(&now));
+        self.before = now;
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(found.join("\n").into())
     }
 
     /// Expects the project to be as it was, and no trace of a run.

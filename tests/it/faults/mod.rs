@@ -1,4 +1,5 @@
 //! Faults, each made to happen to the real binary: nothing of the user's is lost.
 
 mod failing;
+mod kill;
 mod matrix;
