@@ -330,11 +330,18 @@ impl Running {
     /// Closes what the call reads, and waits for its end.
     pub fn end(mut self) -> Answer<Ended> {
         drop(self.child.stdin.take());
+        self.ended()
+    }
+
+    /// Waits for the call's end; what it reads stays open until then.
+    pub fn ended(mut self) -> Answer<Ended> {
+        let stdin = self.child.stdin.take();
         let child = &mut self.child;
         let ended = wait(|| Ok(child.try_wait()?));
         if ended.is_err() {
             child.kill()?;
         }
+        drop(stdin);
         // A program that outlived the call may hold its pipes.
         let read = |stream: Receiver<Vec<u8>>| {
             let bytes = stream.recv_timeout(PATIENCE);

@@ -34,7 +34,7 @@ const AGENT: &str = r#"
 begun=$1; shift
 [ $# = 0 ] || "$@"
 : > "$HOME/$begun"
-cat > /dev/null
+exec cat > /dev/null
 "#;
 
 /// Writes a selection with skills; `more` are further members.

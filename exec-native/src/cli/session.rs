@@ -63,7 +63,10 @@ impl Session {
             ..ApplyOptions::default()
         };
         let (handle, launch) = prepare_launch(plan, program, &options)?;
-        handle.answer_signals()?;
+        if let Err(error) = handle.answer_signals() {
+            // Nobody would take the run back if it were left here.
+            return Err(error.with_undo_errors(handle.dispose().errors()).into());
+        }
         for note in handle.notes() {
             output.note(note);
         }
