@@ -45,6 +45,12 @@ fn built() -> Answer<PathBuf> {
     Ok(Path::new(target).join("debug").join("callsheet"))
 }
 
+/// Tells whether the tests run as root.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
+}
+
 /// A place to run the binary in. Everything that it may write lies below one
 /// directory.
 #[derive(Debug)]
@@ -64,6 +70,15 @@ impl Stage {
             dir,
             variables: Vec::new(),
         })
+    }
+
+    /// Tells whether a command can be run on this machine.
+    pub fn can(command: &[&str]) -> bool {
+        let Some((program, arguments)) = command.split_first() else {
+            return false;
+        };
+        let ended = Command::new(program).args(arguments).output();
+        ended.is_ok_and(|ended| ended.status.success())
     }
 
     /// Returns a path below the whole place.
@@ -219,6 +234,13 @@ impl Call {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.command.env(name, value.into());
+        self
+    }
+
+    /// Starts the call in a directory.
+    #[must_use]
+    pub fn at(mut self, dir: impl AsRef<Path>) -> Self {
+        self.command.current_dir(dir);
         self
     }
 

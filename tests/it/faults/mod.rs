@@ -1,5 +1,6 @@
 //! Faults, each made to happen to the real binary: nothing of the user's is lost.
 
 mod failing;
+mod files;
 mod kill;
 mod matrix;
