@@ -156,7 +156,7 @@ fn refused(path: &str) -> Answer<()> {
         let ended = session(&scene, "touch ../home/ran")?;
         expect(&ended, 1)?;
         let told = ended.stderr();
-        assert!(told.contains("/sidecars/0") || told.contains("/configFiles/0"), "{told}");
+        assert!(told.contains("plan.sidecars[0]") || told.contains("plan.configFiles[0]"), "{told}");
         assert!(!scene.stage.path("home/installed").exists(), "{path}: too late");
         assert!(!scene.stage.path("home/ran").exists());
         scene.expect_clean()?;

@@ -4,3 +4,5 @@ mod failing;
 mod files;
 mod kill;
 mod matrix;
+mod runs;
+mod skills;

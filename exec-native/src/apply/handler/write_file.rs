@@ -1,6 +1,7 @@
 //! Writing files.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use plan_core::base::digest;
@@ -13,9 +14,9 @@ use super::{Bench, Prepared};
 use crate::apply::options::ApplyOptions;
 use crate::apply::restore::{DELIMITER, capture, temp_name};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
-use crate::os::dir::Dir;
+use crate::os::dir::{Dir, Kind, Meta};
 use crate::os::fs::{
-    self, Attributes, is_file, missing_parents, resolve, resolve_making, write_atomic,
+    self, Attributes, Place, is_file, missing_parents, resolve, resolve_making, write_atomic,
 };
 
 pub(super) struct WriteFile {
@@ -45,6 +46,9 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     let at = Path::new(path);
     let place = resolve(Path::new(below), at).at(at)?;
     let original = capture(bench.run, bench.id, place.as_ref()).at(at)?;
+    if !at.starts_with(bench.run.dir.path()) {
+        refuse_protected(place.as_ref()).at(at)?;
+    }
     let length = text.len();
     let bytes = combine(*how, &original, at, text)?;
     let block = added(&bytes, length, &original);
@@ -70,6 +74,19 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
         private: *private,
         undo,
     })
+}
+
+/// Refuses to replace a file of the user that the user may not write: the directory would
+/// allow it, but somebody has said what they want.
+fn refuse_protected(place: Option<&Place>) -> io::Result<()> {
+    let Some(place) = place else {
+        return Ok(());
+    };
+    let is_file = |meta: Meta| meta.kind == Kind::File;
+    if place.dir.stat(&place.name)?.is_some_and(is_file) {
+        place.dir.check_writable(&place.name)?;
+    }
+    Ok(())
 }
 
 /// Lists the directories that a path needs and that do not exist, as text.
