@@ -19,6 +19,7 @@ mod prompts;
 mod properties;
 mod schema;
 mod secrets;
+mod skills;
 mod tidy;
 
 use tests::repo::{Answer, files, read};

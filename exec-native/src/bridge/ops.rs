@@ -15,8 +15,8 @@ use super::answer::{plain, print_event, write_handle, write_report};
 use super::request::{Request, wrong};
 use super::{Bridge, Data, PROTOCOL};
 use crate::apply::{
-    ApplyOptions, Attached, Event, RecoveryReport, RunHandle, RunSummary, attach, dispose,
-    list_runs, recover,
+    ApplyOptions, Attached, COMMAND_LIMIT, Event, RecoveryReport, RunHandle, RunSummary, attach,
+    dispose, list_runs, recover,
 };
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{
@@ -118,7 +118,8 @@ impl Bridge {
             wait: request.number("waitMs")?.map(Duration::from_millis),
             command_limit: request
                 .number("commandTimeoutMs")?
-                .map(Duration::from_millis),
+                .map_or(Some(COMMAND_LIMIT), |ms| Some(Duration::from_millis(ms)))
+                .filter(|limit| !limit.is_zero()),
             cancel: cancel.clone(),
             ..ApplyOptions::default()
         };

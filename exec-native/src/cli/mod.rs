@@ -20,8 +20,8 @@ use clap_complete::Shell;
 
 use crate::bridge::serve;
 use crate::mount::keeper::KEEP_COMMAND;
-use crate::os::env;
 use crate::os::ns::MAP_COMMAND;
+use crate::os::{env, guard};
 use crate::state::StateHome;
 use failure::Failure;
 use output::Output;
@@ -93,6 +93,9 @@ enum Command {
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
+    if let Some(code) = guard::answer() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

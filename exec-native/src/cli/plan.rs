@@ -10,13 +10,14 @@ use plan_core::persona::lower::{Places, lower};
 use plan_core::persona::plan::{Mode, PersonaSpawnPlan, STAGE};
 
 use super::Answer;
-use super::args::{PersonaArgs, ViewArg};
+use super::args::{PersonaArgs, SkillArgs, ViewArg};
 use super::failure::{Failure, Located};
 use super::output::{Output, Shape};
 use super::prepare::Source;
 use crate::helpers::plan_view;
 use crate::launch::link_targets;
-use crate::mount::Chosen;
+use crate::mount::{Chosen, ViewChoice};
+use crate::skills::{SkillUse, look_up};
 
 /// Shows how an agent would be started.
 #[derive(Debug, Args)]
@@ -28,6 +29,8 @@ use crate::mount::Chosen;
 pub(super) struct PlanCommand {
     #[command(flatten)]
     persona: PersonaArgs,
+    #[command(flatten)]
+    skills: SkillArgs,
     /// Prints the plan itself.
     #[arg(long)]
     json: bool,
@@ -52,27 +55,11 @@ impl PlanCommand {
             output.line(&print(&plan))?;
             return Ok(0);
         }
-        let links = link_targets(&plan);
-        let (chosen, rules) = plan_view(&plan, Path::new(&source.cwd), self.view.into())?;
-        let places = Places {
-            cwd: &source.cwd,
-            stage: STAGE,
-            view: chosen.view,
-            mount: match chosen.view {
-                View::Overlay => "{{layer}}",
-                View::Copy | View::InPlace => "{{mount}}",
-            },
-            include_git: true,
-            ignored: &rules.ignored,
-            readonly: &rules.readonly,
-            link_targets: &links,
-            // What is in the user's own files is nobody's to print.
-            inherited: &[],
-        };
-        let actions = lower(&plan, &places).map_err(|problems| Failure::Refused {
-            problems: problems.into_iter().map(Located::from).collect(),
-            json: false,
-        })?;
+        let (actions, chosen) = lowered(
+            &plan,
+            (&source.cwd, self.view.into()),
+            &self.skills.skills()?,
+        )?;
         if self.effects {
             if !self.json {
                 output.warnings(plan.warnings.iter().flatten());
@@ -101,16 +88,50 @@ impl PlanCommand {
             output.envelope(&data, plan.warnings.as_deref().unwrap_or_default())?;
             return Ok(0);
         }
-        for action in actions.iter() {
-            output.tell(&format!(
-                "{:>3} {:<12} {}",
-                action.id,
-                action.phase.as_str(),
-                describe_action(&action.kind)
-            ))?;
+        for line in effect_lines(actions) {
+            output.tell(&line)?;
         }
         Ok(0)
     }
+}
+
+/// Lowers a plan for being looked at: the run's own directories stay placeholders.
+pub(super) fn lowered(
+    plan: &PersonaSpawnPlan<'_>,
+    (cwd, choice): (&str, ViewChoice),
+    skills: &SkillUse,
+) -> Result<(ActionList, Chosen), Failure> {
+    let links = link_targets(plan);
+    let (chosen, rules) = plan_view(plan, Path::new(cwd), choice)?;
+    let places = Places {
+        cwd,
+        stage: STAGE,
+        view: chosen.view,
+        mount: match chosen.view {
+            View::Overlay => "{{layer}}",
+            View::Copy | View::InPlace => "{{mount}}",
+        },
+        include_git: true,
+        ignored: &rules.ignored,
+        readonly: &rules.readonly,
+        link_targets: &links,
+        // What is in the user's own files is nobody's to print.
+        inherited: &[],
+        kept_skills: &look_up(&plan.skills, plan.edition(), skills),
+    };
+    let actions = lower(plan, &places).map_err(|problems| Failure::Refused {
+        problems: problems.into_iter().map(Located::from).collect(),
+        json: false,
+    })?;
+    Ok((actions, chosen))
+}
+
+/// Describes each action of a list in a line.
+pub(super) fn effect_lines(actions: &ActionList) -> impl Iterator<Item = String> {
+    actions.iter().map(|action| {
+        let (id, phase) = (action.id, action.phase.as_str());
+        format!("{id:>3} {phase:<12} {}", describe_action(&action.kind))
+    })
 }
 
 /// Tells a person what a plan will do.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
+use plan_core::base::json::Text;
 use plan_core::effect::{ActionList, View};
 use plan_core::persona::harness::compat::ConfigFile;
 use plan_core::persona::lower::{
@@ -12,9 +13,9 @@ use plan_core::persona::lower::{
 };
 use plan_core::persona::mount::{MountPolicy, plain_view};
 use plan_core::persona::plan::{PersonaSpawnPlan, SidecarWrite};
-use plan_core::persona::skills::SkillMaterializationPlan;
+use plan_core::persona::skills::{SkillInstall, SkillMaterializationPlan, recipe};
 
-use crate::apply::{ApplyOptions, Run, RunHandle};
+use crate::apply::{ApplyOptions, Event, Run, RunHandle};
 use crate::error::ExecError;
 use crate::launch::{LaunchDescriptor, UserFiles};
 use crate::mount::choose::{Needs, choose, fall_back, installs_in_project};
@@ -22,6 +23,7 @@ use crate::mount::dotfiles::Dotfiles;
 use crate::mount::keeper::Keeper;
 use crate::mount::{Chosen, ViewChoice};
 use crate::os::walk::text_of;
+use crate::skills::{self, Kept, SkillUse};
 use crate::state::StateHome;
 
 /// Where a helper works, and how.
@@ -41,6 +43,8 @@ pub struct HelperOptions<'o> {
     pub dotfiles: bool,
     /// Whether a mirror has `.git` too.
     pub include_git: bool,
+    /// How skills are provided. By default they are installed for each run alone.
+    pub skills: SkillUse,
     /// How the actions are applied. A helper that works on the files of an earlier one
     /// names that one in `above`.
     pub apply: ApplyOptions<'o>,
@@ -56,6 +60,7 @@ impl<'o> HelperOptions<'o> {
             entered: false,
             dotfiles: false,
             include_git: true,
+            skills: SkillUse::default(),
             apply: ApplyOptions::default(),
         }
     }
@@ -69,10 +74,12 @@ pub fn execute_persona_spawn_plan(
     plan: &PersonaSpawnPlan<'_>,
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
+    let options = &with_environment(options, &plan.plain_env());
     let wish = Wish::of(plan, options)?;
     let (handle, ()) = carry_out(options, &wish, |places| {
         Ok((lower(plan, places).map_err(refused)?, ()))
-    })?;
+    })
+    .map_err(|error| name_skill(error, &plan.skills))?;
     Ok(handle)
 }
 
@@ -86,11 +93,13 @@ pub fn prepare_launch(
     program: &Path,
     options: &HelperOptions<'_>,
 ) -> Result<(RunHandle, LaunchDescriptor), ExecError> {
+    let options = &with_environment(options, &plan.plain_env());
     let wish = Wish::of(plan, options)?;
     let (handle, mut launch) = carry_out(options, &wish, |places| {
         let launch = LaunchDescriptor::new(plan, program.to_path_buf(), places)?;
         Ok((lower(plan, places).map_err(refused)?, launch))
-    })?;
+    })
+    .map_err(|error| name_skill(error, &plan.skills))?;
     launch.mark = handle.mark();
     launch.argv_prefix = handle.argv_prefix().to_vec();
     Ok((handle, launch))
@@ -120,9 +129,15 @@ pub fn run_skill_installs(
     edition: Edition,
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    part(options, View::InPlace, |places, list| {
-        lower_skills(skills, edition, places, list)
-    })
+    let options = &with_environment(options, &[]);
+    let wish = Wish {
+        kept: keep(skills, edition, options)?,
+        ..Wish::plain(View::InPlace)
+    };
+    let lower =
+        |places: &Places<'_>, list: &mut ActionList| lower_skills(skills, edition, places, list);
+    let handle = part_with(options, &wish, lower);
+    handle.map_err(|error| name_skill(error, skills))
 }
 
 /// Writes sidecars.
@@ -156,13 +171,62 @@ fn part(
     view: View,
     lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
 ) -> Result<RunHandle, ExecError> {
-    let wish = Wish::plain(view);
-    let (handle, ()) = carry_out(options, &wish, |places| {
+    part_with(options, &Wish::plain(view), lower)
+}
+
+fn part_with(
+    options: &HelperOptions<'_>,
+    wish: &Wish,
+    lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
+) -> Result<RunHandle, ExecError> {
+    let (handle, ()) = carry_out(options, wish, |places| {
         let mut list = ActionList::new();
         lower(places, &mut list).map_err(|problem| refused(vec![problem]))?;
         Ok((list, ()))
     })?;
     Ok(handle)
+}
+
+/// Gives the programs of a run the environment of installers, unless the caller has chosen
+/// another.
+fn with_environment<'o>(options: &HelperOptions<'o>, plain: &[(&str, &str)]) -> HelperOptions<'o> {
+    let mut options = options.clone();
+    let env = skills::environment(plain, &options.skills);
+    options.apply.command_env.get_or_insert(env);
+    options
+}
+
+fn keep(
+    plan: &SkillMaterializationPlan<'_>,
+    edition: Edition,
+    options: &HelperOptions<'_>,
+) -> Result<Kept, ExecError> {
+    let kept = skills::keep(plan, edition, &options.skills, &options.apply)?;
+    for text in &kept.notes {
+        options.apply.tell(&Event::Advice { text });
+    }
+    Ok(kept)
+}
+
+/// Says which skill's installer failed.
+fn name_skill(error: ExecError, plan: &SkillMaterializationPlan<'_>) -> ExecError {
+    let failed = error.command().map(|failure| failure.argv.clone());
+    let own = plan
+        .installs
+        .iter()
+        .find(|install| failed.as_ref().is_some_and(|argv| installs(install, argv)));
+    match own {
+        Some(install) => error.about(&format!("skill `{}`", install.skill_id)),
+        None => error,
+    }
+}
+
+/// Tells whether a command installs a skill: the plan's own, or what follows from its
+/// source.
+fn installs(install: &SkillInstall<'_>, argv: &[String]) -> bool {
+    let same = |command: &[Text<'_>]| command.iter().eq(argv);
+    let derived = || recipe(install, &install.harness);
+    same(&install.install_command) || derived().is_some_and(|recipe| same(&recipe.command))
 }
 
 /// Chooses the view of a plan whose program is entered, and reads the project's own
@@ -193,6 +257,7 @@ pub(crate) fn plan_view(
 /// What is known of a run before it begins.
 struct Wish {
     files: UserFiles,
+    kept: Kept,
     rules: Dotfiles,
     /// The view, when it does not depend on this machine.
     view: Option<View>,
@@ -210,6 +275,7 @@ impl Wish {
         };
         Ok(Self {
             files: UserFiles::of(plan)?,
+            kept: keep(&plan.skills, plan.edition(), options)?,
             view: None,
             choice: options.view,
             has_rules: plan.mount.is_some() || !rules.is_empty(),
@@ -221,6 +287,7 @@ impl Wish {
     fn plain(view: View) -> Self {
         Self {
             files: UserFiles::default(),
+            kept: Kept::default(),
             rules: Dotfiles::default(),
             view: Some(view),
             choice: ViewChoice::Auto,
@@ -275,6 +342,7 @@ fn carry_out<T>(
         include_git: options.include_git,
         link_targets: &wish.files.link_targets,
         inherited: &wish.files.inherited,
+        kept_skills: &wish.kept.skills,
     };
     let (actions, more) = lower(&places)?;
     let applied = run.apply(&actions, &options.apply)?;

@@ -7,11 +7,14 @@ pub mod dir;
 pub mod durable;
 pub mod env;
 pub mod fs;
+pub mod guard;
+pub mod http;
 pub mod layer;
 mod lines;
 pub mod lock;
 #[cfg_attr(not(target_os = "linux"), path = "ns_none.rs")]
 pub mod ns;
+mod output;
 pub mod own;
 pub mod owner;
 pub mod proc;

@@ -12,6 +12,7 @@ mod symlink;
 mod write_file;
 
 pub(crate) use mount::patterns;
+pub(crate) use run_command::run_to_success;
 pub(crate) use write_file::{check_content, would_write};
 
 use std::cell::RefCell;
