@@ -60,11 +60,8 @@ fn work_in_a_layer_is_kept_and_traces_of_none_are_not() {
             fs::write(&path, "work").unwrap();
         }
         let report = handle.dispose();
-        let outcomes = report
-            .entries
-            .iter()
-            .map(|entry| entry.result.clone().unwrap().kind);
-        let last = outcomes.last().unwrap();
+        let layer = report.entries.last().unwrap();
+        let last = layer.result.as_ref().unwrap().kind;
         assert_eq!(last == OutcomeKind::Kept, kept, "{}", path.display());
         assert_eq!(upper.exists(), kept, "{}", path.display());
     }
