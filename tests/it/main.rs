@@ -17,6 +17,8 @@ mod outcomes;
 mod ownership;
 mod properties;
 mod schema;
+mod secrets;
+mod skills;
 mod tidy;
 
 use tests::repo::{Answer, files, read};

@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod fuzz;
 pub mod generate;
 pub mod program;
+pub mod registry;
 pub mod repo;
 pub mod scene;
 pub mod source;

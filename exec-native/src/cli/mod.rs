@@ -17,7 +17,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::os::env;
+use crate::bridge::serve;
+use crate::os::{env, guard};
+use crate::state::StateHome;
 use failure::Failure;
 use output::Output;
 
@@ -63,6 +65,13 @@ enum Command {
     Persona(persona::PersonaCommand),
     /// Checks this machine: harnesses, programs, runs that need recovery.
     Doctor(doctor::DoctorCommand),
+    /// Serves another process over its pipes, for the npm package.
+    #[command(hide = true)]
+    Serve {
+        /// Reads requests from standard input and answers on standard output.
+        #[arg(long, required = true)]
+        stdio: bool,
+    },
     /// Prints a completion script, for example: callsheet completions bash > callsheet.bash
     Completions {
         /// The shell.
@@ -72,6 +81,9 @@ enum Command {
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
+    if let Some(code) = guard::answer() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -94,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Gc(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),
         Command::Doctor(command) => command.answer(&output),
+        Command::Serve { .. } => StateHome::from_env().and_then(serve).map_err(Failure::from),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "callsheet", &mut script);

@@ -15,6 +15,7 @@ use crate::apply::{
     list_runs, recover,
 };
 use crate::error::{ExecError, ExecErrorKind};
+use crate::skills::{SkillCache, sweep_cache};
 use crate::state::{RunId, StateHome};
 
 /// Lists runs.
@@ -63,7 +64,8 @@ pub(super) struct DisposeCommand {
     json: bool,
 }
 
-/// Clears away what ended runs left: logs of failures, backups of applied changes.
+/// Clears away what ended runs left: logs of failures, backups of applied changes,
+/// half-installed skills.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Changes that nobody has applied or discarded are never cleared away.
@@ -87,17 +89,6 @@ pub(super) struct GcCommand {
     json: bool,
 }
 
-/// Returns the word for how a run is doing.
-fn word(liveness: Liveness) -> &'static str {
-    match liveness {
-        Liveness::Live => "live",
-        Liveness::Dead => "dead",
-        Liveness::Closed => "closed",
-        Liveness::Committed => "committed",
-        Liveness::Damaged => "damaged",
-    }
-}
-
 impl RunsCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
         let runs = list_runs(&StateHome::from_env()?)?;
@@ -118,7 +109,7 @@ impl RunsCommand {
             output.line(&format!(
                 "{}  {:<8} {label}  {cwd}",
                 run.id,
-                word(run.liveness)
+                run.liveness.as_str()
             ))?;
         }
         if runs.iter().any(|run| run.liveness == Liveness::Dead) {
@@ -136,7 +127,7 @@ fn list(out: &mut Writer, runs: &[RunSummary]) {
         let started = run.started.as_ref();
         out.begin_object();
         out.field("id", run.id.as_str());
-        out.field("state", word(run.liveness));
+        out.field("state", run.liveness.as_str());
         out.field("label", &started.and_then(|started| started.label.as_ref()));
         out.field("cwd", &started.map(|started| &started.cwd));
         out.field("directory", &*run.dir.to_string_lossy());
@@ -186,6 +177,12 @@ impl GcCommand {
             dry_run: self.dry_run,
         };
         let cleared = gc(&StateHome::from_env()?, &options)?;
+        if let Some(cache) = SkillCache::from_env().filter(|_| !self.dry_run) {
+            let swept = sweep_cache(&cache)?;
+            if swept > 0 {
+                output.note(&format!("removed {swept} half-installed skills"));
+            }
+        }
         if self.json {
             let data = Shape(|out: &mut Writer| list_cleared(out, &cleared));
             output.envelope(&data, &[])?;
