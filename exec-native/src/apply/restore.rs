@@ -372,7 +372,9 @@ pub(crate) fn stands_as_before(undo: &PutBack) -> Result<bool, ExecError> {
 /// Checks that the backup exists of what our own text still stands for.
 pub(crate) fn refuse_lost(run: &RunDir, undo: &PutBack) -> Result<(), ExecError> {
     let path = Path::new(&undo.path);
-    let Some(blob) = &undo.original.blob else {
+    let Some(blob) = (undo.original.blob.as_ref()).filter(|_| undo.original.target.is_none())
+    else {
+        // A link is made again from its target.
         return Ok(());
     };
     let is_lost = || {
