@@ -80,7 +80,14 @@ pub struct Point {
 impl Point {
     /// Tells whether the call would take space.
     pub fn takes_space(&self) -> bool {
-        let creates = ["mkdir", "mkdirat", "link", "linkat", "symlinkat", "copy_file_range"];
+        let creates = [
+            "mkdir",
+            "mkdirat",
+            "link",
+            "linkat",
+            "symlinkat",
+            "copy_file_range",
+        ];
         let named = creates.contains(&&*self.name) || self.name.contains("write");
         named || self.name.starts_with("open")
     }
@@ -97,7 +104,10 @@ pub fn points(stage: &Stage, call: Call) -> Answer<(Ended, Vec<Point>)> {
     let log = log.to_str().ok_or("no text")?;
     let trace = format!("trace={}", known().ok_or("no strace")?);
     let ended = call
-        .under("strace", &["-qq", "-y", "-s", "60", "-o", log, "-e", &trace])
+        .under(
+            "strace",
+            &["-qq", "-y", "-s", "60", "-o", log, "-e", &trace],
+        )
         .run()?;
     let text = String::from_utf8_lossy(&std::fs::read(log)?).into_owned();
     std::fs::remove_file(log)?;
@@ -111,7 +121,10 @@ fn parse(text: &str) -> Vec<Point> {
         let Some((name, arguments)) = line.split_once('(') else {
             continue;
         };
-        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        if !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        {
             continue;
         }
         let nth = counts.entry(name.to_owned()).or_insert(0);
@@ -212,12 +225,14 @@ impl Sweep<'_> {
                 return Err(at(format!("{:?}: {}", ended.code(), ended.stderr())).into());
             }
             if self.never_touched {
-                self.compare(&before).map_err(|problem| at(problem.to_string()))?;
+                self.compare(&before)
+                    .map_err(|problem| at(problem.to_string()))?;
             }
             let recover = self.stage.call(&["recover"])?;
             let stopped = killed_somewhere(recover, 1 + place % 6)?;
             swept.recoveries += usize::from(stopped.code().is_none());
-            self.recover(&before).map_err(|problem| at(problem.to_string()))?;
+            self.recover(&before)
+                .map_err(|problem| at(problem.to_string()))?;
         }
         Ok(swept)
     }

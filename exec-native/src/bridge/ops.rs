@@ -24,6 +24,7 @@ use crate::helpers::{
     materialize_persona_config_files, run_skill_installs, write_persona_sidecars,
 };
 use crate::launch::resolve_reference;
+use crate::mount::ViewChoice;
 use crate::os::proc::Cancel;
 use crate::os::walk::text_of;
 use crate::state::RunId;
@@ -103,6 +104,10 @@ impl Bridge {
         let above = above.iter().map(|id| RunId::parse(id));
         let above: Option<Vec<RunId>> = above.collect();
         let mut options = HelperOptions::new(&self.state, &cwd);
+        if let Some(word) = request.opt_text("view")? {
+            let known = "must be auto, overlay, copy or inplace";
+            options.view = ViewChoice::parse(word).ok_or_else(|| wrong("view", known))?;
+        }
         options.include_git = request.flag("includeGit", true)?;
         options.apply = ApplyOptions {
             label: request.opt_text("label")?.map(String::from),

@@ -7,7 +7,12 @@ use tests::scene::{Scene, selection, sidecar};
 use tests::sweep::{Point, failed_at, is_possible, points};
 
 /// Lets every call of a plan's life that `concerns` fail in turn.
-fn sweep(scene: &mut Scene, error: &str, message: &str, concerns: fn(&Point) -> bool) -> Answer<()> {
+fn sweep(
+    scene: &mut Scene,
+    error: &str,
+    message: &str,
+    concerns: fn(&Point) -> bool,
+) -> Answer<()> {
     let call = |scene: &Scene| scene.execute("plan.json", &["true"]);
     let (ended, points) = points(&scene.stage, call(scene)?)?;
     tests::scene::expect(&ended, 0)?;

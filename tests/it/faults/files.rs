@@ -82,7 +82,9 @@ fn user_delete() -> Answer<()> {
 fn linked(target: &str) -> Answer<Stage> {
     let stage = Stage::new()?;
     fs::write(stage.path("home/outside.md"), "Outside.\n")?;
-    stage.file("inside.md", "Inside.\n")?.link("AGENTS.md", target)
+    stage
+        .file("inside.md", "Inside.\n")?
+        .link("AGENTS.md", target)
 }
 
 #[test]
@@ -144,7 +146,10 @@ fn symlink_dir() -> Answer<()> {
 /// Expects that a path is refused, as that of a configuration file and of a sidecar,
 /// before anything happens: the installer does not even start.
 fn refused(path: &str) -> Answer<()> {
-    let sidecars = (r#""filename":"AGENTS.md""#, format!(r#""filename":"{path}""#));
+    let sidecars = (
+        r#""filename":"AGENTS.md""#,
+        format!(r#""filename":"{path}""#),
+    );
     let files = (r#""path":"opencode.json""#, format!(r#""path":"{path}""#));
     for (from, to) in [sidecars, files] {
         let stage = Stage::new()?.file("AGENTS.md", "Mine.\n")?;
@@ -156,8 +161,14 @@ fn refused(path: &str) -> Answer<()> {
         let ended = session(&scene, "touch ../home/ran")?;
         expect(&ended, 1)?;
         let told = ended.stderr();
-        assert!(told.contains("plan.sidecars[0]") || told.contains("plan.configFiles[0]"), "{told}");
-        assert!(!scene.stage.path("home/installed").exists(), "{path}: too late");
+        assert!(
+            told.contains("plan.sidecars[0]") || told.contains("plan.configFiles[0]"),
+            "{told}"
+        );
+        assert!(
+            !scene.stage.path("home/installed").exists(),
+            "{path}: too late"
+        );
         assert!(!scene.stage.path("home/ran").exists());
         scene.expect_clean()?;
     }
@@ -224,7 +235,10 @@ fn bytes(file: &str, bytes: &[u8], mode: &str) -> Answer<()> {
     let ended = session(&scene, &format!("cp {file} ../home/seen"))?;
     expect(&ended, 0)?;
     let seen = fs::read(seen)?;
-    assert_eq!(seen.starts_with(bytes), mode == "extend" && file == "AGENTS.md");
+    assert_eq!(
+        seen.starts_with(bytes),
+        mode == "extend" && file == "AGENTS.md"
+    );
     scene.expect_clean()
 }
 
@@ -247,7 +261,10 @@ fn meta() -> Answer<()> {
     let path = stage.project().join("AGENTS.md");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o2640))?;
     let old = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000, 123_456_789);
-    fs::File::options().write(true).open(&path)?.set_modified(old)?;
+    fs::File::options()
+        .write(true)
+        .open(&path)?
+        .set_modified(old)?;
     if is_root() {
         std::os::unix::fs::chown(&path, Some(1234), Some(4321))?;
     }

@@ -40,7 +40,11 @@ fn kill_between() -> Answer<()> {
     let next = scene.execute("plan.json", &["cat", "AGENTS.md"])?.run()?;
     expect(&next, 0)?;
     assert_eq!(next.stdout(), THEIRS);
-    assert!(next.says("its changes were taken back"), "{}", next.stderr());
+    assert!(
+        next.says("its changes were taken back"),
+        "{}",
+        next.stderr()
+    );
     scene.expect_clean()
 }
 

@@ -82,7 +82,9 @@ fn dispose_fails() -> Answer<()> {
     let scene = scene()?;
     let running = scene.begun("plan.json", "begun", &[])?;
     // A backup that is not there cannot return.
-    let run = runs(&scene.stage.path("state/runs"))?.pop().ok_or("no run")?;
+    let run = runs(&scene.stage.path("state/runs"))?
+        .pop()
+        .ok_or("no run")?;
     let blobs = scene.stage.path("state/runs").join(run).join("blobs");
     let aside = scene.stage.path("aside");
     fs::create_dir(&aside)?;
@@ -114,7 +116,9 @@ fn move_all(from: &Path, to: &Path) -> Answer<()> {
 fn dispose_concurrent() -> Answer<()> {
     let scene = scene()?;
     let running = scene.begun("plan.json", "begun", &[])?;
-    let id = runs(&scene.stage.path("state/runs"))?.pop().ok_or("no run")?;
+    let id = runs(&scene.stage.path("state/runs"))?
+        .pop()
+        .ok_or("no run")?;
     let asked: Vec<Running> = (0..4)
         .map(|_| scene.stage.call(&["dispose", &id])?.start())
         .collect::<Answer<_>>()?;
@@ -135,7 +139,11 @@ fn fifty_processes() -> Answer<()> {
         let name = format!("own-{number}.json");
         scene = scene
             .plan("own.json", EDITION, &selection("opencode", &[], ""))?
-            .edit("own.json", "\"opencode.json\"", &format!("\"own/{number}.json\""))?;
+            .edit(
+                "own.json",
+                "\"opencode.json\"",
+                &format!("\"own/{number}.json\""),
+            )?;
         fs::rename(scene.stage.path("own.json"), scene.stage.path(&name))?;
     }
     // Every second works on the same files as others, and every fifth is killed.

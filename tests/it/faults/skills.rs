@@ -23,7 +23,9 @@ fn session(scene: &Scene, script: &str) -> Answer<Ended> {
 #[test]
 fn skill2_fails() -> Answer<()> {
     let npx = format!("{INSTALLER}\n[ \"$name\" = one ] || {{ echo 'no such package'; exit 7; }}");
-    let stage = Stage::new()?.script("npx", &npx)?.file("AGENTS.md", "Mine.\n")?;
+    let stage = Stage::new()?
+        .script("npx", &npx)?
+        .file("AGENTS.md", "Mine.\n")?;
     let scene = scene(stage, &["maker/one", "maker/two"])?;
     let ended = session(&scene, "true")?;
     expect(&ended, 1)?;
@@ -55,8 +57,7 @@ fn session_root() -> Answer<()> {
     let before = tests::tree::tree(&root)?;
     let options = format!(r#"{{"installRoot": "{}"}}"#, root.display());
     let selection = selection("claude", &[], "");
-    let scene =
-        Scene::new(stage)?.plan_with("plan.json", EDITION, (&selection, &options))?;
+    let scene = Scene::new(stage)?.plan_with("plan.json", EDITION, (&selection, &options))?;
     let ended = session(&scene, "cat ../root/.claude-plugin/plugin.json")?;
     expect(&ended, 0)?;
     assert!(ended.stdout().contains("agent-workforce-session"));
@@ -157,13 +158,18 @@ fn installer_sigint() -> Answer<()> {
 #[test]
 fn installer_env() -> Answer<()> {
     let npx = format!("env > \"$HOME/env\"\n{INSTALLER}");
-    let stage = Stage::new()?.script("npx", &npx)?.env("ACME_API_KEY", "secret");
+    let stage = Stage::new()?
+        .script("npx", &npx)?
+        .env("ACME_API_KEY", "secret");
     let stage = stage.env("LANG", "C.UTF-8");
     let scene = scene(stage, &["maker/skill"])?;
     expect(&session(&scene, "true")?, 0)?;
     let env = scene.note("env")?;
     assert!(!env.contains("secret"), "{env}");
-    for line in ["LANG=C.UTF-8", &*format!("HOME={}", scene.stage.path("home").display())] {
+    for line in [
+        "LANG=C.UTF-8",
+        &*format!("HOME={}", scene.stage.path("home").display()),
+    ] {
         assert!(env.lines().any(|given| given == line), "{line}: {env}");
     }
     scene.expect_clean()
