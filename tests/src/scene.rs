@@ -8,7 +8,7 @@ use crate::repo::Answer;
 use crate::tree::{Tree, differences, expect_same, tree};
 
 /// Arguments by which a run writes into the project itself.
-pub const IN_PLACE: &[&str] = &[];
+pub const IN_PLACE: &[&str] = &["--view", "inplace"];
 
 /// Plays npx: it creates the skill that prpm or skills would install.
 pub const INSTALLER: &str = r#"
@@ -133,9 +133,14 @@ impl Scene {
 
     /// Puts a call together that carries a plan out in the project itself, with a command.
     pub fn execute(&self, name: &str, command: &[&str]) -> Answer<Call> {
+        self.execute_in(IN_PLACE, name, command)
+    }
+
+    /// As [`Scene::execute`], in a view that arguments ask for.
+    pub fn execute_in(&self, view: &[&str], name: &str, command: &[&str]) -> Answer<Call> {
         let plan = format!("../{name}");
         let mut arguments = vec!["execute", &plan];
-        arguments.extend(IN_PLACE);
+        arguments.extend(view);
         if !command.is_empty() {
             arguments.push("--");
         }
@@ -145,8 +150,18 @@ impl Scene {
 
     /// Starts an agent in a plan; it has done its work when this returns.
     pub fn begun(&self, name: &str, note: &str, work: &[&str]) -> Answer<Running> {
+        self.begun_in(IN_PLACE, name, (note, work))
+    }
+
+    /// As [`Scene::begun`], in a view that arguments ask for.
+    pub fn begun_in(
+        &self,
+        view: &[&str],
+        name: &str,
+        (note, work): (&str, &[&str]),
+    ) -> Answer<Running> {
         let command = [&["agent", note], work].concat();
-        let running = self.execute(name, &command)?.start()?;
+        let running = self.execute_in(view, name, &command)?.start()?;
         if let Err(error) = self.stage.wait_for(note) {
             running.signal("TERM").ok();
             let ended = running.end()?;

@@ -369,6 +369,37 @@ pub(crate) fn stands_as_before(undo: &PutBack) -> Result<bool, ExecError> {
     look().at(path)
 }
 
+/// Checks that the backup exists of what our own text still stands for.
+pub(crate) fn refuse_lost(run: &RunDir, undo: &PutBack) -> Result<(), ExecError> {
+    let path = Path::new(&undo.path);
+    let Some(blob) = (undo.original.blob.as_ref()).filter(|_| undo.original.target.is_none())
+    else {
+        // A link is made again from its target.
+        return Ok(());
+    };
+    let is_lost = || {
+        if run.blobs.stat(OsStr::new(blob))?.is_some() {
+            return Ok(false);
+        }
+        let Some(place) = fs::resolve(Path::new(&undo.below), path)? else {
+            return Ok(false);
+        };
+        let Some(meta) = place.dir.stat(&place.name)? else {
+            return Ok(false);
+        };
+        let current = look(&place.dir, &place.name, meta.kind)?;
+        Ok::<_, io::Error>(current == Some(undo.written.clone()))
+    };
+    if !is_lost().at(path)? {
+        return Ok(());
+    }
+    let message = "the backup of the original is missing";
+    let hint = format!("it was {}", run.blobs.path().join(blob).display());
+    Err(ExecError::new(ExecErrorKind::NeedsRecovery, message)
+        .at(path)
+        .hint(hint))
+}
+
 fn before(original: &Original) -> Written {
     Written {
         kind: original.kind,

@@ -1,7 +1,7 @@
 //! The reverse run: takes back, last first, what a journal says was announced.
 
 use plan_core::effect::{
-    ActionState, Outcome, OutcomeKind, PutBack, Record, RunClosed, RunState, Undo, UndoDone,
+    ActionState, ActionStatus, Outcome, OutcomeKind, PutBack, Record, RunClosed, RunState, Undo, UndoDone,
     UndoFailed, UndoStarted, UndoStep,
 };
 
@@ -10,7 +10,7 @@ use super::handler;
 use super::inject::{Faults, Moment};
 use super::options::{Event, Progress};
 use super::report::{DisposeEntry, DisposeReport};
-use super::restore::stands_as_before;
+use super::restore::{refuse_lost, stands_as_before};
 use super::share::Claims;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::Writer;
@@ -100,8 +100,9 @@ impl Reversal<'_> {
         report: &mut DisposeReport,
     ) -> Result<Outcome, ExecError> {
         let id = step.id;
+        let lost = self.refuse_lost(step);
         self.append(&Record::UndoStarted(UndoStarted { id }), report);
-        let result = self.take_back(step, claims);
+        let result = lost.and_then(|()| self.take_back(step, claims));
         let tell = |event: &Event<'_>| {
             if let Some(progress) = self.progress {
                 progress(event);
@@ -129,6 +130,19 @@ impl Reversal<'_> {
         };
         self.append(&record, report);
         result
+    }
+
+    /// Refuses to call an original returned whose backup somebody has removed. A backup is
+    /// gone by right only when an earlier try came as far as that.
+    fn refuse_lost(&self, step: &UndoStep) -> Result<(), ExecError> {
+        let mut actions = self.journal.state().actions().iter();
+        let is_tried = actions.any(|action| {
+            action.announced.id == step.id && action.status == ActionStatus::Undoing
+        });
+        match &step.undo {
+            Undo::PutBack(undo) if !is_tried && !step.stays => refuse_lost(self.run, undo),
+            _ => Ok(()),
+        }
     }
 
     fn take_back(&self, step: &UndoStep, claims: &Claims) -> Result<Outcome, ExecError> {

@@ -30,14 +30,12 @@ fn project() -> Answer<Stage> {
 }
 
 /// Sweeps over a plan and counts.
-fn sweep(scene: &Scene, least: usize) -> Answer<()> {
-    let mut arguments = vec!["execute", "../plan.json"];
-    arguments.extend(IN_PLACE);
-    arguments.extend(["--", "true"]);
+fn sweep(scene: &Scene, view: &[&str], least: usize) -> Answer<()> {
+    let arguments = [&["execute", "../plan.json"], view, &["--", "true"]].concat();
     let sweep = Sweep {
         stage: &scene.stage,
         arguments: &arguments,
-        never_touched: false,
+        never_touched: view != IN_PLACE,
     };
     let start = std::time::Instant::now();
     let swept = sweep.run()?;
@@ -55,7 +53,7 @@ fn sweep(scene: &Scene, least: usize) -> Answer<()> {
 }
 
 /// Sweeps over the plan of an example in today's edition.
-fn example(path: &str, least: usize) -> Answer<()> {
+fn example(path: &str, view: &[&str], least: usize) -> Answer<()> {
     if !is_possible() {
         return Ok(());
     }
@@ -65,16 +63,16 @@ fn example(path: &str, least: usize) -> Answer<()> {
     let team = root().join("examples/team");
     let team = team.to_str().ok_or("no text")?;
     let scene = Scene::new(project()?)?.plan_of("plan.json", &[persona, "-C", team])?;
-    sweep(&scene, least)
+    sweep(&scene, view, least)
 }
 
 /// Sweeps over the plan of a selection in persona-kit's edition.
-fn recorded(project: Stage, selection: &str, least: usize) -> Answer<()> {
+fn recorded(project: Stage, view: &[&str], selection: &str, least: usize) -> Answer<()> {
     if !is_possible() {
         return Ok(());
     }
     let scene = Scene::new(project)?.plan("plan.json", "persona-kit-4", selection)?;
-    sweep(&scene, least)
+    sweep(&scene, view, least)
 }
 
 macro_rules! examples {
@@ -82,7 +80,7 @@ macro_rules! examples {
         $(
             #[test]
             fn $name() -> Answer<()> {
-                example($path, $least)
+                example($path, IN_PLACE, $least)
             }
         )*
 
@@ -109,40 +107,76 @@ const LEAST: usize = 40;
 #[test]
 fn recorded_claude_overwrite() -> Answer<()> {
     let more = sidecar("claudeMd", "# Notes\\n", "overwrite");
-    recorded(project()?, &selection("claude", &[], &more), LEAST)
+    recorded(project()?, IN_PLACE, &selection("claude", &[], &more), LEAST)
 }
 
 #[test]
 fn recorded_claude_extend() -> Answer<()> {
     let more = sidecar("claudeMd", "# Notes\\n", "extend");
     let sources = ["skills/local/SKILL.md"];
-    recorded(project()?, &selection("claude", &sources, &more), LEAST)
+    recorded(project()?, IN_PLACE, &selection("claude", &sources, &more), LEAST)
 }
 
 #[test]
 fn recorded_codex() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "extend");
     let sources = ["maker/skill", "skills/local/SKILL.md"];
-    recorded(project()?, &selection("codex", &sources, &more), LEAST)
+    recorded(project()?, IN_PLACE, &selection("codex", &sources, &more), LEAST)
 }
 
 #[test]
 fn recorded_opencode() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "extend");
     let sources = ["skills/local/SKILL.md"];
-    recorded(project()?, &selection("opencode", &sources, &more), LEAST)
+    recorded(project()?, IN_PLACE, &selection("opencode", &sources, &more), LEAST)
 }
 
 #[test]
 fn recorded_opencode_in_a_fresh_directory() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "overwrite");
-    recorded(Stage::new()?, &selection("opencode", &[], &more), LEAST)
+    recorded(Stage::new()?, IN_PLACE, &selection("opencode", &[], &more), LEAST)
 }
 
 #[test]
 fn recorded_grok() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "extend");
-    recorded(project()?, &selection("grok", &[], &more), LEAST)
+    recorded(project()?, IN_PLACE, &selection("grok", &[], &more), LEAST)
+}
+
+const OVERLAY: &[&str] = &["--view", "overlay"];
+const COPY: &[&str] = &["--view", "copy"];
+
+/// Tells whether a layer can be put over a project here, and says so when it cannot.
+fn has_layers() -> Answer<bool> {
+    let doctor = Stage::new()?.call(&["doctor", "--json"])?.run()?.envelope()?;
+    let views = doctor.get("data").and_then(|data| data.get("views"));
+    let problem = views.and_then(|views| views.get_str("overlayProblem"));
+    if let Some(why) = problem {
+        println!("skipped: {why}");
+    }
+    Ok(problem.is_none())
+}
+
+#[test]
+fn layer_of_an_example() -> Answer<()> {
+    if !has_layers()? {
+        return Ok(());
+    }
+    example("personas/docs-keeper.json", OVERLAY, 40)
+}
+
+#[test]
+fn layer_of_a_recorded_plan() -> Answer<()> {
+    if !has_layers()? {
+        return Ok(());
+    }
+    let more = sidecar("agentsMd", "# Notes\\n", "extend");
+    recorded(project()?, OVERLAY, &selection("grok", &[], &more), LEAST)
+}
+
+#[test]
+fn copy_of_an_example() -> Answer<()> {
+    example("personas/careful-reviewer.json", COPY, 40)
 }
 
 /// The plans of persona-kit's edition that are swept.
