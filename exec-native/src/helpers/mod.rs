@@ -1,7 +1,7 @@
 //! Executing a spawn plan as a whole, and its parts one by one. Every helper answers
 //! with a handle of the same shape.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
@@ -15,8 +15,9 @@ use plan_core::persona::plan::{PersonaSpawnPlan, SidecarWrite};
 use plan_core::persona::skills::SkillMaterializationPlan;
 
 use crate::apply::{ApplyOptions, Run, RunHandle};
-use crate::error::ExecError;
+use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::launch::{LaunchDescriptor, UserFiles};
+use crate::os::fs;
 use crate::os::walk::text_of;
 use crate::state::StateHome;
 
@@ -29,6 +30,8 @@ pub struct HelperOptions<'o> {
     pub cwd: &'o Path,
     /// Whether a mirror has `.git` too.
     pub include_git: bool,
+    /// Where a mirror is made; by default in the run's own directory.
+    pub mount_dir: Option<PathBuf>,
     /// How the actions are applied. A helper that works on the files of an earlier one
     /// names that one in `above`.
     pub apply: ApplyOptions<'o>,
@@ -41,6 +44,7 @@ impl<'o> HelperOptions<'o> {
             state,
             cwd,
             include_git: true,
+            mount_dir: None,
             apply: ApplyOptions::default(),
         }
     }
@@ -158,11 +162,15 @@ fn carry_out<T>(
     lower: impl FnOnce(&Places<'_>) -> Result<(ActionList, T), ExecError>,
 ) -> Result<(RunHandle, T), ExecError> {
     let run = Run::begin(options.state, options.cwd)?;
+    let mount = match &options.mount_dir {
+        Some(dir) if view == View::Copy => apart(dir, run.cwd())?,
+        _ => run.mount_dir(),
+    };
     let places = Places {
         cwd: &text_of(run.cwd()),
         stage: &text_of(&run.stage_dir()),
         view,
-        mount: &text_of(&run.mount_dir()),
+        mount: &text_of(&mount),
         ignored: &[],
         readonly: &[],
         include_git: options.include_git,
@@ -171,6 +179,17 @@ fn carry_out<T>(
     };
     let (actions, more) = lower(&places)?;
     Ok((run.apply(&actions, &options.apply)?, more))
+}
+
+/// Checks that a mirror does not lie in what it mirrors, or around it.
+fn apart(mirror: &Path, project: &Path) -> Result<PathBuf, ExecError> {
+    let mirror = fs::absolute(mirror).at(mirror)?;
+    if !mirror.starts_with(project) && !project.starts_with(&mirror) {
+        return Ok(mirror);
+    }
+    let message = "the mount directory must be outside the project and must not hold it";
+    let error = ExecError::new(ExecErrorKind::Usage, message).at(mirror);
+    Err(error.hint("name a directory that does not exist yet, beside the project"))
 }
 
 fn refused(problems: Vec<Diagnostic>) -> ExecError {
