@@ -39,12 +39,15 @@ pub fn parent() -> Option<u32> {
     u32::try_from(parent.as_raw_nonzero().get()).ok()
 }
 
-/// Notes another process in a file.
+/// Notes another process in a file, in place of an earlier one.
 ///
 /// # Errors
 /// The file cannot be written.
 pub fn note_process(file: &Path, id: u32) -> io::Result<()> {
-    write_mark(file, id)
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => write_mark(file, id),
+    }
 }
 
 /// Tells whether the process that a file names has ended; `false` when no file names one.
