@@ -111,7 +111,7 @@ async function carryOut(deed: Deed, options: HelperOptions): Promise<ExecutionHa
   // Now, and not when the executor reads it: the working directory may change.
   const cwd = resolve(options.cwd);
   const members = { ...deed.members, cwd, waitMs: options.waitMs };
-  // What they hold must not change while the executor is started.
+  // A second attempt must ask for the same, whatever the caller changes meanwhile.
   const fixed = JSON.parse(JSON.stringify(members)) as object;
   const wire = await upon(deed, [], (above) =>
     ask(deed.op, { ...fixed, above }, { signal, onProgress }),
