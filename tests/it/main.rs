@@ -16,6 +16,7 @@ mod outcomes;
 mod ownership;
 mod properties;
 mod schema;
+mod secrets;
 mod tidy;
 
 use tests::repo::{Answer, files, read};

@@ -2,6 +2,7 @@
 //! and the same handlers as a run that ends by itself.
 
 use std::error::Error as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use plan_core::effect::{ActionList, RunStarted, RunStatus};
@@ -151,12 +152,17 @@ pub fn recover(state: &StateHome, cwd: Option<&Path>) -> Result<Vec<RecoveryRepo
     Ok(reports)
 }
 
-/// Makes a path of a directory that must exist absolute.
+/// Returns the one path of a directory, by whatever path it is named: runs in it find one
+/// another by that.
 ///
 /// # Errors
 /// There is no such directory.
 pub(super) fn working_dir(path: &Path) -> Result<PathBuf, ExecError> {
-    let cwd = fs::absolute(path).at(path)?;
+    let real = fs::real(path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => fs::absolute(path),
+        _ => Err(error),
+    });
+    let cwd = real.at(path)?;
     if fs::is_dir(&cwd) {
         return Ok(cwd);
     }

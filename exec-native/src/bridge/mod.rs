@@ -11,10 +11,9 @@ mod ops;
 mod request;
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, Write};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use plan_core::base::json::{self, Value, Writer};
@@ -24,6 +23,7 @@ use crate::error::{ExecError, ExecErrorKind};
 use crate::os::owner::parent;
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
+use crate::os::threads;
 use crate::state::StateHome;
 use answer::print_error;
 use request::Request;
@@ -147,8 +147,8 @@ pub fn serve(state: StateHome) -> Result<u8, ExecError> {
         client: parent(),
         out: Mutex::new(Box::new(io::stdout())),
     };
-    let lines = lines();
-    let code = thread::scope(|scope| {
+    let lines = threads::input_lines();
+    let code = threads::scope(|scope| {
         let code = follow(&lines, &asked, |line| {
             let bridge = &bridge;
             // Here and not beside: what the next line or the end of the input stops must
@@ -164,20 +164,6 @@ pub fn serve(state: StateHome) -> Result<u8, ExecError> {
     });
     let closing = bridge.close();
     Ok(if code == 0 { closing } else { code })
-}
-
-/// Reads standard input aside; the channel ends with it.
-fn lines() -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        // An input that cannot be read has ended for us.
-        for line in io::stdin().lock().lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 /// Hands lines on until they end or a signal comes; returns the exit code of that.

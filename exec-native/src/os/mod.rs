@@ -15,5 +15,6 @@ pub mod proc;
 pub mod rng;
 pub mod signal;
 pub mod spawn;
+pub mod threads;
 pub mod tree;
 pub mod walk;
