@@ -31,7 +31,7 @@ use crate::os::walk::text_of;
 use crate::state::RunId;
 
 /// How old a run must be to be cleared away, unless the request says it.
-const GC_AGE: Duration = Duration::from_hours(7 * 24);
+const GC_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl Bridge {
     /// Does what a request asks.
