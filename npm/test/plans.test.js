@@ -309,10 +309,12 @@ test('a second skill that fails takes the first with it', async () => {
 
 test('a skill that the user had before is there afterwards', async () => {
   const place = world({ '.skills/s/SKILL.md': 'mine', '.skills/s/notes.md': 'notes' });
+  const before = picture(place.project);
   const plan = oldPlan({ skills: skills(skill('s', 'mkdir -p .skills/s && echo s > .skills/s/SKILL.md')) });
-  const handle = await executePersonaSpawnPlan(plan, { cwd: place.project }).catch(() => null);
-  await handle?.dispose();
-  assert.equal(read(place, '.skills/s/notes.md'), 'notes');
+  const handle = await executePersonaSpawnPlan(plan, { cwd: place.project });
+  assert.equal(read(place, '.skills/s/SKILL.md'), 's\n');
+  await handle.dispose();
+  assert.deepEqual(picture(place.project), before);
 });
 
 test('an installer that floods its output is survived', async () => {
@@ -429,4 +431,24 @@ test('attach, gc and unknown runs', async () => {
   const unknown = await failure(callsheet.attach('r-0000000000-0000000000'));
   assert.match(unknown.message, /there is no run/);
   assert.ok(Array.isArray(await callsheet.gc({ olderThanMs: 0, dryRun: true })));
+});
+
+test('installers get the safe part of the environment of the call, and what is named', async () => {
+  const place = world();
+  const line = 'mkdir -p .skills/s; echo "$LANG,$A_SECRET,$AN_ALLOWED" > .skills/s/SKILL.md';
+  const plan = oldPlan({ skills: skills(skill('s', line)) });
+  Object.assign(process.env, { LANG: 'xx_YY', A_SECRET: 'secret', AN_ALLOWED: 'allowed' });
+  const handle = await executePersonaSpawnPlan(plan, { cwd: place.project, allowEnv: ['AN_ALLOWED'] });
+  assert.equal(read(place, '.skills/s/SKILL.md'), 'xx_YY,,allowed\n');
+  await handle.dispose();
+});
+
+test('what installers print is told as it comes', async () => {
+  const place = world();
+  const plan = oldPlan({ skills: skills(skill('s', 'echo one; echo two >&2')) });
+  const lines = [];
+  const onProgress = (event) => event.event === 'output' && lines.push(event.line);
+  const handle = await executePersonaSpawnPlan(plan, { cwd: place.project, onProgress });
+  assert.deepEqual(lines.sort(), ['one', 'two']);
+  await handle.dispose();
 });

@@ -17,6 +17,7 @@ mod ownership;
 mod properties;
 mod schema;
 mod secrets;
+mod skills;
 mod tidy;
 
 use tests::repo::{Answer, files, read};

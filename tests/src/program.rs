@@ -284,6 +284,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Returns the call's process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by its name.
     pub fn signal(&self, name: &str) -> Answer<()> {
         let pid = self.child.id().to_string();

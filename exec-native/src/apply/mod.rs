@@ -31,6 +31,7 @@ use crate::os::clock::{self, Deadline, rest};
 use crate::os::owner::{note_owner, note_process};
 use crate::state::{RunDir, RunId, StateHome};
 use handler::Bench;
+pub(crate) use handler::run_to_success;
 use inject::{Faults, Moment};
 use recover::Way;
 use share::Shares;
@@ -38,7 +39,7 @@ use undo::Reversal;
 
 pub use attach::{Attached, attach, dispose};
 pub use gc::{Cleared, GcOptions, gc};
-pub use options::{ApplyOptions, Event, ExecuteOptions, Progress, Resolver};
+pub use options::{ApplyOptions, COMMAND_LIMIT, Event, ExecuteOptions, Progress, Resolver};
 pub use recover::{Liveness, RecoveryReport, RunSummary, list_runs, recover};
 pub use report::{DisposeEntry, DisposeReport};
 

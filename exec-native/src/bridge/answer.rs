@@ -38,6 +38,7 @@ const fn code(kind: ExecErrorKind) -> &'static str {
         ExecErrorKind::Missing => "missing",
         ExecErrorKind::Internal => "internal",
         ExecErrorKind::Config => "config",
+        ExecErrorKind::Refused => "refused",
         ExecErrorKind::Cancelled(_) => "cancelled",
     }
 }
@@ -100,6 +101,20 @@ pub(super) fn print_event(id: &Value<'_>, event: &Event<'_>) -> Option<String> {
         Event::Note { action, text } => {
             out.field("event", "note");
             out.field("action", action);
+            out.field("text", *text);
+        }
+        Event::Installing { skill, command } => {
+            out.field("event", "installing");
+            out.field("skill", *skill);
+            out.field("command", *command);
+        }
+        Event::Output { action, line } => {
+            out.field("event", "output");
+            out.field("action", action);
+            out.field("line", *line);
+        }
+        Event::Advice { text } => {
+            out.field("event", "advice");
             out.field("text", *text);
         }
         Event::Undone { .. } | Event::UndoFailed { .. } => return None,

@@ -17,8 +17,8 @@ use super::answer::{plain, print_event, write_handle, write_report};
 use super::request::{Request, wrong};
 use super::{Bridge, Data, PROTOCOL};
 use crate::apply::{
-    ApplyOptions, Attached, Cleared, Event, GcOptions, RecoveryReport, RunHandle, RunSummary,
-    attach, dispose, gc, list_runs, recover,
+    ApplyOptions, Attached, COMMAND_LIMIT, Cleared, Event, GcOptions, RecoveryReport, RunHandle,
+    RunSummary, attach, dispose, gc, list_runs, recover,
 };
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{
@@ -28,6 +28,7 @@ use crate::helpers::{
 use crate::launch::resolve_reference;
 use crate::os::proc::Cancel;
 use crate::os::walk::text_of;
+use crate::skills::SkillUse;
 use crate::state::RunId;
 
 /// How old a run must be to be cleared away, unless the request says it.
@@ -114,6 +115,7 @@ impl Bridge {
                 self.say(&line);
             }
         };
+        let wanted = request.flag("progress", false)?;
         let above = request.texts("above")?;
         let above = above.iter().map(|id| RunId::parse(id));
         let above: Option<Vec<RunId>> = above.collect();
@@ -123,18 +125,20 @@ impl Bridge {
             None => resolve_reference(template, field),
         };
         let mut options = HelperOptions::new(&self.state, &cwd);
+        options.skills = skill_use(request)?;
         options.mount_dir = request.opt_text("mountDir")?.map(PathBuf::from);
         options.include_git = request.flag("includeGit", true)?;
         options.apply = ApplyOptions {
             label: request.opt_text("label")?.map(String::from),
             resolver: &resolver,
-            progress: Some(&progress),
+            progress: wanted.then_some(&progress),
             cleanup_skills_on_dispose: request.flag("cleanupSkillsOnDispose", true)?,
             above: above.ok_or_else(|| wrong("above", "must be ids of runs"))?,
             wait: request.number("waitMs")?.map(Duration::from_millis),
             command_limit: request
                 .number("commandTimeoutMs")?
-                .map(Duration::from_millis),
+                .map_or(Some(COMMAND_LIMIT), |ms| Some(Duration::from_millis(ms)))
+                .filter(|limit| !limit.is_zero()),
             cancel: cancel.clone(),
             ..ApplyOptions::default()
         };
@@ -171,6 +175,22 @@ impl Bridge {
             }
         }
     }
+}
+
+/// Reads how skills are provided. Installers get a part of the variables in the request.
+fn skill_use(request: &Request<'_>) -> Result<SkillUse, ExecError> {
+    let Some(env) = request.object("env")? else {
+        return Ok(SkillUse::default());
+    };
+    let texts = env
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.as_str()?.to_owned())));
+    Ok(SkillUse {
+        refresh: request.flag("refreshSkills", false)?,
+        allow_env: request.texts("allowEnv")?,
+        vars: Some(texts.collect()),
+        ..SkillUse::from_env()?
+    })
 }
 
 fn described(handle: Arc<RunHandle>) -> Data {

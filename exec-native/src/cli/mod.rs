@@ -18,7 +18,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::bridge::serve;
-use crate::os::env;
+use crate::os::{env, guard};
 use crate::state::StateHome;
 use failure::Failure;
 use output::Output;
@@ -81,6 +81,9 @@ enum Command {
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
+    if let Some(code) = guard::answer() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use plan_core::effect::{Document, Outcome, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
-use super::args::HoldArgs;
 use super::failure::Failure;
 use super::output::Output;
 use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
@@ -16,7 +15,23 @@ use crate::launch::{LaunchDescriptor, missing, resolve_reference};
 use crate::os::owner::end_with;
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
+use crate::skills::SkillUse;
 use crate::state::StateHome;
+
+/// On which terms a plan is carried out.
+#[derive(Debug)]
+pub(super) struct Terms {
+    /// How skills are provided.
+    pub(super) skills: SkillUse,
+    /// How long one installer may take.
+    pub(super) command_limit: Option<Duration>,
+    /// Whether every line of installers is shown.
+    pub(super) verbose: bool,
+    /// How long to wait for runs that stand in the way.
+    pub(super) wait: Option<Duration>,
+    /// The process whose end ends the run.
+    pub(super) until_exit: Option<u32>,
+}
 
 /// A plan that is carried out.
 #[derive(Debug)]
@@ -33,9 +48,8 @@ impl Session {
     /// Carries a plan out. Nothing is touched when a reference has no value.
     pub(super) fn open(
         plan: &PersonaSpawnPlan<'_>,
-        cwd: &str,
-        program: &Path,
-        hold: &HoldArgs,
+        (cwd, program): (&str, &Path),
+        terms: &Terms,
         output: &Output,
     ) -> Result<Self, Failure> {
         check_references(plan)?;
@@ -43,15 +57,22 @@ impl Session {
         cancel_on_request(&cancel).map_err(|error| {
             ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
         })?;
-        if let Some(id) = hold.until_exit {
+        if let Some(id) = terms.until_exit {
             end_with(id).map_err(|error| {
                 ExecError::new(ExecErrorKind::Usage, format!("--until-exit: {error}"))
             })?;
         }
         let state = StateHome::from_env()?;
         let runs = state.root().join("runs").to_string_lossy().into_owned();
-        let progress = |event: &Event<'_>| tell(event, &runs, output);
+        let progress = |event: &Event<'_>| {
+            if let Event::Output { line, .. } = event {
+                show_line(line, terms.verbose, output);
+            } else {
+                tell(event, &runs, output);
+            }
+        };
         let mut options = HelperOptions::new(&state, Path::new(cwd));
+        options.skills.clone_from(&terms.skills);
         options.apply = ApplyOptions {
             label: plan.persona.get_str("personaId").map(String::from),
             edition: Some(plan.edition()),
@@ -59,10 +80,13 @@ impl Session {
             resolver: &resolve_reference,
             progress: Some(&progress),
             cancel: cancel.clone(),
-            wait: hold.wait.map(Duration::from_secs),
+            command_limit: terms.command_limit,
+            wait: terms.wait,
             ..ApplyOptions::default()
         };
-        let (handle, launch) = prepare_launch(plan, program, &options)?;
+        let prepared = prepare_launch(plan, program, &options);
+        output.settle();
+        let (handle, launch) = prepared?;
         handle.answer_signals()?;
         for note in handle.notes() {
             output.note(note);
@@ -131,6 +155,14 @@ fn check_references(plan: &PersonaSpawnPlan<'_>) -> Result<(), ExecError> {
     Ok(())
 }
 
+fn show_line(line: &str, verbose: bool, output: &Output) {
+    if verbose {
+        output.note(&output.paint("2", &format!("    {line}")));
+    } else {
+        output.passing(&format!("    {line}"));
+    }
+}
+
 fn tell(event: &Event<'_>, runs: &str, output: &Output) {
     match event {
         Event::Recovered { run, report } => {
@@ -146,9 +178,13 @@ fn tell(event: &Event<'_>, runs: &str, output: &Output) {
             let line = shorten(&describe_action(&action.kind), runs);
             output.note(&output.paint("2", &format!("  {line}")));
         }
-        Event::Note { text, .. } => output.note(text),
+        Event::Installing { skill, command } => {
+            let line = format!("  install skill {skill}: {command}");
+            output.note(&output.paint("2", &line));
+        }
+        Event::Note { text, .. } | Event::Advice { text } => output.note(text),
         Event::UndoFailed { message, .. } => output.problem(message),
-        Event::Phase(_) | Event::Done(_) | Event::Undone { .. } => {}
+        Event::Phase(_) | Event::Done(_) | Event::Undone { .. } | Event::Output { .. } => {}
     }
 }
 

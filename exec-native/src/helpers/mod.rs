@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
+use plan_core::base::json::Text;
 use plan_core::effect::{ActionList, View};
 use plan_core::persona::harness::compat::ConfigFile;
 use plan_core::persona::lower::{
@@ -12,13 +13,14 @@ use plan_core::persona::lower::{
 };
 use plan_core::persona::mount::{MountPolicy, plain_view};
 use plan_core::persona::plan::{PersonaSpawnPlan, SidecarWrite};
-use plan_core::persona::skills::SkillMaterializationPlan;
+use plan_core::persona::skills::{SkillInstall, SkillMaterializationPlan, recipe};
 
-use crate::apply::{ApplyOptions, Run, RunHandle};
+use crate::apply::{ApplyOptions, Event, Run, RunHandle};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::launch::{LaunchDescriptor, UserFiles};
 use crate::os::fs;
 use crate::os::walk::text_of;
+use crate::skills::{self, Kept, SkillUse};
 use crate::state::StateHome;
 
 /// Where a helper works, and how.
@@ -32,6 +34,8 @@ pub struct HelperOptions<'o> {
     pub include_git: bool,
     /// Where a mirror is made; by default in the run's own directory.
     pub mount_dir: Option<PathBuf>,
+    /// How skills are provided. By default they are installed for each run alone.
+    pub skills: SkillUse,
     /// How the actions are applied. A helper that works on the files of an earlier one
     /// names that one in `above`.
     pub apply: ApplyOptions<'o>,
@@ -45,6 +49,7 @@ impl<'o> HelperOptions<'o> {
             cwd,
             include_git: true,
             mount_dir: None,
+            skills: SkillUse::default(),
             apply: ApplyOptions::default(),
         }
     }
@@ -59,10 +64,13 @@ pub fn execute_persona_spawn_plan(
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
     let files = UserFiles::of(plan)?;
+    let options = &with_environment(options, &plan.plain_env());
+    let kept = keep(&plan.skills, plan.edition(), options)?;
     let view = plain_view(plan.mount.as_ref());
-    let (handle, ()) = carry_out(options, (&files, view), |places| {
+    let (handle, ()) = carry_out(options, (&files, &kept, view), |places| {
         Ok((lower(plan, places).map_err(refused)?, ()))
-    })?;
+    })
+    .map_err(|error| name_skill(error, &plan.skills))?;
     Ok(handle)
 }
 
@@ -77,11 +85,14 @@ pub fn prepare_launch(
     options: &HelperOptions<'_>,
 ) -> Result<(RunHandle, LaunchDescriptor), ExecError> {
     let files = UserFiles::of(plan)?;
+    let options = &with_environment(options, &plan.plain_env());
+    let kept = keep(&plan.skills, plan.edition(), options)?;
     let view = plain_view(plan.mount.as_ref());
-    let (handle, mut launch) = carry_out(options, (&files, view), |places| {
+    let (handle, mut launch) = carry_out(options, (&files, &kept, view), |places| {
         let launch = LaunchDescriptor::new(plan, program.to_path_buf(), places)?;
         Ok((lower(plan, places).map_err(refused)?, launch))
-    })?;
+    })
+    .map_err(|error| name_skill(error, &plan.skills))?;
     launch.mark = handle.mark();
     Ok((handle, launch))
 }
@@ -110,9 +121,12 @@ pub fn run_skill_installs(
     edition: Edition,
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    part(options, View::InPlace, |places, list| {
-        lower_skills(skills, edition, places, list)
-    })
+    let options = &with_environment(options, &[]);
+    let kept = keep(skills, edition, options)?;
+    let lower =
+        |places: &Places<'_>, list: &mut ActionList| lower_skills(skills, edition, places, list);
+    let handle = part_with(options, (&kept, View::InPlace), lower);
+    handle.map_err(|error| name_skill(error, skills))
 }
 
 /// Writes sidecars.
@@ -146,7 +160,15 @@ fn part(
     view: View,
     lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
 ) -> Result<RunHandle, ExecError> {
-    let (handle, ()) = carry_out(options, (&UserFiles::default(), view), |places| {
+    part_with(options, (&Kept::default(), view), lower)
+}
+
+fn part_with(
+    options: &HelperOptions<'_>,
+    (kept, view): (&Kept, View),
+    lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
+) -> Result<RunHandle, ExecError> {
+    let (handle, ()) = carry_out(options, (&UserFiles::default(), kept, view), |places| {
         let mut list = ActionList::new();
         lower(places, &mut list).map_err(|problem| refused(vec![problem]))?;
         Ok((list, ()))
@@ -154,11 +176,53 @@ fn part(
     Ok(handle)
 }
 
+/// Gives the programs of a run the environment of installers, unless the caller has chosen
+/// another.
+fn with_environment<'o>(options: &HelperOptions<'o>, plain: &[(&str, &str)]) -> HelperOptions<'o> {
+    let mut options = options.clone();
+    let env = skills::environment(plain, &options.skills);
+    options.apply.command_env.get_or_insert(env);
+    options
+}
+
+fn keep(
+    plan: &SkillMaterializationPlan<'_>,
+    edition: Edition,
+    options: &HelperOptions<'_>,
+) -> Result<Kept, ExecError> {
+    let kept = skills::keep(plan, edition, &options.skills, &options.apply)?;
+    for text in &kept.notes {
+        options.apply.tell(&Event::Advice { text });
+    }
+    Ok(kept)
+}
+
+/// Says which skill's installer failed.
+fn name_skill(error: ExecError, plan: &SkillMaterializationPlan<'_>) -> ExecError {
+    let failed = error.command().map(|failure| failure.argv.clone());
+    let own = plan
+        .installs
+        .iter()
+        .find(|install| failed.as_ref().is_some_and(|argv| installs(install, argv)));
+    match own {
+        Some(install) => error.about(&format!("skill `{}`", install.skill_id)),
+        None => error,
+    }
+}
+
+/// Tells whether a command installs a skill: the plan's own, or what follows from its
+/// source.
+fn installs(install: &SkillInstall<'_>, argv: &[String]) -> bool {
+    let same = |command: &[Text<'_>]| command.iter().eq(argv);
+    let derived = || recipe(install, &install.harness);
+    same(&install.install_command) || derived().is_some_and(|recipe| same(&recipe.command))
+}
+
 /// Allocates a run, lowers for its directories, applies. Everything that can be refused
 /// is refused before the first action.
 fn carry_out<T>(
     options: &HelperOptions<'_>,
-    (files, view): (&UserFiles, View),
+    (files, kept, view): (&UserFiles, &Kept, View),
     lower: impl FnOnce(&Places<'_>) -> Result<(ActionList, T), ExecError>,
 ) -> Result<(RunHandle, T), ExecError> {
     let run = Run::begin(options.state, options.cwd)?;
@@ -176,6 +240,7 @@ fn carry_out<T>(
         include_git: options.include_git,
         link_targets: &files.link_targets,
         inherited: &files.inherited,
+        kept_skills: &kept.skills,
     };
     let (actions, more) = lower(&places)?;
     Ok((run.apply(&actions, &options.apply)?, more))

@@ -11,6 +11,7 @@ import type {
   ExecuteOptions,
   ExecutionHandle,
   HelperOptions,
+  InstallerOptions,
   MountHandle,
   MountOptions,
   MountPolicy,
@@ -32,8 +33,7 @@ export async function executePersonaSpawnPlan(
     ...mounting(mount),
     ...(typeof label === 'string' ? { label } : {}),
     cleanupSkillsOnDispose: options.cleanupSkillsOnDispose,
-    commandTimeoutMs: options.commandTimeoutMs,
-    env: process.env,
+    ...installing(options),
   };
   const run = { op: 'execute', members, upon: ['mount'], notes: syncNotes(plan.mount, mount) };
   return await carryOut(run, options);
@@ -68,8 +68,7 @@ export async function runSkillInstalls(
     skills,
     edition: options.edition,
     cleanupSkillsOnDispose: options.cleanupOnDispose,
-    commandTimeoutMs: options.commandTimeoutMs,
-    env: process.env,
+    ...installing(options),
   };
   return await carryOut({ op: 'skills', members, kind: 'part' }, options);
 }
@@ -110,7 +109,8 @@ async function carryOut(deed: Deed, options: HelperOptions): Promise<ExecutionHa
   const { signal, onProgress } = options;
   // Now, and not when the executor reads it: the working directory may change.
   const cwd = resolve(options.cwd);
-  const members = { ...deed.members, cwd, waitMs: options.waitMs };
+  const progress = onProgress !== undefined;
+  const members = { ...deed.members, cwd, progress, waitMs: options.waitMs };
   // A second attempt must ask for the same, whatever the caller changes meanwhile.
   const fixed = JSON.parse(JSON.stringify(members)) as object;
   const wire = await upon(deed, [], (above) =>
@@ -142,6 +142,16 @@ async function upon(
     if (!run || !kind || above.includes(run) || !allowed.includes(kind)) throw error;
     return await upon(deed, [...above, run], attempt);
   }
+}
+
+function installing(options: InstallerOptions): object {
+  return {
+    commandTimeoutMs: options.commandTimeoutMs,
+    allowEnv: options.allowEnv,
+    refreshSkills: options.refreshSkills,
+    // As it is now, which need not be as it was when the executor was started.
+    env: process.env,
+  };
 }
 
 function mounting(mount: MountOptions): object {

@@ -67,6 +67,10 @@ export type ProgressEvent =
       readonly line: string;
     }
   | { readonly event: 'note'; readonly action: number; readonly text: string }
+  | { readonly event: 'advice'; readonly text: string }
+  | { readonly event: 'installing'; readonly skill: string; readonly command: string }
+  /** A line that an installer printed; of one for all runs there is no action. */
+  | { readonly event: 'output'; readonly action: number | null; readonly line: string }
   | { readonly event: 'recovered'; readonly run: string; readonly report: DisposeReport }
   | { readonly event: 'unreadable'; readonly run: string };
 
@@ -101,12 +105,20 @@ export interface MountOptions {
   readonly autoSync?: boolean | object | undefined;
 }
 
+/** How installers of skills are run. */
+export interface InstallerOptions {
+  /** How long one may take, in milliseconds: ten minutes by default, 0 for no limit. */
+  readonly commandTimeoutMs?: number | undefined;
+  /** Variables that they get besides those that hold no secrets. */
+  readonly allowEnv?: readonly string[] | undefined;
+  /** Whether skills of edition 2026 that are kept for all runs are installed again. */
+  readonly refreshSkills?: boolean | undefined;
+}
+
 /** Options of {@link executePersonaSpawnPlan}. */
-export interface ExecuteOptions extends HelperOptions {
+export interface ExecuteOptions extends HelperOptions, InstallerOptions {
   /** Whether skills go when the run ends; they do by default. */
   readonly cleanupSkillsOnDispose?: boolean | undefined;
-  /** How long one installer may take, in milliseconds. */
-  readonly commandTimeoutMs?: number | undefined;
   readonly mount?: MountOptions | undefined;
 }
 
@@ -114,11 +126,9 @@ export interface ExecuteOptions extends HelperOptions {
 export interface ApplyMountOptions extends HelperOptions, MountOptions {}
 
 /** Options of {@link runSkillInstalls}. */
-export interface SkillInstallOptions extends HelperOptions {
+export interface SkillInstallOptions extends HelperOptions, InstallerOptions {
   /** Whether the skills go when the handle is disposed; they do by default. */
   readonly cleanupOnDispose?: boolean | undefined;
-  /** How long one installer may take, in milliseconds. */
-  readonly commandTimeoutMs?: number | undefined;
   /** The dialect of the plan that the skills are from. */
   readonly edition?: Edition | undefined;
 }

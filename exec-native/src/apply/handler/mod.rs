@@ -10,6 +10,7 @@ mod share;
 mod symlink;
 mod write_file;
 
+pub(crate) use run_command::run_to_success;
 pub(crate) use write_file::{check_content, would_write};
 
 use std::cell::RefCell;

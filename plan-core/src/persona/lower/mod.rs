@@ -43,6 +43,18 @@ pub struct Places<'p> {
     /// The user's own files that the plan's private files take members over from, one
     /// each; `None` when there is none.
     pub inherited: &'p [Option<Object<'static>>],
+    /// Where skills are kept for all runs, one each; `None` when one is installed for
+    /// this run alone.
+    pub kept_skills: &'p [Option<KeptSkill>],
+}
+
+/// A skill that is kept for all runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptSkill {
+    /// The directory that its installer works in.
+    pub dir: String,
+    /// Whether it is installed.
+    pub filled: bool,
 }
 
 impl Places<'_> {
