@@ -13,6 +13,7 @@ pub mod error;
 pub mod helpers;
 pub mod journal;
 pub mod launch;
+pub mod mount;
 pub mod os;
 pub mod personas;
 pub mod skills;

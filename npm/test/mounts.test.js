@@ -1,5 +1,6 @@
 // Mirrors of a project.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
@@ -22,6 +23,7 @@ for (const [edition, make] of [['persona-kit-4', oldPlan], ['2026', newPlan]]) {
     const options = { cwd: place.project, mount: { mountDir, personaId: 'p', includeGit: true } };
     const handle = await executePersonaSpawnPlan(make(PARTS), options);
     assert.equal(handle.cwd, mountDir);
+    assert.deepEqual([handle.view, handle.enforcement, handle.argvPrefix], ['copy', 'cosmetic', []]);
     assert.deepEqual(fs.readdirSync(mountDir).sort(), ['AGENTS.md', 'a', 'docs']);
     assert.equal(fs.readFileSync(path.join(mountDir, 'AGENTS.md'), 'utf8'), 'mine\n\n\n---\n\npersona');
     assert.deepEqual(picture(place.project), before);
@@ -114,4 +116,56 @@ test('parts work in a mirror that a part made', async () => {
   assert.equal((await mount.dispose()).clean, true);
   assert.deepEqual(fs.readdirSync(place.outside), []);
   assert.deepEqual(await recover(), []);
+});
+
+/** Whether layers work here: a container or a setting of the system can forbid them. */
+async function layers(t, place) {
+  try {
+    const handle = await executePersonaSpawnPlan(oldPlan(PARTS), { cwd: place.project, view: 'overlay' });
+    await handle.dispose();
+    return true;
+  } catch (error) {
+    t.skip(`layers do not work here: ${error.message}`);
+    return false;
+  }
+}
+
+test('a layer lies over the project\'s own path, for programs behind the prefix', async (t) => {
+  const place = world(FILES);
+  if (!(await layers(t, place))) return;
+  const before = picture(place.project);
+  const options = { cwd: place.project, view: 'auto', entered: true };
+  const handle = await executePersonaSpawnPlan(oldPlan(PARTS), options);
+  assert.deepEqual([handle.cwd, handle.view, handle.enforcement], [place.project, 'overlay', 'enforced']);
+  const line = 'cat AGENTS.md; ls; touch docs/y 2>/dev/null || echo protected';
+  const [program, ...args] = [...handle.argvPrefix, 'sh', '-c', line];
+  const seen = execFileSync(program, args, { cwd: handle.cwd, encoding: 'utf8' });
+  assert.equal(seen, 'mine\n\n\n---\n\npersonaAGENTS.md\na\ndocs\nprotected\n');
+  assert.deepEqual(picture(place.project), before);
+  assert.equal((await handle.dispose()).clean, true);
+  assert.deepEqual(picture(place.project), before);
+});
+
+test('killed with a layer: the project was never touched, the keeper ends', async (t) => {
+  const place = world(FILES);
+  if (!(await layers(t, place))) return;
+  const before = picture(place.project);
+  const source = `
+    const handle = await executePersonaSpawnPlan(plan, { cwd, view: 'overlay' });
+    ready(handle.argvPrefix);
+    await live();`;
+  const program = host(place, source, { plan: oldPlan(PARTS) });
+  await program.ready();
+  assert.deepEqual(picture(place.project), before);
+  process.kill(-program.child.pid, 'SIGKILL');
+  await program.gone;
+  assert.deepEqual(await tell(place, 'await recover({ cwd }); ready(await list());'), [[]]);
+  assert.deepEqual(picture(place.project), before);
+});
+
+test('a layer has no mount directory', async () => {
+  const place = world(FILES);
+  const mount = { mountDir: path.join(place.outside, 'mirror') };
+  const options = { cwd: place.project, view: 'overlay', mount };
+  await assert.rejects(executePersonaSpawnPlan(oldPlan(PARTS), options), { code: 'usage' });
 });

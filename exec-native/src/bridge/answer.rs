@@ -127,6 +127,10 @@ pub(super) fn write_handle(out: &mut Writer, handle: &RunHandle) {
     out.begin_object();
     out.field("run", handle.id().as_str());
     out.field("cwd", &text_of(handle.cwd()));
+    out.field("view", handle.view().as_str());
+    out.field("enforcement", handle.enforcement().as_str());
+    out.field("viewReasons", &handle.chosen().why);
+    out.field("argvPrefix", handle.argv_prefix());
     out.field("notes", handle.notes());
     out.end_object();
 }

@@ -26,6 +26,7 @@ use crate::helpers::{
     materialize_persona_config_files, run_skill_installs, write_persona_sidecars,
 };
 use crate::launch::resolve_reference;
+use crate::mount::ViewChoice;
 use crate::os::proc::Cancel;
 use crate::os::walk::text_of;
 use crate::skills::SkillUse;
@@ -125,6 +126,12 @@ impl Bridge {
             None => resolve_reference(template, field),
         };
         let mut options = HelperOptions::new(&self.state, &cwd);
+        if let Some(word) = request.opt_text("view")? {
+            let known = "must be auto, overlay, copy or inplace";
+            options.view = ViewChoice::parse(word).ok_or_else(|| wrong("view", known))?;
+        }
+        options.entered = request.flag("entered", false)?;
+        options.dotfiles = request.flag("dotfiles", false)?;
         options.skills = skill_use(request)?;
         options.mount_dir = request.opt_text("mountDir")?.map(PathBuf::from);
         options.include_git = request.flag("includeGit", true)?;

@@ -11,6 +11,8 @@ use super::session::Terms;
 use crate::apply::COMMAND_LIMIT;
 use crate::skills::SkillUse;
 
+use crate::mount::ViewChoice;
+
 /// The dialect of plans and checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum EditionArg {
@@ -27,6 +29,32 @@ impl From<EditionArg> for Edition {
         match edition {
             EditionArg::V2026 => Edition::V2026,
             EditionArg::PersonaKit4 => Edition::PersonaKit4,
+        }
+    }
+}
+
+/// How a run sees the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ViewArg {
+    /// The project itself without rules about hidden and read-only paths; with them a
+    /// layer where one works, else a copy.
+    Auto,
+    /// A private layer over the project, at its own path; the kernel enforces the rules.
+    Overlay,
+    /// A copy; what is hidden can still be found where the project is.
+    Copy,
+    /// The project itself; nothing is hidden or protected.
+    #[value(name = "inplace")]
+    InPlace,
+}
+
+impl From<ViewArg> for ViewChoice {
+    fn from(view: ViewArg) -> Self {
+        match view {
+            ViewArg::Auto => ViewChoice::Auto,
+            ViewArg::Overlay => ViewChoice::Overlay,
+            ViewArg::Copy => ViewChoice::Copy,
+            ViewArg::InPlace => ViewChoice::InPlace,
         }
     }
 }
@@ -113,7 +141,11 @@ pub(super) struct CommandArgs {
 
 impl CommandArgs {
     /// Returns the terms of a run.
-    pub(super) fn terms(&self, skills: &SkillArgs, hold: &HoldArgs) -> Result<Terms, Failure> {
+    pub(super) fn terms(
+        &self,
+        skills: &SkillArgs,
+        (hold, entered): (&HoldArgs, bool),
+    ) -> Result<Terms, Failure> {
         let mut skills = skills.skills()?;
         skills.allow_env.clone_from(&self.allow_env);
         let limit = self.command_timeout.map(Duration::from_secs);
@@ -123,13 +155,18 @@ impl CommandArgs {
             verbose: self.verbose,
             wait: hold.wait.map(Duration::from_secs),
             until_exit: hold.until_exit,
+            view: hold.view.into(),
+            entered,
         })
     }
 }
 
-/// How a run gets on with others.
+/// How a run works in its project, and gets on with others.
 #[derive(Debug, Args)]
 pub(super) struct HoldArgs {
+    /// How the agent sees the project.
+    #[arg(long, value_name = "VIEW", default_value = "auto")]
+    pub(super) view: ViewArg,
     /// Waits for runs that work on the same files, for at most so many seconds.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "3600")]
     pub(super) wait: Option<u64>,

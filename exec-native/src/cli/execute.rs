@@ -18,7 +18,7 @@ use super::output::{Output, Shape};
 use super::plan::{effect_lines, lowered};
 use super::prepare::{project, read_json};
 use super::run::kept;
-use super::session::{Session, Terms};
+use super::session::{Session, Terms, view};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::run_attached;
 use crate::os::owner::leave_session;
@@ -36,6 +36,9 @@ asked, unless --yes. A plan of edition 2026 that was changed after it was built 
 and its installers follow from the skills' sources. One of persona-kit-4 carries its own
 commands: those that do not follow from the sources are refused (exit 77), unless
 --allow-command names their program, or is `all`.
+With --json a held plan is printed as its run, `cwd`, `view`, what enforces the view's rules,
+and `argvPrefix`: the words that a host puts in front of every command that is to work in the
+run. Of `env` only the names are printed, since values can be secrets.
 
 Examples:
   callsheet plan reviewer.json --json > plan.json
@@ -129,7 +132,10 @@ impl ExecuteCommand {
         let cwd = project(&self.cwd)?;
         self.check_commands(&plan)?;
         let program = self.program(&cwd)?;
-        let terms = self.commands.terms(&self.skills, &self.hold)?;
+        let terms = {
+            let hold = (&self.hold, !self.command.is_empty());
+            self.commands.terms(&self.skills, hold)?
+        };
         if !self.detached {
             self.show_first(&plan, (&cwd, &terms), output)?;
         }
@@ -200,7 +206,8 @@ impl ExecuteCommand {
                 output.note(&line);
             }
         };
-        for line in effect_lines(&lowered(plan, cwd, &terms.skills)?) {
+        let (actions, _) = lowered(plan, (cwd, terms.view), &terms.skills)?;
+        for line in effect_lines(&actions) {
             show(&line);
         }
         let names: Vec<&str> = plan.env.iter().map(|(name, _)| name).collect();
@@ -222,11 +229,16 @@ impl ExecuteCommand {
     /// Says where the plan is, and waits.
     fn hold(&self, session: &Session, output: &Output) -> Result<u8, ExecError> {
         let cwd = session.launch.cwd.to_string_lossy().into_owned();
+        let prefix = session.handle.argv_prefix();
+        let names: Vec<&str> = session.launch.env.iter().map(|(name, _)| &**name).collect();
         let told = if self.json {
             let data = Shape(|out: &mut Writer| {
                 out.begin_object();
                 out.field("run", session.handle.id().as_str());
                 out.field("cwd", &cwd);
+                view(out, &session.handle);
+                out.field("argvPrefix", session.handle.argv_prefix());
+                out.field("env", &names);
                 out.end_object();
             });
             output.envelope(&data, &[])
@@ -234,6 +246,12 @@ impl ExecuteCommand {
             output.line(session.handle.id().as_str())
         } else {
             output.note(&format!("run {} is ready in {cwd}", session.handle.id()));
+            if !prefix.is_empty() {
+                output.note(&format!(
+                    "start programs in it with: {} …",
+                    shell_join(prefix)
+                ));
+            }
             output.note("close standard input or press Ctrl-C to take it back");
             Ok(())
         };

@@ -2,6 +2,7 @@
 
 mod args;
 mod doctor;
+mod enter;
 mod execute;
 mod failure;
 mod output;
@@ -18,6 +19,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::bridge::serve;
+use crate::mount::keeper::KEEP_COMMAND;
+use crate::os::ns::MAP_COMMAND;
 use crate::os::{env, guard};
 use crate::state::StateHome;
 use failure::Failure;
@@ -52,6 +55,15 @@ enum Command {
     Run(run::RunCommand),
     /// Carries out a saved plan and holds it, or runs a command in it, then takes it back.
     Execute(execute::ExecuteCommand),
+    /// Runs a command in the view of a run: its layer, its copy, or the project.
+    #[command(visible_alias = "exec")]
+    Enter(enter::EnterCommand),
+    /// Keeps a layer over a project, for a run.
+    #[command(name = KEEP_COMMAND, hide = true)]
+    Keep(enter::KeepCommand),
+    /// Gives another process its users, for a layer.
+    #[command(name = MAP_COMMAND, hide = true)]
+    Map(enter::MapCommand),
     /// Lists runs: those that live, and those that need recovery.
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
@@ -100,6 +112,9 @@ pub fn main() -> ExitCode {
         Command::Plan(command) => command.answer(&output),
         Command::Run(command) => command.answer(&output),
         Command::Execute(command) => command.answer(&output),
+        Command::Enter(command) => command.answer(&output),
+        Command::Keep(command) => command.answer(&output),
+        Command::Map(command) => command.answer(),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
         Command::Dispose(command) => command.answer(&output),

@@ -12,7 +12,7 @@ use super::args::{CommandArgs, HoldArgs, PersonaArgs, SkillArgs};
 use super::failure::Failure;
 use super::output::{Output, Shape};
 use super::prepare::Source;
-use super::session::Session;
+use super::session::{Session, view};
 use crate::apply::DisposeReport;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::{OneShotOptions, locate, run_attached, run_one_shot};
@@ -67,7 +67,7 @@ impl RunCommand {
         let plan = source.plan()?;
         output.warnings(plan.warnings.iter().flatten());
         let (program, def) = locate(&plan)?;
-        let terms = self.commands.terms(&self.skills, &self.hold)?;
+        let terms = self.commands.terms(&self.skills, (&self.hold, true))?;
         let mut session = Session::open(&plan, (&source.cwd, &program), &terms, output)?;
         session.launch.args.extend(self.more.iter().cloned());
         if let Some(def) = def.filter(|_| source.one_shot()) {
@@ -97,6 +97,7 @@ impl RunCommand {
                 out.begin_object();
                 out.field("run", &report.run);
                 out.field("outcome", &outcome);
+                view(out, &session.handle);
                 out.field("clean", &report.is_clean());
                 kept(out, &report);
                 out.end_object();

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use plan_core::effect::{Document, Outcome, describe_action};
+use plan_core::base::json::Writer;
+use plan_core::effect::{Document, Outcome, View, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use super::failure::Failure;
@@ -12,6 +13,7 @@ use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{HelperOptions, prepare_launch};
 use crate::launch::{LaunchDescriptor, missing, resolve_reference};
+use crate::mount::ViewChoice;
 use crate::os::owner::end_with;
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
@@ -31,6 +33,10 @@ pub(super) struct Terms {
     pub(super) wait: Option<Duration>,
     /// The process whose end ends the run.
     pub(super) until_exit: Option<u32>,
+    /// Which view of the project is wanted.
+    pub(super) view: ViewChoice,
+    /// Whether we start everything that works in the run.
+    pub(super) entered: bool,
 }
 
 /// A plan that is carried out.
@@ -73,6 +79,9 @@ impl Session {
         };
         let mut options = HelperOptions::new(&state, Path::new(cwd));
         options.skills.clone_from(&terms.skills);
+        options.view = terms.view;
+        options.entered = terms.entered;
+        options.dotfiles = plan.edition().switches().private_launch;
         options.apply = ApplyOptions {
             label: plan.persona.get_str("personaId").map(String::from),
             edition: Some(plan.edition()),
@@ -88,6 +97,15 @@ impl Session {
         output.settle();
         let (handle, launch) = prepared?;
         handle.answer_signals()?;
+        if handle.view() != View::InPlace {
+            output.note(&handle.chosen().line());
+        } else if plan.mount.is_some() {
+            output.note(&format!(
+                "{} {}",
+                output.paint("33", "warning:"),
+                handle.chosen().line()
+            ));
+        }
         for note in handle.notes() {
             output.note(note);
         }
@@ -120,6 +138,13 @@ impl Session {
         ));
         (report, ExecErrorKind::NeedsRecovery.exit_code())
     }
+}
+
+/// Prints how a run sees its project.
+pub(super) fn view(out: &mut Writer, handle: &RunHandle) {
+    out.field("view", handle.view().as_str());
+    out.field("enforcement", handle.enforcement().as_str());
+    out.field("viewReasons", &handle.chosen().why);
 }
 
 /// Says what was kept because somebody changed it.

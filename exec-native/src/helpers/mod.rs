@@ -18,6 +18,10 @@ use plan_core::persona::skills::{SkillInstall, SkillMaterializationPlan, recipe}
 use crate::apply::{ApplyOptions, Event, Run, RunHandle};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::launch::{LaunchDescriptor, UserFiles};
+use crate::mount::choose::{Needs, choose, fall_back, installs_in_project};
+use crate::mount::dotfiles::Dotfiles;
+use crate::mount::keeper::Keeper;
+use crate::mount::{Chosen, ViewChoice};
 use crate::os::fs;
 use crate::os::walk::text_of;
 use crate::skills::{self, Kept, SkillUse};
@@ -30,6 +34,14 @@ pub struct HelperOptions<'o> {
     pub state: &'o StateHome,
     /// The directory to work in.
     pub cwd: &'o Path,
+    /// Which view of the project is wanted.
+    pub view: ViewChoice,
+    /// Whether every program of the run is started behind the handle's
+    /// [`argv_prefix`](RunHandle::argv_prefix). Otherwise programs have to find their
+    /// directory by its path alone, and no layer is chosen unless it is asked for.
+    pub entered: bool,
+    /// Whether the project's `.agentignore` and `.agentreadonly` count.
+    pub dotfiles: bool,
     /// Whether a mirror has `.git` too.
     pub include_git: bool,
     /// Where a mirror is made; by default in the run's own directory.
@@ -47,6 +59,9 @@ impl<'o> HelperOptions<'o> {
         Self {
             state,
             cwd,
+            view: ViewChoice::Auto,
+            entered: false,
+            dotfiles: false,
             include_git: true,
             mount_dir: None,
             skills: SkillUse::default(),
@@ -63,11 +78,9 @@ pub fn execute_persona_spawn_plan(
     plan: &PersonaSpawnPlan<'_>,
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
-    let files = UserFiles::of(plan)?;
     let options = &with_environment(options, &plan.plain_env());
-    let kept = keep(&plan.skills, plan.edition(), options)?;
-    let view = plain_view(plan.mount.as_ref());
-    let (handle, ()) = carry_out(options, (&files, &kept, view), |places| {
+    let wish = Wish::of(plan, options)?;
+    let (handle, ()) = carry_out(options, &wish, |places| {
         Ok((lower(plan, places).map_err(refused)?, ()))
     })
     .map_err(|error| name_skill(error, &plan.skills))?;
@@ -84,16 +97,15 @@ pub fn prepare_launch(
     program: &Path,
     options: &HelperOptions<'_>,
 ) -> Result<(RunHandle, LaunchDescriptor), ExecError> {
-    let files = UserFiles::of(plan)?;
     let options = &with_environment(options, &plan.plain_env());
-    let kept = keep(&plan.skills, plan.edition(), options)?;
-    let view = plain_view(plan.mount.as_ref());
-    let (handle, mut launch) = carry_out(options, (&files, &kept, view), |places| {
+    let wish = Wish::of(plan, options)?;
+    let (handle, mut launch) = carry_out(options, &wish, |places| {
         let launch = LaunchDescriptor::new(plan, program.to_path_buf(), places)?;
         Ok((lower(plan, places).map_err(refused)?, launch))
     })
     .map_err(|error| name_skill(error, &plan.skills))?;
     launch.mark = handle.mark();
+    launch.argv_prefix = handle.argv_prefix().to_vec();
     Ok((handle, launch))
 }
 
@@ -122,10 +134,13 @@ pub fn run_skill_installs(
     options: &HelperOptions<'_>,
 ) -> Result<RunHandle, ExecError> {
     let options = &with_environment(options, &[]);
-    let kept = keep(skills, edition, options)?;
+    let wish = Wish {
+        kept: keep(skills, edition, options)?,
+        ..Wish::plain(View::InPlace)
+    };
     let lower =
         |places: &Places<'_>, list: &mut ActionList| lower_skills(skills, edition, places, list);
-    let handle = part_with(options, (&kept, View::InPlace), lower);
+    let handle = part_with(options, &wish, lower);
     handle.map_err(|error| name_skill(error, skills))
 }
 
@@ -160,15 +175,15 @@ fn part(
     view: View,
     lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
 ) -> Result<RunHandle, ExecError> {
-    part_with(options, (&Kept::default(), view), lower)
+    part_with(options, &Wish::plain(view), lower)
 }
 
 fn part_with(
     options: &HelperOptions<'_>,
-    (kept, view): (&Kept, View),
+    wish: &Wish,
     lower: impl FnOnce(&Places<'_>, &mut ActionList) -> Result<(), Diagnostic>,
 ) -> Result<RunHandle, ExecError> {
-    let (handle, ()) = carry_out(options, (&UserFiles::default(), kept, view), |places| {
+    let (handle, ()) = carry_out(options, wish, |places| {
         let mut list = ActionList::new();
         lower(places, &mut list).map_err(|problem| refused(vec![problem]))?;
         Ok((list, ()))
@@ -218,38 +233,138 @@ fn installs(install: &SkillInstall<'_>, argv: &[String]) -> bool {
     same(&install.install_command) || derived().is_some_and(|recipe| same(&recipe.command))
 }
 
-/// Allocates a run, lowers for its directories, applies. Everything that can be refused
-/// is refused before the first action.
+/// Chooses the view of a plan whose program is entered, and reads the project's own
+/// rules. Nothing is tried.
+///
+/// # Errors
+/// A view that was asked for cannot be, or a rule file cannot be read.
+pub(crate) fn plan_view(
+    plan: &PersonaSpawnPlan<'_>,
+    project: &Path,
+    choice: ViewChoice,
+) -> Result<(Chosen, Dotfiles), ExecError> {
+    let rules = if plan.edition().switches().private_launch {
+        Dotfiles::read(project, plan.persona.get_str("personaId"))?
+    } else {
+        Dotfiles::default()
+    };
+    let chosen = choose(&Needs {
+        choice,
+        rules: plan.mount.is_some() || !rules.is_empty(),
+        entered: true,
+        installs: installs_in_project(plan),
+        project,
+    })?;
+    Ok((chosen, rules))
+}
+
+/// What is known of a run before it begins.
+struct Wish {
+    files: UserFiles,
+    kept: Kept,
+    rules: Dotfiles,
+    /// The view, when it does not depend on this machine.
+    view: Option<View>,
+    choice: ViewChoice,
+    has_rules: bool,
+    installs: bool,
+}
+
+impl Wish {
+    fn of(plan: &PersonaSpawnPlan<'_>, options: &HelperOptions<'_>) -> Result<Self, ExecError> {
+        let rules = if options.dotfiles {
+            Dotfiles::read(options.cwd, plan.persona.get_str("personaId"))?
+        } else {
+            Dotfiles::default()
+        };
+        Ok(Self {
+            files: UserFiles::of(plan)?,
+            kept: keep(&plan.skills, plan.edition(), options)?,
+            view: None,
+            choice: options.view,
+            has_rules: plan.mount.is_some() || !rules.is_empty(),
+            rules,
+            installs: installs_in_project(plan),
+        })
+    }
+
+    fn plain(view: View) -> Self {
+        Self {
+            files: UserFiles::default(),
+            kept: Kept::default(),
+            rules: Dotfiles::default(),
+            view: Some(view),
+            choice: ViewChoice::Auto,
+            has_rules: false,
+            installs: false,
+        }
+    }
+
+    /// Chooses the view of a run. A layer has been tried when it is chosen.
+    fn choose(&self, run: &Run, entered: bool) -> Result<(Chosen, Option<Keeper>), ExecError> {
+        if let Some(view) = self.view {
+            return Ok((Chosen::plain(view), None));
+        }
+        let chosen = choose(&Needs {
+            choice: self.choice,
+            rules: self.has_rules,
+            entered,
+            installs: self.installs,
+            project: run.cwd(),
+        })?;
+        if chosen.view != View::Overlay {
+            return Ok((chosen, None));
+        }
+        match run.try_layer() {
+            Ok(keeper) => Ok((chosen, Some(keeper))),
+            Err(why) => Ok((fall_back(self.choice, why)?, None)),
+        }
+    }
+}
+
+/// Allocates a run, chooses its view, lowers for its directories, applies. Everything
+/// that can be refused is refused before the first action.
 fn carry_out<T>(
     options: &HelperOptions<'_>,
-    (files, kept, view): (&UserFiles, &Kept, View),
+    wish: &Wish,
     lower: impl FnOnce(&Places<'_>) -> Result<(ActionList, T), ExecError>,
 ) -> Result<(RunHandle, T), ExecError> {
     let run = Run::begin(options.state, options.cwd)?;
-    let mount = match &options.mount_dir {
-        Some(dir) if view == View::Copy => apart(dir, run.cwd())?,
-        _ => run.mount_dir(),
+    let (chosen, keeper) = wish.choose(&run, options.entered)?;
+    let layer = run.layer_dir();
+    let mount = match chosen.view {
+        View::Overlay => text_of(&layer),
+        View::Copy => text_of(&mirror(options, &run)?),
+        View::InPlace => text_of(&run.mount_dir()),
     };
     let places = Places {
         cwd: &text_of(run.cwd()),
         stage: &text_of(&run.stage_dir()),
-        view,
-        mount: &text_of(&mount),
-        ignored: &[],
-        readonly: &[],
+        view: chosen.view,
+        mount: &mount,
+        ignored: &wish.rules.ignored,
+        readonly: &wish.rules.readonly,
         include_git: options.include_git,
-        link_targets: &files.link_targets,
-        inherited: &files.inherited,
-        kept_skills: &kept.skills,
+        link_targets: &wish.files.link_targets,
+        inherited: &wish.files.inherited,
+        kept_skills: &wish.kept.skills,
     };
     let (actions, more) = lower(&places)?;
-    Ok((run.apply(&actions, &options.apply)?, more))
+    let applied = run.apply(&actions, &options.apply)?;
+    let mut handle = applied.with_view(chosen, keeper);
+    match handle.mount(&layer) {
+        Ok(()) => Ok((handle, more)),
+        Err(error) => Err(error.with_undo_errors(handle.dispose().errors())),
+    }
 }
 
-/// Checks that a mirror does not lie in what it mirrors, or around it.
-fn apart(mirror: &Path, project: &Path) -> Result<PathBuf, ExecError> {
+/// Returns where a mirror is made: not in what it mirrors, nor around it.
+fn mirror(options: &HelperOptions<'_>, run: &Run) -> Result<PathBuf, ExecError> {
+    let Some(mirror) = &options.mount_dir else {
+        return Ok(run.mount_dir());
+    };
     let mirror = fs::absolute(mirror).at(mirror)?;
-    if !mirror.starts_with(project) && !project.starts_with(&mirror) {
+    if !mirror.starts_with(run.cwd()) && !run.cwd().starts_with(&mirror) {
         return Ok(mirror);
     }
     let message = "the mount directory must be outside the project and must not hold it";

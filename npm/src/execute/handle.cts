@@ -8,6 +8,9 @@ import type { DisposeReport, ExecutionHandle } from './types.cjs';
 export interface WireHandle {
   readonly run: string;
   readonly cwd: string;
+  readonly view: ExecutionHandle['view'];
+  readonly enforcement: string;
+  readonly argvPrefix: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -26,6 +29,9 @@ export function toHandle(wire: WireHandle, cwd: string, notes: readonly string[]
   return {
     id: wire.run,
     cwd,
+    view: wire.view,
+    enforcement: wire.enforcement,
+    argvPrefix: wire.argvPrefix,
     notes: [...wire.notes, ...notes],
     dispose,
     [Symbol.asyncDispose]: async () => {

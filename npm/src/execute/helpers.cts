@@ -27,11 +27,17 @@ export async function executePersonaSpawnPlan(
   options: ExecuteOptions,
 ): Promise<ExecutionHandle> {
   const mount = options.mount ?? {};
+  if (options.view === 'overlay' && mount.mountDir) {
+    throw usage('a layer lies over the project itself: it has no mountDir');
+  }
   const label = mount.personaId ?? (plan.persona as { personaId?: unknown }).personaId;
   const members = {
     plan,
     ...mounting(mount),
     ...(typeof label === 'string' ? { label } : {}),
+    view: options.view,
+    entered: options.entered,
+    dotfiles: options.dotfiles,
     cleanupSkillsOnDispose: options.cleanupSkillsOnDispose,
     ...installing(options),
   };
@@ -171,6 +177,9 @@ function idle(cwd: string): MountHandle {
   const dispose = async () => report;
   return {
     cwd,
+    view: 'inplace',
+    enforcement: 'none',
+    argvPrefix: [],
     notes: [],
     dispose,
     [Symbol.asyncDispose]: async () => {},

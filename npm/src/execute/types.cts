@@ -56,6 +56,9 @@ export interface PersonaSpawnPlan {
   readonly edition?: Edition | undefined;
 }
 
+/** How a run sees its project: as a private layer over it, as a copy, or as it is. */
+export type View = 'auto' | 'overlay' | 'copy' | 'inplace';
+
 /** Something that happens while a plan is carried out. */
 export type ProgressEvent =
   | { readonly event: 'phase'; readonly phase: string }
@@ -119,6 +122,18 @@ export interface InstallerOptions {
 export interface ExecuteOptions extends HelperOptions, InstallerOptions {
   /** Whether skills go when the run ends; they do by default. */
   readonly cleanupSkillsOnDispose?: boolean | undefined;
+  /**
+   * How the run sees the project. `auto`, the default, mirrors under a mount policy and
+   * works in place without one; see `entered`.
+   */
+  readonly view?: View | undefined;
+  /**
+   * Whether every program of the run will be started behind the handle's `argvPrefix`.
+   * Then `auto` prefers a layer over the project's own path to a copy.
+   */
+  readonly entered?: boolean | undefined;
+  /** Whether the project's `.agentignore` and `.agentreadonly` count. */
+  readonly dotfiles?: boolean | undefined;
   readonly mount?: MountOptions | undefined;
 }
 
@@ -168,6 +183,12 @@ export interface ExecutionHandle {
   readonly id: string;
   /** Where to work: the mirror, or `options.cwd` as it was given. */
   readonly cwd: string;
+  /** How the run sees the project. */
+  readonly view: Exclude<View, 'auto'>;
+  /** What holds programs to what the view hides and protects. */
+  readonly enforcement: string;
+  /** Words that come in front of every command that is to work in the run's view. */
+  readonly argvPrefix: readonly string[];
   /** What the user should know although nothing failed. */
   readonly notes: readonly string[];
   /**

@@ -19,6 +19,9 @@ words! {
     }
 }
 
+/// The directory of a layer that holds what was written to it.
+pub const UPPER: &str = "upper";
+
 words! {
     /// How a run sees the project that it is about.
     pub enum View {

@@ -15,7 +15,7 @@ mod status;
 mod tagged;
 mod undo;
 
-pub use action::{Action, ActionKind, ActionList, Content, View, WriteMode};
+pub use action::{Action, ActionKind, ActionList, Content, UPPER, View, WriteMode};
 pub use describe::{describe_action, describe_undo};
 pub use document::{Document, Escape, Format, MissingReference, Reference};
 pub use environment::{is_hook, is_inherited};

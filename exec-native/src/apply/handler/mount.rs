@@ -65,7 +65,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<Mount, Exe
 }
 
 /// The nearest directory above a path that exists.
-fn existing_above(path: &str) -> &Path {
+pub(super) fn existing_above(path: &str) -> &Path {
     let above = Path::new(path).ancestors().skip(1);
     let mut dirs = above.filter(|dir| is_dir(dir));
     dirs.next().unwrap_or(Path::new("/"))
@@ -73,7 +73,7 @@ fn existing_above(path: &str) -> &Path {
 
 /// Compiles patterns in gitignore syntax. They are trimmed and match without regard
 /// to case, as the peer's do.
-fn patterns(lines: &[String]) -> Result<Gitignore, ExecError> {
+pub(crate) fn patterns(lines: &[String]) -> Result<Gitignore, ExecError> {
     let wrong = |error: ignore::Error| {
         ExecError::new(ExecErrorKind::Usage, format!("a pattern is wrong: {error}")).because(error)
     };

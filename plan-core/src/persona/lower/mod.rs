@@ -15,10 +15,7 @@ use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Text, Value};
 use crate::base::path::{RelPath, join};
-use crate::effect::{ActionKind, ActionList, Content, Document, Phase, View, WriteMode};
-
-/// The directory of a layer that holds what was written to it.
-pub const UPPER: &str = "upper";
+use crate::effect::{ActionKind, ActionList, Content, Document, Phase, UPPER, View, WriteMode};
 
 /// Where a plan is carried out. All paths are absolute.
 #[derive(Debug, Clone, Copy)]
