@@ -6,6 +6,7 @@ mod cli;
 mod conformance;
 mod editions;
 mod examples;
+mod faults;
 mod fuzz;
 mod harness_registry;
 mod launches;

@@ -48,6 +48,12 @@ fn built(variable: &str, [package, binary]: [&str; 2]) -> Answer<PathBuf> {
     Ok(Path::new(target).join("debug").join(binary))
 }
 
+/// Tells whether the tests run as root.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
+}
+
 /// A place to run the binary in. Everything that it may write lies below one
 /// directory.
 #[derive(Debug)]
@@ -55,6 +61,7 @@ pub struct Stage {
     dir: TempDir,
     /// The user that everything runs as, when it is not ours, with a binary to run.
     user: Option<(u32, TempDir)>,
+    variables: Vec<(String, OsString)>,
 }
 
 impl Stage {
@@ -64,7 +71,11 @@ impl Stage {
         for name in ["project", "home", "state", "bin"] {
             fs::create_dir(dir.path().join(name))?;
         }
-        Ok(Self { dir, user: None })
+        Ok(Self {
+            dir,
+            user: None,
+            variables: Vec::new(),
+        })
     }
 
     /// Gives everything to a user without rights, who then runs every call. Only root
@@ -77,6 +88,15 @@ impl Stage {
         give(self.dir.path(), user)?;
         self.user = Some((user, bin));
         Ok(self)
+    }
+
+    /// Tells whether a command can be run on this machine.
+    pub fn can(command: &[&str]) -> bool {
+        let Some((program, arguments)) = command.split_first() else {
+            return false;
+        };
+        let ended = Command::new(program).args(arguments).output();
+        ended.is_ok_and(|ended| ended.status.success())
     }
 
     /// Returns a path below the whole place.
@@ -114,6 +134,13 @@ impl Stage {
         Ok(self)
     }
 
+    /// Sets a variable for all calls.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// Starts a call of the binary in the project.
     pub fn call(&self, arguments: &[&str]) -> Answer<Call> {
         let mut command = match &self.user {
@@ -131,7 +158,8 @@ impl Stage {
             .env_clear()
             .env("PATH", path)
             .env("HOME", self.path("home"))
-            .env("CALLSHEET_STATE_HOME", self.path("state"));
+            .env("CALLSHEET_STATE_HOME", self.path("state"))
+            .envs(self.variables.iter().cloned());
         Ok(Call {
             command,
             stdin: None,
@@ -244,6 +272,13 @@ impl Call {
         self
     }
 
+    /// Starts the call in a directory.
+    #[must_use]
+    pub fn at(mut self, dir: impl AsRef<Path>) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
     /// Takes every variable away.
     #[must_use]
     pub fn bare(mut self) -> Self {
@@ -255,6 +290,27 @@ impl Call {
     #[must_use]
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.command.arg(argument.into());
+        self
+    }
+
+    /// Runs the call under a tool, such as a tracer.
+    #[must_use]
+    pub fn under(mut self, tool: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(tool);
+        command
+            .args(arguments)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .env_clear();
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        if let Some(dir) = self.command.get_current_dir() {
+            command.current_dir(dir);
+        }
+        self.command = command;
         self
     }
 
@@ -336,11 +392,18 @@ impl Running {
     /// Closes what the call reads, and waits for its end.
     pub fn end(mut self) -> Answer<Ended> {
         drop(self.child.stdin.take());
+        self.ended()
+    }
+
+    /// Waits for the call's end; what it reads stays open until then.
+    pub fn ended(mut self) -> Answer<Ended> {
+        let stdin = self.child.stdin.take();
         let child = &mut self.child;
         let ended = wait(|| Ok(child.try_wait()?));
         if ended.is_err() {
             child.kill()?;
         }
+        drop(stdin);
         // A program that outlived the call may hold its pipes.
         let read = |stream: Receiver<Vec<u8>>| {
             let bytes = stream.recv_timeout(PATIENCE);

@@ -379,7 +379,9 @@ fn perform(bench: &Bench<'_>, journal: &mut Writer, action: &Action) -> Result<(
         id,
         phase: action.phase,
         kind: action.kind.label().into(),
-        line: describe_action(&action.kind),
+        line: prepared
+            .line()
+            .unwrap_or_else(|| describe_action(&action.kind)),
         undo: prepared.undo(),
     }))?;
     let act = || {

@@ -96,7 +96,10 @@ impl Session {
         let prepared = prepare_launch(plan, program, &options);
         output.settle();
         let (handle, launch) = prepared?;
-        handle.answer_signals()?;
+        if let Err(error) = handle.answer_signals() {
+            // Nobody would take the run back if it were left here.
+            return Err(error.with_undo_errors(handle.dispose().errors()).into());
+        }
         if handle.view() != View::InPlace {
             output.note(&handle.chosen().line());
         } else if plan.mount.is_some() {

@@ -145,6 +145,19 @@ impl Dir {
         }
     }
 
+    /// Checks that we may write a file, as its mode says.
+    ///
+    /// # Errors
+    /// We may not, or the file is missing.
+    pub fn check_writable(&self, name: &OsStr) -> io::Result<()> {
+        let rights = rustix::fs::Access::WRITE_OK;
+        match rustix::fs::accessat(&self.fd, name, rights, AtFlags::EACCESS) {
+            // Old kernels can ask for the real user only; the write itself answers then.
+            Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
+            checked => Ok(checked?),
+        }
+    }
+
     /// Returns the names in the directory, sorted.
     ///
     /// # Errors

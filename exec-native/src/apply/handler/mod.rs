@@ -39,6 +39,11 @@ pub(crate) trait Prepared {
     /// Returns how the action is taken back.
     fn undo(&self) -> Undo;
 
+    /// Returns the action's line in the journal, if another action's says more.
+    fn line(&self) -> Option<String> {
+        None
+    }
+
     /// Performs the action; a second time changes nothing. Returns the digest of
     /// what was written, when one file was.
     fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError>;

@@ -15,7 +15,11 @@ use crate::os::dir::Dir;
 use crate::os::fs::{Place, back_up};
 use crate::state::BLOBS;
 
-pub(super) struct Share(Undo);
+pub(super) struct Share {
+    undo: Undo,
+    /// What the shared action did: by this a third run knows it again.
+    line: String,
+}
 
 pub(super) fn prepare(bench: &Bench<'_>, run: &str, action: u64) -> Result<Share, ExecError> {
     let dir = bench.run.neighbour(OsStr::new(run))?;
@@ -57,7 +61,8 @@ pub(super) fn prepare(bench: &Bench<'_>, run: &str, action: u64) -> Result<Share
             return Err(ExecError::new(ExecErrorKind::Internal, message));
         }
     }
-    Ok(Share(undo))
+    let line = theirs.announced.line.clone();
+    Ok(Share { undo, line })
 }
 
 /// Gives one run's backup a second name in another's: the very file can return then,
@@ -72,7 +77,11 @@ fn take_over(from: &Dir, name: &str, to: &Dir, own: &str) -> io::Result<()> {
 
 impl Prepared for Share {
     fn undo(&self) -> Undo {
-        self.0.clone()
+        self.undo.clone()
+    }
+
+    fn line(&self) -> Option<String> {
+        Some(self.line.clone())
     }
 
     fn perform(&self, _bench: &Bench<'_>) -> Result<Option<String>, ExecError> {

@@ -14,9 +14,10 @@ use super::{Bench, Prepared};
 use crate::apply::options::ApplyOptions;
 use crate::apply::restore::{DELIMITER, capture, temp_name};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
-use crate::os::dir::Dir;
+use crate::os::dir::{Dir, Kind, Meta};
 use crate::os::fs::{
-    self, Attributes, is_dir, is_file, missing_parents, resolve, resolve_making, write_atomic,
+    self, Attributes, Place, is_dir, is_file, missing_parents, resolve, resolve_making,
+    write_atomic,
 };
 
 pub(super) struct WriteFile {
@@ -50,6 +51,9 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     let at = Path::new(path);
     let place = resolve(Path::new(below), at).at(at)?;
     let original = capture(bench.run, bench.id, place.as_ref()).at(at)?;
+    if !at.starts_with(bench.run.dir.path()) {
+        refuse_protected(place.as_ref()).at(at)?;
+    }
     let length = text.len();
     let over = over.as_deref().map(Path::new);
     // What shows through is what the agent would see without this file.
@@ -107,6 +111,19 @@ fn pass_for(over: &Path, below: &Path, path: &Path) -> io::Result<()> {
         if is_dir(&shown) {
             Dir::open(&below.join(dir))?.look_like(&Dir::open(&shown)?)?;
         }
+    }
+    Ok(())
+}
+
+/// Refuses to replace a file of the user that the user may not write: the directory would
+/// allow it, but somebody has said what they want.
+fn refuse_protected(place: Option<&Place>) -> io::Result<()> {
+    let Some(place) = place else {
+        return Ok(());
+    };
+    let is_file = |meta: Meta| meta.kind == Kind::File;
+    if place.dir.stat(&place.name)?.is_some_and(is_file) {
+        place.dir.check_writable(&place.name)?;
     }
     Ok(())
 }
