@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod apply;
+pub mod changes;
 pub mod cli;
 pub mod error;
 pub mod helpers;

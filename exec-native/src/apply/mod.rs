@@ -2,14 +2,16 @@
 //! back again. A run is durable before it acts, so that any crash can be taken back.
 
 mod dirs;
-mod handler;
+pub(crate) mod handler;
 pub mod inject;
-mod manifest;
+pub(crate) mod manifest;
+pub(crate) mod ops;
 mod options;
-mod recover;
+pub(crate) mod recover;
 mod report;
-mod restore;
+pub(crate) mod restore;
 mod share;
+pub(crate) mod stamp;
 mod undo;
 
 use std::cell::RefCell;
@@ -19,7 +21,7 @@ use std::time::Duration;
 
 use plan_core::effect::{
     Action, ActionAnnounced, ActionDone, ActionFailed, ActionKind, ActionList, JOURNAL_VERSION,
-    Record, RunReady, RunStarted, describe_action,
+    Record, RunCommitted, RunReady, RunStarted, describe_action,
 };
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
@@ -291,7 +293,10 @@ fn check(actions: &ActionList, options: &ApplyOptions<'_>) -> Result<(), ExecErr
 fn touched(actions: &ActionList, own: &Path) -> Vec<String> {
     let mut paths: Vec<_> = actions
         .iter()
-        .flat_map(|action| share::paths(&action.kind))
+        .flat_map(|action| match &action.kind {
+            ActionKind::Transfer { list, to } => ops::claims(list, to),
+            kind => share::paths(kind),
+        })
         .collect();
     paths.retain(|path| !Path::new(path).starts_with(own));
     paths.sort();
@@ -407,6 +412,22 @@ impl RunHandle {
     pub fn mark(&self) -> Option<PathBuf> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.live.as_ref().map(|(run, _)| run.mark())
+    }
+
+    /// Lets what the run did stay, and ends it. Its undo data is kept for a while, so that
+    /// it can be reverted on purpose.
+    ///
+    /// # Errors
+    /// The journal cannot be written; then the run can still be disposed.
+    pub fn commit(&self) -> Result<(), ExecError> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((run, journal)) = &mut inner.live else {
+            return Err(over());
+        };
+        journal.append(&Record::RunCommitted(RunCommitted {}))?;
+        let cleared = run.clear_stage();
+        inner.live = None;
+        cleared
     }
 
     /// Takes everything back, last first, and reports what became of each action.

@@ -4,12 +4,15 @@
 mod copy_tree;
 mod make_dir;
 mod mount;
+mod noted;
 mod remove;
 mod run_command;
 mod share;
 mod symlink;
+mod transfer;
 mod write_file;
 
+pub(crate) use mount::patterns;
 pub(crate) use write_file::{check_content, would_write};
 
 use std::cell::RefCell;
@@ -62,11 +65,11 @@ pub(crate) fn prepare(
             Box::new(run_command::prepare(bench, argv, cwd, creates)?)
         }
         ActionKind::Share { run, action, .. } => Box::new(share::prepare(bench, run, *action)?),
-        ActionKind::Transfer { .. } => {
-            let message = "this action is not known here";
-            return Err(ExecError::new(ExecErrorKind::Internal, message));
+        ActionKind::Transfer { list, to } => Box::new(transfer::prepare(bench, list, to)?),
+        ActionKind::Mount { .. } => {
+            let mount = Box::new(mount::prepare(bench, kind)?);
+            Box::new(noted::Noted::new(mount, kind))
         }
-        ActionKind::Mount { .. } => Box::new(mount::prepare(bench, kind)?),
         ActionKind::Remove { path, below } => remove::prepare(bench, path, below)?,
     })
 }
@@ -78,7 +81,8 @@ pub(crate) fn undo(run: &RunDir, id: u64, undo: &Undo) -> Result<Outcome, ExecEr
         Undo::PutBack(undo) => restore::put_back(run, id, undo),
         Undo::RemoveDirs(undo) => make_dir::undo(undo),
         Undo::RemoveTrees(undo) => copy_tree::undo(run, id, undo),
-        Undo::RemoveLayer(_) | Undo::RestoreTree(_) => {
+        Undo::RestoreTree(undo) => transfer::undo(run, id, undo),
+        Undo::RemoveLayer(_) => {
             let message = "this undo is not known here";
             Err(ExecError::new(ExecErrorKind::Internal, message))
         }

@@ -1,0 +1,24 @@
+//! Results on purpose: what was done in a run's view, bringing it into the project, or
+//! giving it up. Nothing of a view reaches the project in any other way.
+
+mod applied;
+mod bring;
+mod decide;
+mod generated;
+mod git;
+mod guard;
+mod note;
+mod scan;
+mod set;
+mod upper;
+mod view;
+
+pub use bring::{
+    ApplyChanges, BroughtBack, Discarded, apply_changes, changes, discard_changes,
+};
+pub(crate) use bring::{is_dirty, unsaved};
+pub use decide::{Conflict, Conflicts};
+pub use git::Commit;
+pub(crate) use note::ViewNote;
+pub use scan::Blocked;
+pub use set::{Change, ChangeKind, ChangeSet};
