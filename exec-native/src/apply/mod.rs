@@ -10,9 +10,9 @@ mod options;
 pub(crate) mod recover;
 mod report;
 pub(crate) mod restore;
-mod share;
+pub(crate) mod share;
 pub(crate) mod stamp;
-mod undo;
+pub(crate) mod undo;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

@@ -354,14 +354,6 @@ pub(crate) fn unsaved(run: &RunDir) -> Result<Option<String>, ExecError> {
     )))
 }
 
-/// Tells whether a run's view holds work that is nowhere else.
-///
-/// # Errors
-/// The view cannot be read.
-pub(crate) fn is_dirty(run: &RunDir) -> Result<bool, ExecError> {
-    unsaved(run).map(|what| what.is_some())
-}
-
 /// Lists the changes of a run's view.
 ///
 /// # Errors

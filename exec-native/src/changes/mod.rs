@@ -8,6 +8,7 @@ mod generated;
 mod git;
 mod guard;
 mod note;
+mod revert;
 mod scan;
 mod set;
 mod upper;
@@ -16,9 +17,10 @@ mod view;
 pub use bring::{
     ApplyChanges, BroughtBack, Discarded, apply_changes, changes, discard_changes,
 };
-pub(crate) use bring::{is_dirty, unsaved};
+pub(crate) use bring::unsaved;
 pub use decide::{Conflict, Conflicts};
 pub use git::Commit;
 pub(crate) use note::ViewNote;
+pub use revert::revert;
 pub use scan::Blocked;
 pub use set::{Change, ChangeKind, ChangeSet};

@@ -1,6 +1,7 @@
 //! The command line: one file a command, each a thin layer over the library.
 
 mod args;
+mod changes;
 mod doctor;
 mod execute;
 mod failure;
@@ -54,6 +55,14 @@ enum Command {
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
     Recover(runs::RecoverCommand),
+    /// Shows what was done in a run's view.
+    Changes(changes::ChangesCommand),
+    /// Brings what was done in a run's view into the project.
+    Apply(changes::ApplyCommand),
+    /// Gives up what was done in a run's view.
+    Discard(changes::DiscardCommand),
+    /// Takes back what `callsheet apply` brought into a project.
+    Revert(changes::RevertCommand),
     /// Lists, shows and checks personas.
     #[command(subcommand)]
     Persona(persona::PersonaCommand),
@@ -86,6 +95,10 @@ pub fn main() -> ExitCode {
         Command::Execute(command) => command.answer(&output),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
+        Command::Changes(command) => command.answer(&output),
+        Command::Apply(command) => command.answer(&output),
+        Command::Discard(command) => command.answer(&output),
+        Command::Revert(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),
         Command::Doctor(command) => command.answer(&output),
         Command::Completions { shell } => {
