@@ -24,3 +24,6 @@ pub(crate) use note::ViewNote;
 pub use revert::revert;
 pub use scan::Blocked;
 pub use set::{Change, ChangeKind, ChangeSet};
+
+#[cfg(test)]
+mod tests;

@@ -229,15 +229,22 @@ fn judge(view: &View, touched: Touched) -> io::Result<Option<Change>> {
             Whose::Edited => blocked = blocked.or(Some(Blocked::Generated)),
         }
     }
-    let same = is_same(view, &touched, part.as_deref(), &mut standing)?;
+    // What the view hides was never compared: the project's own may stand there.
+    let comparable = !matches!(
+        blocked,
+        Some(Blocked::Hidden | Blocked::Git | Blocked::Unreadable | Blocked::Special)
+    );
+    let same = comparable && is_same(view, &touched, part.as_deref(), &mut standing)?;
     if same && same_mode(&touched.view, &standing.stamp) {
         return Ok(None);
     }
-    let conflict = standing.obstacle.is_some()
-        || match applied {
-            Some(pair) => pair.project != standing.stamp,
-            None => has_moved(view, &touched, &standing),
-        };
+    let brings = !matches!(blocked, Some(why) if why != Blocked::Generated);
+    let conflict = brings
+        && (standing.obstacle.is_some()
+            || match applied {
+                Some(pair) => pair.project != standing.stamp,
+                None => has_moved(view, &touched, &standing),
+            });
     let kind = kind(&touched, &standing.stamp, same);
     let subject = match &touched.view {
         Stamp::Absent => match &touched.before {

@@ -310,14 +310,16 @@ pub fn keep(place: &Place, store: &Dir, blob: &OsStr) -> io::Result<()> {
     copy_into(&mut source, store, blob)
 }
 
-/// Copies an open file to a new name with the mode and time given. Nothing is durable.
+/// Copies an open file to a new name with the mode and time given; returns the copy,
+/// which is not durable yet.
 ///
 /// # Errors
 /// The name is taken, the file may not be read or the storage is full.
-pub fn copy_to(source: &mut File, place: &Place, attributes: Attributes) -> io::Result<()> {
+pub fn copy_to(source: &mut File, place: &Place, attributes: Attributes) -> io::Result<File> {
     let mut copy = place.dir.create(&place.name, 0o600)?;
     io::copy(source, &mut copy)?;
-    set_attributes(&copy, attributes.mode, attributes.mtime)
+    set_attributes(&copy, attributes.mode, attributes.mtime)?;
+    Ok(copy)
 }
 
 /// Tells whether two open files have the same bytes.

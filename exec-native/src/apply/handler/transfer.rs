@@ -18,9 +18,12 @@ use crate::apply::restore::temp_name;
 use crate::apply::stamp::Stamp;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind, file_meta};
+use crate::os::durable::sync_file;
 use crate::os::fs::{Attributes, Place, copy_to, is_dir, keep, resolve_strictly};
 use crate::state::RunDir;
 
+/// Up to so many files are flushed one by one; for more the whole file system is.
+const FEW: usize = 64;
 const MEANWHILE: &str = "was changed meanwhile and left alone";
 
 pub(super) struct Transfer {
@@ -138,7 +141,7 @@ impl Prepared for Transfer {
             bench.options.go_on()?;
             drafts.push(self.draft(bench, index, op).at(at(op))?);
         }
-        if drafts.iter().any(Option::is_some) {
+        if self.ops.len() > FEW && drafts.iter().any(Option::is_some) {
             // One flush for all of them, before the first gets its name.
             let root = Dir::open(&self.root).at(&self.root)?;
             root.sync_all().at(&self.root)?;
@@ -190,7 +193,10 @@ impl Transfer {
                     mode: Some(*mode),
                     mtime: Some(*mtime),
                 };
-                copy_to(&mut source, &draft, attributes)?;
+                let copy = copy_to(&mut source, &draft, attributes)?;
+                if self.ops.len() <= FEW {
+                    sync_file(&copy)?;
+                }
                 // A file that was written meanwhile may be torn: the next transfer gets it.
                 let meta = file_meta(&source)?;
                 Stamp::of(&meta, None) == *after && meta.ctime == *ctime

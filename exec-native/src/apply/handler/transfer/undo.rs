@@ -185,7 +185,8 @@ fn remove_ours(place: Option<&Place>, after: &Stamp) -> io::Result<Became> {
         return Ok(Became::Back);
     };
     let now = Stamp::at(&place.dir, &place.name)?;
-    if now == Stamp::Absent {
+    // A directory that was to make room and did not yet is what it was.
+    if now == Stamp::Absent || now.is_dir() {
         return Ok(Became::Back);
     }
     if now != *after {
