@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod apply;
+pub mod bridge;
 pub mod changes;
 pub mod cli;
 pub mod error;
@@ -18,8 +19,9 @@ pub mod personas;
 pub mod state;
 
 pub use apply::{
-    ApplyOptions, DisposeEntry, DisposeReport, Event, ExecuteOptions, Liveness, RecoveryReport,
-    Run, RunHandle, RunSummary, execute, list_runs, recover,
+    ApplyOptions, Attached, Cleared, DisposeEntry, DisposeReport, Event, ExecuteOptions, GcOptions,
+    Liveness, RecoveryReport, Run, RunHandle, RunSummary, attach, dispose, execute, gc, list_runs,
+    recover,
 };
 pub use error::{ExecError, ExecErrorKind, IoResultExt};
 pub use helpers::{

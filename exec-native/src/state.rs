@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
+use crate::os::fs::Place;
 use crate::os::lock::Lock;
 use crate::os::{clock, env, fs, rng, tree};
 
@@ -21,6 +22,7 @@ const STAGE: &str = "stage";
 const LOGS: &str = "logs";
 const MOUNT: &str = "mount";
 const MARK: &str = "running";
+const OWNER: &str = "owner";
 /// Where runs lie that recovery could not read.
 const DAMAGED: &str = "damaged";
 /// Names of run directories that are not complete yet.
@@ -191,6 +193,23 @@ impl StateHome {
 }
 
 impl StateHome {
+    /// Lists the runs that were set aside.
+    pub(crate) fn damaged(&self) -> Result<Vec<Damaged>, ExecError> {
+        let path = self.root.join(DAMAGED);
+        if !fs::is_dir(&path) {
+            return Ok(Vec::new());
+        }
+        let dir = Dir::open(&path).at(&path)?;
+        let names = dir.names().at(&path)?;
+        let places = names.into_iter().map(|name| {
+            let dir = dir.try_clone().at(&path)?;
+            Ok(Damaged {
+                place: Place { dir, name },
+            })
+        });
+        places.collect()
+    }
+
     /// Moves a run that nobody can read to `damaged/`; returns where it is then.
     pub(crate) fn set_aside(&self, run: &RunDir) -> Result<PathBuf, ExecError> {
         let path = self.root.join(DAMAGED);
@@ -204,6 +223,26 @@ impl StateHome {
             .and_then(|()| run.runs.sync())
             .at(&place)?;
         Ok(place)
+    }
+}
+
+/// A run that was set aside.
+#[derive(Debug)]
+pub(crate) struct Damaged {
+    pub(crate) place: Place,
+}
+
+impl Damaged {
+    /// Returns where it is.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.place.dir.path().join(&self.place.name)
+    }
+
+    /// Removes it.
+    pub(crate) fn remove(&self) -> Result<(), ExecError> {
+        tree::remove(&self.place.dir, &self.place.name)
+            .at(self.path())
+            .map(drop)
     }
 }
 
@@ -314,6 +353,11 @@ impl RunDir {
     /// The file that names the program that is running.
     pub(crate) fn mark(&self) -> PathBuf {
         self.dir.path().join(MARK)
+    }
+
+    /// The file in a run's directory that names who can be asked to end the run.
+    pub(crate) fn owner_in(dir: &Path) -> PathBuf {
+        dir.join(OWNER)
     }
 
     /// Removes the private files.

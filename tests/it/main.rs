@@ -13,8 +13,10 @@ mod layering;
 mod modules;
 mod no_std;
 mod outcomes;
+mod ownership;
 mod properties;
 mod schema;
+mod secrets;
 mod tidy;
 
 use tests::repo::{Answer, files, read};

@@ -153,6 +153,11 @@ impl Stage {
         Ok(fs::write(self.path("home").join(name), "")?)
     }
 
+    /// Waits until something holds.
+    pub fn until(&self, holds: impl Fn(&Self) -> Answer<bool>) -> Answer<()> {
+        wait(|| Ok(holds(self)?.then_some(())))
+    }
+
     /// Waits until a script has left a note in the home.
     pub fn wait_for(&self, name: &str) -> Answer<()> {
         let path = self.path("home").join(name);
@@ -236,7 +241,10 @@ impl Call {
             .spawn()?;
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
-        if let (Some(text), Some(mut stdin)) = (&self.stdin, child.stdin.take()) {
+        // Without a text the input stays open until `end`.
+        if let Some(text) = &self.stdin
+            && let Some(mut stdin) = child.stdin.take()
+        {
             stdin.write_all(text.as_bytes())?;
         }
         Ok(Running {

@@ -1,7 +1,9 @@
 //! The loop of a run: prepare the undo, record, perform, record; and after a failure
 //! back again. A run is durable before it acts, so that any crash can be taken back.
 
+mod attach;
 mod dirs;
+mod gc;
 pub(crate) mod handler;
 pub mod inject;
 pub(crate) mod manifest;
@@ -27,6 +29,7 @@ use plan_core::effect::{
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::Writer;
 use crate::os::clock::{self, Deadline, rest};
+use crate::os::owner::note_owner;
 use crate::state::{RunDir, RunId, StateHome};
 use handler::Bench;
 use inject::{Faults, Moment};
@@ -34,6 +37,8 @@ use recover::Way;
 use share::Shares;
 use undo::Reversal;
 
+pub use attach::{Attached, attach, dispose};
+pub use gc::{Cleared, GcOptions, gc};
 pub use options::{ApplyOptions, Event, ExecuteOptions, Progress, Resolver};
 pub use recover::{Liveness, RecoveryReport, RunSummary, list_runs, recover};
 pub use report::{DisposeEntry, DisposeReport};
@@ -428,6 +433,20 @@ impl RunHandle {
         let cleared = run.clear_stage();
         inner.live = None;
         cleared
+    }
+
+    /// Notes that a signal ends this process and with it this run, so that others can ask
+    /// for that: for a process that holds nothing but this run.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn answer_signals(&self) -> Result<(), ExecError> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((run, _)) = &inner.live else {
+            return Ok(());
+        };
+        let owner = RunDir::owner_in(run.dir.path());
+        note_owner(&owner).at(&owner)
     }
 
     /// Takes everything back, last first, and reports what became of each action.

@@ -177,7 +177,7 @@ pub(crate) fn clear(run: &RunDir, journal: &Writer) -> Result<(), ExecError> {
         return run.remove();
     }
     journal.sync().at(run.dir.path())?;
-    if !state.actions().iter().any(is_kept_mirror) {
+    if !keeps_work(state) {
         return run.clear_blobs();
     }
     Ok(())
@@ -190,10 +190,16 @@ fn is_worth_keeping(run: &RunDir, state: &RunState) -> bool {
     })
 }
 
+/// Tells whether a run that is over left work that nobody has looked at.
+pub(crate) fn keeps_work(state: &RunState) -> bool {
+    state.actions().iter().any(is_kept_mirror)
+}
+
 /// The list of a mirror is the base that the work in it is told from.
 fn is_kept_mirror(action: &ActionState) -> bool {
     let outcome = action.outcome.as_ref();
-    matches!(action.announced.undo, Undo::RemoveMount(_))
+    let undo = &action.announced.undo;
+    matches!(undo, Undo::RemoveMount(_) | Undo::RemoveLayer(_))
         && outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Kept)
 }
 

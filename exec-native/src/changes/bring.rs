@@ -62,6 +62,8 @@ pub struct BroughtBack {
     pub commits: Vec<Commit>,
     /// Whether the view had nothing else and is gone.
     pub view_removed: bool,
+    /// Whether something of the user's was replaced or removed.
+    pub(super) overwrote: bool,
 }
 
 /// Which changes a pass takes.
@@ -142,7 +144,11 @@ pub(super) fn transfer(
     let done = carry_out(run, view, &dir, (&decided, options))?;
     let (settled, missed) = settle(view, &decided)?;
     Applied::add(&view.dir, settled)?;
+    let is_users =
+        |change: &Change| change.project != Stamp::Absent && view.applied.get(&change.path).is_none();
+    let overwrote = decided.brought.iter().any(is_users);
     let mut answer = answer(decided, commits);
+    answer.overwrote = overwrote;
     answer.run = done;
     answer.applied.retain(|(path, _)| !missed.contains(path));
     answer.missed = missed;
@@ -244,6 +250,7 @@ fn answer(decided: Decisions, commits: Vec<Commit>) -> BroughtBack {
         missed: Vec::new(),
         commits,
         view_removed: false,
+        overwrote: false,
     }
 }
 

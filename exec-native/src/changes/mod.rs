@@ -7,6 +7,8 @@ mod decide;
 mod generated;
 mod git;
 mod guard;
+mod inward;
+mod live;
 mod note;
 mod revert;
 mod scan;
@@ -20,6 +22,7 @@ pub use bring::{
 pub(crate) use bring::unsaved;
 pub use decide::{Conflict, Conflicts};
 pub use git::Commit;
+pub use live::{Live, LiveOptions, LiveReport};
 pub(crate) use note::ViewNote;
 pub use revert::revert;
 pub use scan::Blocked;

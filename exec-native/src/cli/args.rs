@@ -51,6 +51,22 @@ pub(super) struct PersonaArgs {
     pub(super) cwd: Option<String>,
 }
 
+/// How a run gets on with others.
+#[derive(Debug, Args)]
+pub(super) struct HoldArgs {
+    /// Waits for runs that work on the same files, for at most so many seconds.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "3600")]
+    pub(super) wait: Option<u64>,
+    /// Ends, and takes everything back, as soon as this process has ended.
+    #[arg(long, value_name = "PID")]
+    pub(super) until_exit: Option<u32>,
+    /// Brings what the agent does in its view into the project as it works, looking every
+    /// second or so many. Deletions come at the end.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "1")]
+    pub(super) live: Option<u64>,
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
     pair.map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -10,6 +10,7 @@ use plan_core::base::path::join;
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use super::Answer;
+use super::args::HoldArgs;
 use super::failure::{Failure, Located};
 use super::output::{Output, Shape};
 use super::prepare::{project, read_json};
@@ -17,7 +18,8 @@ use super::run::kept;
 use super::session::Session;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::run_attached;
-use crate::os::{env, spawn};
+use crate::os::owner::leave_session;
+use crate::os::{env, own, spawn};
 
 /// Carries out a saved plan.
 #[derive(Debug, Args)]
@@ -29,7 +31,8 @@ environment.
 Examples:
   callsheet plan reviewer.json --json > plan.json
   callsheet execute plan.json -- sh -c 'ls -a; cat CLAUDE.md'
-  callsheet execute plan.json --json < /dev/null"
+  callsheet execute plan.json --json < /dev/null
+  callsheet execute plan.json --detach --until-exit 4711 --json"
 )]
 pub(super) struct ExecuteCommand {
     /// A file that holds a plan, as `callsheet plan --json` prints it.
@@ -40,9 +43,37 @@ pub(super) struct ExecuteCommand {
     /// Prints the run and its directory as JSON, and the report at its end.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    hold: HoldArgs,
+    /// Leaves a process behind that holds the plan, and returns as soon as it is ready.
+    /// `callsheet dispose` ends it, or the end of the process of --until-exit.
+    #[arg(long, conflicts_with = "command")]
+    detach: bool,
+    /// Is the process that --detach leaves behind.
+    #[arg(long, hide = true)]
+    detached: bool,
     /// A command to run instead of holding the plan.
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
+}
+
+/// Starts the same command again, without us.
+fn detach(output: &Output) -> Answer {
+    let program = own::program().ok_or_else(|| {
+        let message = "the callsheet program cannot be found";
+        ExecError::new(ExecErrorKind::Missing, message).hint("set CALLSHEET_BIN to its path")
+    })?;
+    let arguments = env::arguments().map(|argument| match &*argument {
+        "--detach" => "--detached".to_owned(),
+        _ => argument,
+    });
+    let arguments: Vec<String> = arguments.collect();
+    let started = spawn::detach(&program, &arguments).map_err(|error| {
+        ExecError::new(ExecErrorKind::Failed, "the plan cannot be held").because(error)
+    })?;
+    output.bytes(&started.output)?;
+    output.problem(String::from_utf8_lossy(&started.log).trim_end());
+    Ok(started.code)
 }
 
 impl ExecuteCommand {
@@ -52,6 +83,15 @@ impl ExecuteCommand {
     }
 
     fn execute(&self, output: &Output) -> Answer {
+        if self.detach {
+            return detach(output);
+        }
+        if self.detached {
+            leave_session().map_err(|error| {
+                let message = "the session cannot be left";
+                ExecError::new(ExecErrorKind::Internal, message).because(error)
+            })?;
+        }
         let value = read_json(&self.plan)?;
         if value.get("cli").is_none() && (value.get("id").or(value.get("personaId"))).is_some() {
             let message = format!("{} holds a persona, not a plan", self.plan);
@@ -70,7 +110,7 @@ impl ExecuteCommand {
         output.warnings(plan.warnings.iter().flatten());
         let cwd = project(&self.cwd)?;
         let program = self.program(&cwd)?;
-        let mut session = Session::open(&plan, &cwd, &program, output)?;
+        let mut session = Session::open(&plan, &cwd, &program, &self.hold, output)?;
         let code = if let Some((_, args)) = self.command.split_first() {
             session.launch.args = args.to_vec();
             run_attached(&session.launch, &session.cancel)
@@ -78,8 +118,9 @@ impl ExecuteCommand {
         } else {
             self.hold(&session, output)
         };
+        let json = self.json && !self.detached;
         let (report, closing) = session.close(output);
-        if self.json {
+        if json {
             let data = Shape(|out: &mut Writer| {
                 out.begin_object();
                 out.field("run", &report.run);
@@ -104,6 +145,8 @@ impl ExecuteCommand {
                 out.end_object();
             });
             output.envelope(&data, &[])
+        } else if self.detached {
+            output.line(session.handle.id().as_str())
         } else {
             output.note(&format!("run {} is ready in {cwd}", session.handle.id()));
             output.note("close standard input or press Ctrl-C to take it back");
@@ -113,7 +156,12 @@ impl ExecuteCommand {
             // Nobody hears where the plan is, so nobody can use it.
             return Ok(1);
         }
-        let signal = env::wait_for_end_of_input(&session.cancel).map_err(|error| {
+        let waited = if self.detached {
+            env::wait_for_signal(&session.cancel).map(Some)
+        } else {
+            env::wait_for_end_of_input(&session.cancel)
+        };
+        let signal = waited.map_err(|error| {
             ExecError::new(ExecErrorKind::Failed, "standard input cannot be read").because(error)
         })?;
         Ok(signal.map_or(0, |signal| u8::try_from(128 + signal).unwrap_or(1)))

@@ -183,7 +183,7 @@ impl Failure {
 }
 
 fn show_envelope(output: &Output, diagnostics: &[Diagnostic]) {
-    if output.line(&envelope(None::<&str>, diagnostics)).is_err() {
+    if output.tell(&envelope(None::<&str>, diagnostics)).is_err() {
         output.problem("standard output was closed");
     }
 }

@@ -18,7 +18,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::bridge::serve;
 use crate::os::env;
+use crate::state::StateHome;
 use failure::Failure;
 use output::Output;
 
@@ -63,11 +65,22 @@ enum Command {
     Discard(changes::DiscardCommand),
     /// Takes back what `callsheet apply` brought into a project.
     Revert(changes::RevertCommand),
+    /// Takes a run back by its id.
+    Dispose(runs::DisposeCommand),
+    /// Clears away what ended runs left: logs of failures, backups of applied changes.
+    Gc(runs::GcCommand),
     /// Lists, shows and checks personas.
     #[command(subcommand)]
     Persona(persona::PersonaCommand),
     /// Checks this machine: harnesses, programs, runs that need recovery.
     Doctor(doctor::DoctorCommand),
+    /// Serves another process over its pipes, for the npm package.
+    #[command(hide = true)]
+    Serve {
+        /// Reads requests from standard input and answers on standard output.
+        #[arg(long, required = true)]
+        stdio: bool,
+    },
     /// Prints a completion script, for example: callsheet completions bash > callsheet.bash
     Completions {
         /// The shell.
@@ -99,8 +112,11 @@ pub fn main() -> ExitCode {
         Command::Apply(command) => command.answer(&output),
         Command::Discard(command) => command.answer(&output),
         Command::Revert(command) => command.answer(&output),
+        Command::Dispose(command) => command.answer(&output),
+        Command::Gc(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),
         Command::Doctor(command) => command.answer(&output),
+        Command::Serve { .. } => StateHome::from_env().and_then(serve).map_err(Failure::from),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "callsheet", &mut script);

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::{Print, Writer};
+use plan_core::base::secret::{hide, is_secret_name};
 
 use super::failure::Failure;
 use crate::os::env;
@@ -18,6 +19,8 @@ pub(super) struct Output {
     quiet: bool,
     /// Whether standard error shows colours.
     pub(super) colour: bool,
+    /// Values of the environment that nobody is to read.
+    secrets: Vec<String>,
 }
 
 impl Output {
@@ -26,7 +29,13 @@ impl Output {
         let colour = io::stderr().is_terminal()
             && env::var("NO_COLOR").is_none_or(|value| value.is_empty())
             && env::var("TERM").as_deref() != Some("dumb");
-        Self { quiet, colour }
+        let secrets = env::vars().into_iter();
+        let secrets = secrets.filter(|(name, _)| is_secret_name(name));
+        Self {
+            quiet,
+            colour,
+            secrets: secrets.map(|(_, value)| value).collect(),
+        }
     }
 
     /// Writes bytes to standard output.
@@ -36,6 +45,11 @@ impl Output {
         out.write_all(bytes)
             .and_then(|()| out.flush())
             .map_err(Failure::unwritten)
+    }
+
+    /// Writes a line about a plan or a run to standard output; secrets in it are hidden.
+    pub(super) fn tell(&self, text: &str) -> Result<(), Failure> {
+        self.line(&hide(text, &self.secrets))
     }
 
     /// Writes a line to standard output.
@@ -50,9 +64,10 @@ impl Output {
         }
     }
 
-    /// Writes a line about a problem to standard error, even when quiet.
-    #[expect(clippy::unused_self, reason = "the streams belong to the output")]
+    /// Writes a line about a problem to standard error, even when quiet. Secrets in it are
+    /// hidden.
     pub(super) fn problem(&self, text: &str) {
+        let text = hide(text, &self.secrets);
         // Without standard error there is nobody to tell.
         writeln!(io::stderr(), "{text}").ok();
     }

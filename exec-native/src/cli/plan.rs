@@ -68,7 +68,7 @@ impl PlanCommand {
             }
             return self.effects(&plan, &actions, output);
         }
-        output.line(&summary(&plan, &actions, &source.cwd))?;
+        output.tell(&summary(&plan, &actions, &source.cwd))?;
         output.warnings(plan.warnings.iter().flatten());
         Ok(0)
     }
@@ -89,7 +89,7 @@ impl PlanCommand {
             return Ok(0);
         }
         for action in actions.iter() {
-            output.line(&format!(
+            output.tell(&format!(
                 "{:>3} {:<12} {}",
                 action.id,
                 action.phase.as_str(),

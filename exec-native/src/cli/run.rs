@@ -8,7 +8,7 @@ use plan_core::persona::harness::HarnessDef;
 use plan_core::persona::harness::outcome::{Outcome, Verdict};
 
 use super::Answer;
-use super::args::PersonaArgs;
+use super::args::{HoldArgs, PersonaArgs};
 use super::failure::Failure;
 use super::output::{Output, Shape};
 use super::prepare::Source;
@@ -45,6 +45,8 @@ pub(super) struct RunCommand {
     /// Ends a one-shot run that has been silent for so many seconds.
     #[arg(long, value_name = "SECONDS")]
     idle_timeout: Option<u64>,
+    #[command(flatten)]
+    hold: HoldArgs,
     /// More arguments for the harness.
     #[arg(last = true, value_name = "ARGS")]
     more: Vec<String>,
@@ -64,7 +66,7 @@ impl RunCommand {
         let plan = source.plan()?;
         output.warnings(plan.warnings.iter().flatten());
         let (program, def) = locate(&plan)?;
-        let mut session = Session::open(&plan, &source.cwd, &program, output)?;
+        let mut session = Session::open(&plan, &source.cwd, &program, &self.hold, output)?;
         session.launch.args.extend(self.more.iter().cloned());
         if let Some(def) = def.filter(|_| source.one_shot()) {
             return self.once(&session, def, output);

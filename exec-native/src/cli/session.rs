@@ -1,16 +1,21 @@
 //! A prepared run on the command line: progress, signals, and a report at its end.
 
+use std::cell::RefCell;
 use std::path::Path;
+use std::time::Duration;
 
 use plan_core::effect::{Document, Outcome, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
+use super::args::HoldArgs;
 use super::failure::Failure;
 use super::output::Output;
 use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
+use crate::changes::{Live, LiveOptions, LiveReport};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{HelperOptions, prepare_launch};
 use crate::launch::{LaunchDescriptor, missing, resolve_reference};
+use crate::os::owner::end_with;
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
 use crate::state::StateHome;
@@ -24,6 +29,8 @@ pub(super) struct Session {
     pub(super) launch: LaunchDescriptor,
     /// The flag by which somebody asks to stop.
     pub(super) cancel: Cancel,
+    /// What brings results back meanwhile.
+    live: RefCell<Option<Live>>,
 }
 
 impl Session {
@@ -32,6 +39,7 @@ impl Session {
         plan: &PersonaSpawnPlan<'_>,
         cwd: &str,
         program: &Path,
+        hold: &HoldArgs,
         output: &Output,
     ) -> Result<Self, Failure> {
         check_references(plan)?;
@@ -39,6 +47,11 @@ impl Session {
         cancel_on_request(&cancel).map_err(|error| {
             ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
         })?;
+        if let Some(id) = hold.until_exit {
+            end_with(id).map_err(|error| {
+                ExecError::new(ExecErrorKind::Usage, format!("--until-exit: {error}"))
+            })?;
+        }
         let state = StateHome::from_env()?;
         let runs = state.root().join("runs").to_string_lossy().into_owned();
         let progress = |event: &Event<'_>| tell(event, &runs, output);
@@ -50,22 +63,36 @@ impl Session {
             resolver: &resolve_reference,
             progress: Some(&progress),
             cancel: cancel.clone(),
+            wait: hold.wait.map(Duration::from_secs),
             ..ApplyOptions::default()
         };
         let (handle, launch) = prepare_launch(plan, program, &options)?;
+        handle.answer_signals()?;
         for note in handle.notes() {
             output.note(note);
         }
+        let live = hold.live.map(|seconds| {
+            let interval = Duration::from_secs(seconds);
+            Live::start(&state, handle.id(), LiveOptions { interval })
+        });
+        let live = live.transpose().map_err(|error| {
+            let report = handle.dispose();
+            error.with_undo_errors(report.errors())
+        })?;
         Ok(Self {
             handle,
             launch,
             cancel,
+            live: RefCell::new(live),
         })
     }
 
     /// Takes everything back and says what could not be, or was kept on purpose.
     /// Returns the exit code that this asks for: 0, or 6 when recovery is needed.
     pub(super) fn close(&self, output: &Output) -> (DisposeReport, u8) {
+        if let Some(live) = self.live.take() {
+            tell_live(&live.stop(), output);
+        }
         let report = self.handle.dispose();
         tell_kept(&report, output);
         let errors = report.errors();
@@ -84,6 +111,21 @@ impl Session {
             self.handle.id()
         ));
         (report, ExecErrorKind::NeedsRecovery.exit_code())
+    }
+}
+
+/// Says what live results came to.
+fn tell_live(report: &LiveReport, output: &Output) {
+    for conflict in &report.conflicts {
+        let path = conflict.path.display();
+        let place = conflict.beside.as_ref().map_or_else(
+            || "the project's version stays".to_owned(),
+            |beside| format!("the agent's version is {}", beside.display()),
+        );
+        output.problem(&format!("conflict: {path}: {place}"));
+    }
+    if let Some(error) = &report.error {
+        output.problem(&format!("not everything was brought back: {}", error.chain()));
     }
 }
 

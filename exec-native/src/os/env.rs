@@ -72,6 +72,20 @@ pub fn wait_for_end_of_input(cancel: &Cancel) -> std::io::Result<Option<i32>> {
     }
 }
 
+/// Waits until a signal asks to stop, or has asked already.
+///
+/// # Errors
+/// A signal handler cannot be installed.
+pub fn wait_for_signal(cancel: &Cancel) -> std::io::Result<i32> {
+    let signals = super::spawn::Signals::listen()?;
+    loop {
+        if let Some(signal) = signals.take().or_else(|| cancel.asked()) {
+            return Ok(signal);
+        }
+        super::clock::rest(std::time::Duration::from_millis(25));
+    }
+}
+
 /// Returns the arguments of this process up to the first `--`.
 pub fn arguments() -> impl Iterator<Item = String> {
     let arguments = std::env::args_os().skip(1);

@@ -216,6 +216,14 @@ pub fn absolute(path: &Path) -> io::Result<PathBuf> {
     Ok(plain)
 }
 
+/// Returns the one path of something that exists: absolute, and through no link.
+///
+/// # Errors
+/// It does not exist, or a directory on the way may not be searched.
+pub fn real(path: &Path) -> io::Result<PathBuf> {
+    std::fs::canonicalize(path)
+}
+
 /// Creates a directory and its parents for the user alone.
 ///
 /// # Errors

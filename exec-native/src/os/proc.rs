@@ -196,17 +196,10 @@ fn signal_group(id: u32, signal: Signal) {
 /// # Errors
 /// The mark cannot be read or removed.
 pub fn end_leftover(mark: &Path) -> io::Result<bool> {
-    let text = match std::fs::read_to_string(mark) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        text => text?,
+    let Some(found) = Mark::read(mark)? else {
+        return Ok(false);
     };
-    let mut words = text.split_whitespace();
-    let id = words.next().and_then(|word| word.parse::<u32>().ok());
-    let lives = id.filter(|id| {
-        words
-            .next()
-            .is_some_and(|start| birth(*id).as_deref() == Some(start))
-    });
+    let lives = found.living().is_some().then_some(found.id);
     if let Some(id) = lives {
         end_group(id);
         // One that shared our terminal leads no group of its own.
@@ -221,6 +214,54 @@ pub fn end_leftover(mark: &Path) -> io::Result<bool> {
     }
     std::fs::remove_file(mark)?;
     Ok(lives.is_some())
+}
+
+/// A process that a file names: its number and when it started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    id: u32,
+    birth: String,
+}
+
+impl Mark {
+    /// Describes a process that runs; `None` when there is none.
+    pub fn of(id: u32) -> Option<Self> {
+        Some(Self {
+            id,
+            birth: birth(id)?,
+        })
+    }
+
+    /// Reads a mark; `None` when there is no file. Half of one names nobody.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(file: &Path) -> io::Result<Option<Self>> {
+        let text = match std::fs::read_to_string(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text?,
+        };
+        let mut words = text.split_whitespace();
+        let id = words.next().and_then(|word| word.parse().ok());
+        let mark = id.zip(words.next());
+        Ok(Some(mark.map_or(
+            Self {
+                id: 0,
+                birth: String::new(),
+            },
+            |(id, birth)| Self {
+                id,
+                birth: birth.to_owned(),
+            },
+        )))
+    }
+
+    /// Returns the process if it still runs, and not a later one with the same number.
+    pub fn living(&self) -> Option<Pid> {
+        let lives = birth(self.id).is_some_and(|birth| birth == self.birth);
+        let pid = i32::try_from(self.id).ok().and_then(Pid::from_raw);
+        pid.filter(|_| lives)
+    }
 }
 
 pub(super) fn write_mark(mark: &Path, id: u32) -> io::Result<()> {

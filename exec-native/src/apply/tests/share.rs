@@ -165,3 +165,25 @@ fn fifty_runs_at_once_leave_the_directory_as_it_was() {
     assert!(fs::read_dir(world.repo().join("own")).is_err());
     assert_eq!(world.run_dirs(), 0);
 }
+
+#[test]
+fn a_directory_is_the_same_by_whatever_path() {
+    let world = World::new();
+    let before = world.snapshot();
+    let link = world.root.join("state-of-things");
+    std::os::unix::fs::symlink(world.repo(), &link).unwrap();
+    let actions = persona(&world);
+    let handle = world.apply(&actions).unwrap();
+    let options = ExecuteOptions {
+        state: world.state(),
+        cwd: link.join("sub/.."),
+        apply: ApplyOptions::default(),
+    };
+    let other = execute(&actions, &options).unwrap();
+    assert_eq!(other.cwd(), handle.cwd());
+    drop((handle, other));
+    let reports = recover(&world.state(), Some(&link)).unwrap();
+    assert_eq!(reports.len(), 2);
+    fs::remove_file(link).unwrap();
+    assert_eq!(world.snapshot(), before);
+}

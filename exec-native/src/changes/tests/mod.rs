@@ -6,6 +6,7 @@ mod conflicts;
 mod crash;
 mod copies;
 mod layers;
+mod live;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

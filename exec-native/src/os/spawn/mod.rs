@@ -1,6 +1,8 @@
 //! Harness processes: attached to the terminal, or piped for a one-shot run.
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
+mod detached;
+
 use std::io::{self, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use super::adopt::Adoption;
 use super::clock::{Deadline, rest};
 use super::lines::Lines;
 use super::proc::{Cancel, write_mark};
+
+pub use detached::{Detached, detach};
 
 const POLL: Duration = Duration::from_millis(15);
 const GRACE: Duration = Duration::from_secs(5);
