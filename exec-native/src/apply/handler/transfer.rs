@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use plan_core::effect::{RestoreTree, Undo};
 
 use super::{Bench, Prepared};
+use crate::apply::inject::Moment;
 use crate::apply::ops::{self, Deed, Op};
 use crate::apply::restore::temp_name;
 use crate::apply::stamp::Stamp;
@@ -137,8 +138,15 @@ impl Prepared for Transfer {
     fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError> {
         let at = |op: &Op| self.root.join(&op.path);
         let mut drafts = Vec::new();
-        for (index, op) in self.ops.iter().enumerate() {
+        let mut steps = 0;
+        let mut next = || {
             bench.options.go_on()?;
+            let moment = Moment::WithinAction(steps);
+            steps += 1;
+            bench.options.faults.strike(moment).at(&self.root)
+        };
+        for (index, op) in self.ops.iter().enumerate() {
+            next()?;
             drafts.push(self.draft(bench, index, op).at(at(op))?);
         }
         if self.ops.len() > FEW && drafts.iter().any(Option::is_some) {
@@ -148,7 +156,7 @@ impl Prepared for Transfer {
         }
         let mut touched = BTreeSet::new();
         for (op, draft) in self.ops.iter().zip(&drafts) {
-            bench.options.go_on()?;
+            next()?;
             if let Some(dir) = self.step(bench, op, draft.as_ref()).at(at(op))? {
                 touched.insert(dir);
             }

@@ -24,6 +24,7 @@ fn child() {
         "before-record" => Moment::BeforeRecord(place),
         "torn-record" => Moment::TornRecord(place),
         "after-record" => Moment::AfterRecord(place),
+        "within-action" => Moment::WithinAction(place),
         "before-action" => Moment::BeforeAction(0),
         "after-action" => Moment::AfterAction(0),
         other => panic!("{other}"),
@@ -52,6 +53,8 @@ fn a_killed_apply_is_taken_back_or_stays_whole() {
         moments.extend((place < 4).then_some(("after-record", place)));
     }
     moments.extend([("before-action", 0), ("after-action", 0)]);
+    // Two rounds over what is done: contents first, then names.
+    moments.extend((0..30).map(|step| ("within-action", step)));
     for (how, place) in moments {
         let order = format!("{how} {place} {} {}", handle.id(), desk.root.display());
         let status = Command::new(std::env::current_exe().unwrap())
