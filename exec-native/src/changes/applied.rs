@@ -78,7 +78,10 @@ fn parse(line: &str) -> Option<(PathBuf, Pair)> {
     let path = PathBuf::from(unescape(words.next()?)?);
     let view = Stamp::parse(words.next()?)?;
     let project = Stamp::parse(words.next()?)?;
-    words.next().is_none().then_some((path, Pair { view, project }))
+    words
+        .next()
+        .is_none()
+        .then_some((path, Pair { view, project }))
 }
 
 #[cfg(test)]

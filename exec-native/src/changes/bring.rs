@@ -119,7 +119,10 @@ pub(super) fn transfer(
     let ChangeSet {
         entries, commits, ..
     } = collect(view)?;
-    let entries: Vec<Change> = entries.into_iter().filter(|change| choice(change)).collect();
+    let entries: Vec<Change> = entries
+        .into_iter()
+        .filter(|change| choice(change))
+        .collect();
     if !options.confirm_deletions {
         guard::check(view, &entries.iter().collect::<Vec<_>>())?;
     }
@@ -144,8 +147,9 @@ pub(super) fn transfer(
     let done = carry_out(run, view, &dir, (&decided, options))?;
     let (settled, missed) = settle(view, &decided)?;
     Applied::add(&view.dir, settled)?;
-    let is_users =
-        |change: &Change| change.project != Stamp::Absent && view.applied.get(&change.path).is_none();
+    let is_users = |change: &Change| {
+        change.project != Stamp::Absent && view.applied.get(&change.path).is_none()
+    };
     let overwrote = decided.brought.iter().any(is_users);
     let mut answer = answer(decided, commits);
     answer.overwrote = overwrote;
@@ -233,9 +237,12 @@ fn arrived(change: &Change, now: &Stamp) -> bool {
         {
             mode == own
         }
-        (Stamp::File { mtime, .. }, Stamp::File { mtime: own, size, .. }) => {
-            mtime == own && change.size == Some(*size)
-        }
+        (
+            Stamp::File { mtime, .. },
+            Stamp::File {
+                mtime: own, size, ..
+            },
+        ) => mtime == own && change.size == Some(*size),
         (view, now) => view == now,
     }
 }
@@ -290,7 +297,9 @@ pub fn discard_changes(
     let Some(run) = run else {
         let message = format!("run {id} lives; its changes can be discarded when it is over");
         let error = ExecError::new(ExecErrorKind::Busy, message).in_run(id.as_str());
-        return Err(error.hint(format!("end it first, for example with `callsheet dispose {id}`")));
+        return Err(error.hint(format!(
+            "end it first, for example with `callsheet dispose {id}`"
+        )));
     };
     drop(run);
     match open(state, id, true) {

@@ -325,13 +325,7 @@ fn chmod(path: PathBuf, from: u32, to: u32) -> Op {
 }
 
 /// Puts content into a private file, as the source of an operation.
-fn staged(
-    stage: &Dir,
-    index: usize,
-    part: &[u8],
-    view: &Stamp,
-    before: Stamp,
-) -> io::Result<Deed> {
+fn staged(stage: &Dir, index: usize, part: &[u8], view: &Stamp, before: Stamp) -> io::Result<Deed> {
     let name = format!("{index}.part");
     let place = Place {
         dir: stage.try_clone()?,

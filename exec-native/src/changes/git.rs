@@ -121,7 +121,10 @@ fn heads(git: &Path) -> io::Result<BTreeMap<String, String>> {
             heads.insert(format!("heads/{name}"), id);
         }
     }
-    if let Ok(refs) = dir.child(OsStr::new("refs")).and_then(|refs| refs.child(OsStr::new("heads"))) {
+    if let Ok(refs) = dir
+        .child(OsStr::new("refs"))
+        .and_then(|refs| refs.child(OsStr::new("heads")))
+    {
         loose(&refs, "heads", &mut heads)?;
     }
     let head = optional(read_at(&dir, OsStr::new("HEAD")))?;
@@ -221,8 +224,18 @@ fn shim(view: &View, commits: &[Commit], stage: &Path) -> Result<PathBuf, ExecEr
         checked(&answer, "the project's repository cannot be read")?;
         Ok::<_, ExecError>(answer.stdout.trim_end_matches('\n').to_owned())
     };
-    let objects = told(&["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
-    let shallow = told(&["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
+    let objects = told(&[
+        "rev-parse",
+        "--path-format=absolute",
+        "--git-path",
+        "objects",
+    ])?;
+    let shallow = told(&[
+        "rev-parse",
+        "--path-format=absolute",
+        "--git-path",
+        "shallow",
+    ])?;
     let format = told(&["rev-parse", "--show-object-format"])?;
     let shim = stage.join("shim.git");
     let format = format!("--object-format={format}");
@@ -237,7 +250,11 @@ fn shim(view: &View, commits: &[Commit], stage: &Path) -> Result<PathBuf, ExecEr
     alternates.push("\n");
     alternates.push(objects);
     alternates.push("\n");
-    put(&shim.join("objects/info"), "alternates", alternates.as_encoded_bytes())?;
+    put(
+        &shim.join("objects/info"),
+        "alternates",
+        alternates.as_encoded_bytes(),
+    )?;
     let lines = commits
         .iter()
         .map(|commit| format!("{} refs/view/{}\n", commit.id, commit.name));
@@ -263,7 +280,11 @@ fn put(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), ExecError> {
 /// Removes the names that a run's commits got; returns them.
 pub(super) fn forget(project: &Path, run: &RunId) -> Result<Vec<String>, ExecError> {
     let pattern = format!("refs/callsheet/{run}");
-    let Ok(answer) = git(project, &["for-each-ref", "--format=%(refname)", &pattern], "") else {
+    let Ok(answer) = git(
+        project,
+        &["for-each-ref", "--format=%(refname)", &pattern],
+        "",
+    ) else {
         return Ok(Vec::new());
     };
     let names: Vec<String> = answer.stdout.lines().map(String::from).collect();
@@ -286,7 +307,9 @@ mod tests {
         for name in ["main", "a/b", "feature-x", "v1.0"] {
             assert!(is_plain(name), "{name}");
         }
-        for name in ["", "a b", "a..b", "-x", "a/.b", "x.lock", "a//b", "a:b", "x.", "a@{1}"] {
+        for name in [
+            "", "a b", "a..b", "-x", "a/.b", "x.lock", "a//b", "a:b", "x.", "a@{1}",
+        ] {
             assert!(!is_plain(name), "{name}");
         }
         assert_eq!(object_id("ref: refs/heads/main"), None);

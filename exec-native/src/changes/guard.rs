@@ -16,7 +16,10 @@ const FEW: usize = 50;
 
 /// Refuses deletions of more than fifty files that are more than a fifth of all.
 pub(super) fn check(view: &View, entries: &[&Change]) -> Result<(), ExecError> {
-    let deletions = entries.iter().filter(|entry| entry.is_deleted_leaf()).count();
+    let deletions = entries
+        .iter()
+        .filter(|entry| entry.is_deleted_leaf())
+        .count();
     if deletions <= FEW {
         return Ok(());
     }

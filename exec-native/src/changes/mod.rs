@@ -16,10 +16,8 @@ mod set;
 mod upper;
 mod view;
 
-pub use bring::{
-    ApplyChanges, BroughtBack, Discarded, apply_changes, changes, discard_changes,
-};
 pub(crate) use bring::unsaved;
+pub use bring::{ApplyChanges, BroughtBack, Discarded, apply_changes, changes, discard_changes};
 pub use decide::{Conflict, Conflicts};
 pub use git::Commit;
 pub use live::{Live, LiveOptions, LiveReport};

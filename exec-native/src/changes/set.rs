@@ -110,7 +110,9 @@ impl ChangeSet {
             (ChangeKind::Mode, "of another mode"),
             (ChangeKind::Type, "of another kind"),
         ];
-        let counts = kinds.into_iter().map(|(kind, word)| (self.count(kind), word));
+        let counts = kinds
+            .into_iter()
+            .map(|(kind, word)| (self.count(kind), word));
         let mut words: Vec<String> = counts
             .filter(|(count, _)| *count > 0)
             .map(|(count, word)| format!("{count} {word}"))
@@ -149,16 +151,19 @@ pub(super) fn collect(view: &View) -> Result<ChangeSet, ExecError> {
 /// Where a parent that is no directory becomes one by a change of its own, what is in it is
 /// in nobody's way.
 fn settle_obstacles(view: &View, entries: &mut [Change]) {
-    let makes_way = |change: &&Change| {
-        change.view.is_dir() && !change.conflict && change.blocked.is_none()
-    };
+    let makes_way =
+        |change: &&Change| change.view.is_dir() && !change.conflict && change.blocked.is_none();
     let ready: BTreeSet<PathBuf> = entries
         .iter()
         .filter(makes_way)
         .map(|change| change.path.clone())
         .collect();
     for change in entries {
-        if change.obstacle.as_ref().is_some_and(|path| ready.contains(path)) {
+        if change
+            .obstacle
+            .as_ref()
+            .is_some_and(|path| ready.contains(path))
+        {
             change.obstacle = None;
             change.conflict = match view.applied.get(&change.path) {
                 Some(pair) => pair.project != Stamp::Absent,
@@ -323,8 +328,9 @@ fn is_same(
                 return Ok(false);
             };
             if let Some(part) = part {
-                return Ok(*theirs == part.len() as u64
-                    && read_at(&place.dir, &place.name)? == part);
+                return Ok(
+                    *theirs == part.len() as u64 && read_at(&place.dir, &place.name)? == part
+                );
             }
             if size != theirs {
                 return Ok(false);

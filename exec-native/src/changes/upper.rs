@@ -88,7 +88,9 @@ impl Scan<'_> {
                 (Stamp::Dir { .. }, Some(below)) => Some(below.child(name)?),
                 _ => None,
             };
-            let walked = dir.child(name).and_then(|dir| self.dir(&dir, inner.as_ref(), &path));
+            let walked = dir
+                .child(name)
+                .and_then(|dir| self.dir(&dir, inner.as_ref(), &path));
             match walked {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     blocked = Some(Blocked::Unreadable);

@@ -106,7 +106,8 @@ impl View {
             };
         }
         let Some((root, project, list)) = found else {
-            let message = format!("run {id} works in the project itself: it has no changes to look at");
+            let message =
+                format!("run {id} works in the project itself: it has no changes to look at");
             return Err(ExecError::new(ExecErrorKind::Usage, message).in_run(id.as_str()));
         };
         let root = PathBuf::from(root);
@@ -164,7 +165,9 @@ fn check_root(root: &Path, note: Option<&ViewNote>) -> Result<(), ExecError> {
         error.hint("nothing was changed; `callsheet discard` gives the run up")
     };
     if !is_dir(root) {
-        return Err(guarded("the view is gone: nothing in it can be told from a deletion"));
+        return Err(guarded(
+            "the view is gone: nothing in it can be told from a deletion",
+        ));
     }
     let dir = Dir::open(root).at(root)?;
     match note {

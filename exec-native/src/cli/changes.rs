@@ -94,12 +94,14 @@ pub(super) struct ApplyCommand {
 
 /// Gives up what was done in a run's view.
 #[derive(Debug, Args)]
-#[command(after_help = "Removes the view and the names refs/callsheet/ID/… of its commits.
+#[command(
+    after_help = "Removes the view and the names refs/callsheet/ID/… of its commits.
 
 Examples:
   callsheet discard r-01m7z5d68w-j19e318sf4 --yes
 
-Exit codes: 64 when there are changes and --yes is missing; 5 when the run lives.")]
+Exit codes: 64 when there are changes and --yes is missing; 5 when the run lives."
+)]
 pub(super) struct DiscardCommand {
     /// The run.
     id: String,
@@ -113,13 +115,15 @@ pub(super) struct DiscardCommand {
 
 /// Takes back what `callsheet apply` brought into a project.
 #[derive(Debug, Args)]
-#[command(after_help = "What was changed since stays, beside what was there before.
+#[command(
+    after_help = "What was changed since stays, beside what was there before.
 
 Examples:
   callsheet revert r-01m7z5d68w-j19e318sf4
 
 Exit codes: 5 when a live run works on the same files; 6 when something could not be taken
-back.")]
+back."
+)]
 pub(super) struct RevertCommand {
     /// The run that `callsheet apply` named.
     id: String,
@@ -229,7 +233,10 @@ fn print_change(out: &mut Writer, change: &Change) {
     out.field("size", &change.size);
     out.field("projectSize", &change.project_size);
     out.field("conflict", &change.conflict);
-    out.field("blocked", &change.blocked.map(|why| why.as_str().to_owned()));
+    out.field(
+        "blocked",
+        &change.blocked.map(|why| why.as_str().to_owned()),
+    );
     out.end_object();
 }
 
@@ -340,7 +347,10 @@ fn print_done(out: &mut Writer, (id, done): (&RunId, &BroughtBack), dry_run: boo
         out.begin_object();
         print_path(out, &conflict.path);
         let beside = conflict.beside.as_ref();
-        out.field("beside", &beside.map(|path| path.to_string_lossy().into_owned()));
+        out.field(
+            "beside",
+            &beside.map(|path| path.to_string_lossy().into_owned()),
+        );
         out.end_object();
     }
     out.end_array();

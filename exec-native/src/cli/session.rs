@@ -125,7 +125,10 @@ fn tell_live(report: &LiveReport, output: &Output) {
         output.problem(&format!("conflict: {path}: {place}"));
     }
     if let Some(error) = &report.error {
-        output.problem(&format!("not everything was brought back: {}", error.chain()));
+        output.problem(&format!(
+            "not everything was brought back: {}",
+            error.chain()
+        ));
     }
 }
 

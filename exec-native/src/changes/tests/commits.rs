@@ -7,7 +7,12 @@ use super::*;
 fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=T", "-c", "user.email=t@example.org"])
-        .args(["-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"])
+        .args([
+            "-c",
+            "init.defaultBranch=main",
+            "-c",
+            "commit.gpgsign=false",
+        ])
         .args(args)
         .current_dir(dir)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -80,7 +85,10 @@ fn commits_without_changed_files_keep_the_view_too() {
     let desk = repository();
     let handle = desk.copy();
     git(handle.cwd(), &["checkout", "-q", "--detach"]);
-    git(handle.cwd(), &["commit", "-q", "--allow-empty", "-m", "loose"]);
+    git(
+        handle.cwd(),
+        &["commit", "-q", "--allow-empty", "-m", "loose"],
+    );
     let report = handle.dispose();
     let (_, outcome) = report.kept().next().unwrap();
     let why = outcome.why.as_deref().unwrap();
@@ -99,7 +107,10 @@ fn a_layer_s_commits_are_put_together_from_both() {
     // What a commit leaves in an upper directory: new objects, refs, the index.
     let whole = desk.root.join("whole");
     let text = |path: &Path| path.to_str().unwrap().to_owned();
-    git(&desk.root, &["clone", "-q", &text(&desk.project()), &text(&whole)]);
+    git(
+        &desk.root,
+        &["clone", "-q", &text(&desk.project()), &text(&whole)],
+    );
     put(&whole, "README.md", "agent's");
     git(&whole, &["commit", "-qam", "second"]);
     let tip = git(&whole, &["rev-parse", "HEAD"]);
@@ -131,7 +142,10 @@ fn a_layer_s_commits_are_put_together_from_both() {
 fn what_the_user_committed_meanwhile_is_not_the_agent_s() {
     let desk = repository();
     let handle = desk.copy();
-    git(&desk.project(), &["commit", "-q", "--allow-empty", "-m", "mine"]);
+    git(
+        &desk.project(),
+        &["commit", "-q", "--allow-empty", "-m", "mine"],
+    );
     assert!(desk.changes(handle.id()).is_empty());
     assert!(handle.dispose().is_clean());
 }

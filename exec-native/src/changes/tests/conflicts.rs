@@ -95,7 +95,10 @@ fn conflicts_are_settled_as_asked_and_lose_nothing() {
             assert_eq!(project.as_deref(), expected, "{what}");
             assert_eq!(beside.as_deref(), case.beside.filter(|_| both), "{what}");
             assert_eq!(done.conflicts.len(), usize::from(both), "{what}");
-            assert!(desk.changes(handle.id()).is_empty(), "{what}: it is dealt with");
+            assert!(
+                desk.changes(handle.id()).is_empty(),
+                "{what}: it is dealt with"
+            );
             assert!(handle.dispose().is_clean(), "{what}");
             if let Some(run) = done.run {
                 assert!(revert(&desk.state(), &run).unwrap().is_clean(), "{what}");
@@ -140,7 +143,10 @@ fn reverting_keeps_what_was_changed_since() {
     assert_eq!(report.kept().count(), 1, "{report:?}");
     assert!(report.closed);
     assert_eq!(desk.read("README.md"), "read me");
-    assert_eq!(desk.read(format!("README.md.callsheet-{run}")), "edited since");
+    assert_eq!(
+        desk.read(format!("README.md.callsheet-{run}")),
+        "edited since"
+    );
     assert_eq!(desk.read("new.txt"), "edited since");
     assert!(revert(&desk.state(), &run).is_err());
 }
@@ -178,7 +184,13 @@ fn a_live_run_on_the_same_file_is_not_worked_under() {
         paths: vec!["src".into()],
         ..ApplyChanges::default()
     };
-    assert_eq!(desk.bring_with(handle.id(), &elsewhere).unwrap().applied.len(), 1);
+    assert_eq!(
+        desk.bring_with(handle.id(), &elsewhere)
+            .unwrap()
+            .applied
+            .len(),
+        1
+    );
     assert!(other.dispose().is_clean());
     assert_eq!(desk.bring(handle.id()).applied.len(), 1);
 }

@@ -43,7 +43,11 @@ fn everything_that_was_done_comes_back_and_can_be_reverted() {
     assert!(desk.changes(handle.id()).is_empty());
     let expected = work(handle.cwd());
     assert_eq!(lines(&desk.changes(handle.id())), expected);
-    assert_eq!(desk.snapshot(), before, "nothing reaches the project by itself");
+    assert_eq!(
+        desk.snapshot(),
+        before,
+        "nothing reaches the project by itself"
+    );
     let done = desk.bring(handle.id());
     assert_eq!(done.applied.len(), expected.len(), "{done:?}");
     assert!(done.missed.is_empty() && done.left.is_empty(), "{done:?}");
@@ -53,9 +57,17 @@ fn everything_that_was_done_comes_back_and_can_be_reverted() {
     assert_eq!(desk.read("src/lib.rs/mod.rs"), "// a directory now");
     assert_eq!(desk.read(raw(b"raw \xff\n%")), "bytes");
     assert_eq!(mode(&project.join("src/main.rs")), 0o755);
-    assert_eq!(fs::read_link(project.join("link")).unwrap(), Path::new("src/lib.rs"));
+    assert_eq!(
+        fs::read_link(project.join("link")).unwrap(),
+        Path::new("src/lib.rs")
+    );
     assert!(project.join("hollow").is_dir() && !project.join("empty").exists());
-    let times = |root: &Path| fs::metadata(root.join("README.md")).unwrap().modified().unwrap();
+    let times = |root: &Path| {
+        fs::metadata(root.join("README.md"))
+            .unwrap()
+            .modified()
+            .unwrap()
+    };
     assert_eq!(times(&project), times(handle.cwd()));
     // Twice is once.
     assert!(desk.changes(handle.id()).is_empty());
@@ -74,7 +86,10 @@ fn a_second_look_tells_from_what_was_brought_back() {
     put(handle.cwd(), "README.md", "one");
     desk.bring(handle.id());
     put(handle.cwd(), "README.md", "three");
-    assert_eq!(lines(&desk.changes(handle.id())), ["modified file README.md"]);
+    assert_eq!(
+        lines(&desk.changes(handle.id())),
+        ["modified file README.md"]
+    );
     // The user goes on from what came back, and the agent does nothing more.
     let other = desk.copy();
     put(other.cwd(), "src/new.rs", "1");
@@ -82,7 +97,10 @@ fn a_second_look_tells_from_what_was_brought_back() {
     desk.put("src/new.rs", "by hand");
     assert!(desk.changes(other.id()).is_empty());
     put(other.cwd(), "src/new.rs", "by the agent");
-    assert_eq!(lines(&desk.changes(other.id())), ["added file src/new.rs conflict"]);
+    assert_eq!(
+        lines(&desk.changes(other.id())),
+        ["added file src/new.rs conflict"]
+    );
 }
 
 #[test]
@@ -111,7 +129,10 @@ fn unsaved_changes_outlive_the_run_until_they_are_brought_back_or_given_up() {
         let (id, why) = (handle.id(), outcome.why.as_deref().unwrap());
         assert!(why.starts_with("1 added in it; "), "{why}");
         for command in ["changes", "apply", "discard"] {
-            assert!(why.contains(&format!("`callsheet {command} {id}`")), "{why}");
+            assert!(
+                why.contains(&format!("`callsheet {command} {id}`")),
+                "{why}"
+            );
         }
         assert_eq!(lines(&desk.changes(id)), ["added file new/file"]);
         if give_up {
@@ -152,7 +173,10 @@ fn a_part_can_be_brought_back_alone() {
         ..ApplyChanges::default()
     };
     let before = desk.snapshot();
-    assert_eq!(desk.bring_with(handle.id(), &dry).unwrap().applied.len(), 10);
+    assert_eq!(
+        desk.bring_with(handle.id(), &dry).unwrap().applied.len(),
+        10
+    );
     assert_eq!(desk.snapshot(), before);
     assert!(desk.bring(handle.id()).view_removed);
 }
@@ -218,7 +242,9 @@ fn a_cleaner_in_the_view_does_not_empty_the_project() {
     for number in 0..70 {
         fs::remove_file(handle.cwd().join(format!("many/{number}"))).unwrap();
     }
-    let refused = desk.bring_with(handle.id(), &ApplyChanges::default()).unwrap_err();
+    let refused = desk
+        .bring_with(handle.id(), &ApplyChanges::default())
+        .unwrap_err();
     assert_eq!(refused.exit_code(), 77);
     assert!(refused.to_string().contains("70 of 296 files"), "{refused}");
     assert_eq!(desk.snapshot(), before);
@@ -228,7 +254,9 @@ fn a_cleaner_in_the_view_does_not_empty_the_project() {
     }
     assert_eq!(desk.bring(handle.id()).applied.len(), 59);
     fs::remove_dir_all(handle.cwd().join("many")).unwrap();
-    let refused = desk.bring_with(handle.id(), &ApplyChanges::default()).unwrap_err();
+    let refused = desk
+        .bring_with(handle.id(), &ApplyChanges::default())
+        .unwrap_err();
     assert_eq!(refused.kind(), ExecErrorKind::Guarded);
     let sure = ApplyChanges {
         confirm_deletions: true,
@@ -249,7 +277,9 @@ fn a_view_that_is_gone_or_exchanged_deletes_nothing() {
     let gone = changes(&desk.state(), handle.id()).unwrap_err();
     assert_eq!(gone.kind(), ExecErrorKind::Guarded, "{gone}");
     fs::create_dir(handle.cwd()).unwrap();
-    let other = desk.bring_with(handle.id(), &ApplyChanges::default()).unwrap_err();
+    let other = desk
+        .bring_with(handle.id(), &ApplyChanges::default())
+        .unwrap_err();
     assert!(other.to_string().contains("another directory"), "{other}");
     assert_eq!(desk.snapshot(), before);
     fs::remove_dir(handle.cwd()).unwrap();
@@ -303,7 +333,10 @@ fn what_the_run_wrote_is_no_change_until_the_agent_edits_it() {
             "front" => {
                 let text = fs::read_to_string(&file).unwrap();
                 fs::write(&file, text.replacen("mine", "mine, and more", 1)).unwrap();
-                assert_eq!(lines(&desk.changes(handle.id())), ["modified file AGENTS.md"]);
+                assert_eq!(
+                    lines(&desk.changes(handle.id())),
+                    ["modified file AGENTS.md"]
+                );
                 let done = desk.bring(handle.id());
                 assert_eq!(done.applied.len(), 1, "{done:?}");
                 assert_eq!(desk.read("AGENTS.md"), "mine, and more");

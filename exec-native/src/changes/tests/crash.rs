@@ -37,7 +37,8 @@ fn child() {
         ..ApplyChanges::default()
     };
     let desk = Desk::existing(&root);
-    desk.bring_with(&RunId::parse(&id).unwrap(), &options).unwrap();
+    desk.bring_with(&RunId::parse(&id).unwrap(), &options)
+        .unwrap();
 }
 
 #[test]
@@ -77,7 +78,10 @@ fn a_killed_apply_is_taken_back_or_stays_whole() {
         .output()
         .unwrap();
     assert!(recover(&desk.state(), None).unwrap().is_empty());
-    assert!(desk.changes(handle.id()).is_empty(), "what was promised stays");
+    assert!(
+        desk.changes(handle.id()).is_empty(),
+        "what was promised stays"
+    );
 }
 
 #[test]

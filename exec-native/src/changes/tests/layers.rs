@@ -66,7 +66,11 @@ fn a_layer_is_read_as_the_kernel_writes_it() {
     assert!(fs::symlink_metadata(desk.project().join("link")).is_err());
     assert_eq!(mode(&desk.project().join("src/lib.rs")), 0o755);
     assert!(desk.changes(layer.id()).is_empty());
-    assert!(revert(&desk.state(), &done.run.unwrap()).unwrap().is_clean());
+    assert!(
+        revert(&desk.state(), &done.run.unwrap())
+            .unwrap()
+            .is_clean()
+    );
     assert_eq!(desk.snapshot(), before);
 }
 
@@ -103,7 +107,11 @@ fn what_the_user_touched_meanwhile_is_a_conflict() {
     put(&layer.upper(), "docs/a.md", "agent's");
     desk.put("README.md", "user's");
     fs::remove_file(desk.project().join("docs/a.md")).unwrap();
-    assert!(mark(&layer.upper().join("docs/a.md"), "user.overlay.origin", b"x"));
+    assert!(mark(
+        &layer.upper().join("docs/a.md"),
+        "user.overlay.origin",
+        b"x"
+    ));
     let expected = [
         "modified file README.md conflict",
         "modified file docs/a.md conflict",
@@ -117,7 +125,10 @@ fn what_the_user_touched_meanwhile_is_a_conflict() {
     assert_eq!(desk.read(beside), "agent's");
     assert!(!desk.project().join("docs/a.md").exists());
     put(&layer.upper(), "src/main.rs", "agent's again");
-    assert_eq!(lines(&desk.changes(layer.id())), ["modified file src/main.rs"]);
+    assert_eq!(
+        lines(&desk.changes(layer.id())),
+        ["modified file src/main.rs"]
+    );
 }
 
 #[test]
@@ -130,6 +141,8 @@ fn many_deletions_in_a_layer_need_confirmation() {
     if !whiteout(&layer.upper(), "many") {
         return;
     }
-    let refused = desk.bring_with(layer.id(), &ApplyChanges::default()).unwrap_err();
+    let refused = desk
+        .bring_with(layer.id(), &ApplyChanges::default())
+        .unwrap_err();
     assert!(refused.to_string().contains("60 of 66 files"), "{refused}");
 }

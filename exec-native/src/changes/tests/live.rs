@@ -52,14 +52,21 @@ fn work_flows_both_ways_and_deletions_wait() {
     wait("a new file", || has(&project, "new/deep.txt", "agent's"));
     desk.put("src/lib.rs", "user's, longer");
     desk.put("src/more.rs", "user's");
-    wait("the user's edit", || has(handle.cwd(), "src/lib.rs", "user's, longer"));
-    wait("the user's file", || has(handle.cwd(), "src/more.rs", "user's"));
+    wait("the user's edit", || {
+        has(handle.cwd(), "src/lib.rs", "user's, longer")
+    });
+    wait("the user's file", || {
+        has(handle.cwd(), "src/more.rs", "user's")
+    });
     // What came in can be worked on, without a conflict.
     put(handle.cwd(), "src/lib.rs", "both");
     wait("the agent's answer", || has(&project, "src/lib.rs", "both"));
     assert!(project.join("docs/a.md").exists());
     let report = live.stop();
-    assert!(report.error.is_none() && report.conflicts.is_empty(), "{report:?}");
+    assert!(
+        report.error.is_none() && report.conflicts.is_empty(),
+        "{report:?}"
+    );
     assert!(!project.join("docs/a.md").exists());
     assert!(handle.dispose().is_clean());
     assert_eq!(desk.read("src/more.rs"), "user's");
@@ -81,7 +88,9 @@ fn a_conflict_is_told_once_and_a_cleaner_deletes_nothing() {
     put(handle.cwd(), "README.md", "agent's");
     desk.put("README.md", "user's");
     let live = Live::start(&desk.state(), handle.id(), QUICK).unwrap();
-    let beside = desk.project().join(format!("README.md.callsheet-{}", handle.id()));
+    let beside = desk
+        .project()
+        .join(format!("README.md.callsheet-{}", handle.id()));
     wait("both versions", || beside.exists());
     for entry in fs::read_dir(handle.cwd()).unwrap() {
         let path = entry.unwrap().path();
@@ -103,7 +112,9 @@ fn a_conflict_is_told_once_and_a_cleaner_deletes_nothing() {
 fn a_run_without_a_view_has_no_live_results() {
     let desk = Desk::new();
     let run = Run::begin(&desk.state(), &desk.project()).unwrap();
-    let handle = run.apply(&ActionList::new(), &ApplyOptions::default()).unwrap();
+    let handle = run
+        .apply(&ActionList::new(), &ApplyOptions::default())
+        .unwrap();
     let error = Live::start(&desk.state(), handle.id(), QUICK).unwrap_err();
     assert_eq!(error.kind(), ExecErrorKind::Usage);
     handle.dispose();

@@ -3,8 +3,8 @@
 
 mod commits;
 mod conflicts;
-mod crash;
 mod copies;
+mod crash;
 mod layers;
 mod live;
 
