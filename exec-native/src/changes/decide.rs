@@ -237,7 +237,7 @@ impl Decider<'_> {
         };
         if change.view.is_leaf() {
             let first = self.name_beside(&change);
-            let (place, is_there) = self.free(&change, first)?;
+            let (place, is_there) = self.free(&change, &first)?;
             if !is_there {
                 self.parents(&place)?;
                 let deed = self.content(&change, Stamp::Absent)?;
@@ -264,9 +264,9 @@ impl Decider<'_> {
     }
 
     /// Finds a free name, or the one that has this very content already.
-    fn free(&self, change: &Change, first: PathBuf) -> io::Result<(PathBuf, bool)> {
+    fn free(&self, change: &Change, first: &Path) -> io::Result<(PathBuf, bool)> {
         for count in 1..100 {
-            let mut name = first.clone().into_os_string();
+            let mut name = first.to_owned().into_os_string();
             if count > 1 {
                 name.push(format!("-{count}"));
             }

@@ -169,7 +169,8 @@ fn object_id(text: &str) -> Option<String> {
 fn is_plain(name: &str) -> bool {
     let letter = |letter: char| !letter.is_control() && !" ~^:?*[\\".contains(letter);
     let segment = |segment: &str| {
-        !segment.is_empty() && !segment.starts_with(['.', '-']) && !segment.ends_with(".lock")
+        let is_lock = segment.as_bytes().ends_with(b".lock");
+        !segment.is_empty() && !segment.starts_with(['.', '-']) && !is_lock
     };
     name.chars().all(letter)
         && !name.contains("..")

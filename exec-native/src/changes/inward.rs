@@ -70,12 +70,11 @@ impl Walk<'_> {
     /// Copies a file that the user changed and the agent did not.
     fn file(&mut self, dir: &Dir, name: &OsStr, path: PathBuf, now: Stamp) -> io::Result<()> {
         let kept = self.view.rules.protects(&path, false) || self.view.generated.knows(&path);
-        let (was, ours) = match self.view.applied.get(&path) {
-            Some(pair) => (pair.project.clone(), pair.view.clone()),
-            None => {
-                let was = self.base.get(&path).unwrap_or(Stamp::Absent);
-                (was.clone(), was)
-            }
+        let (was, ours) = if let Some(pair) = self.view.applied.get(&path) {
+            (pair.project.clone(), pair.view.clone())
+        } else {
+            let was = self.base.get(&path).unwrap_or(Stamp::Absent);
+            (was.clone(), was)
         };
         if kept || was == now {
             return Ok(());

@@ -110,7 +110,7 @@ impl Scan<'_> {
             let was = self.base.get(&path);
             if was.is_none() && self.view.rules.hides(&path, meta.kind == Kind::Dir) {
                 let stamp = Stamp::at(dir, &name)?;
-                self.push(path, stamp, &meta, Stamp::Absent, Some(Blocked::Hidden));
+                self.push(path, (stamp, &meta), Stamp::Absent, Some(Blocked::Hidden));
                 continue;
             }
             if was.is_some() {
@@ -155,7 +155,7 @@ impl Scan<'_> {
         if implied && (holds || self.view.generated.made(&path)) {
             return Ok(());
         }
-        self.push(path, stamp, meta, was, blocked);
+        self.push(path, (stamp, meta), was, blocked);
         Ok(())
     }
 
@@ -168,12 +168,12 @@ impl Scan<'_> {
         };
         let Some(was) = self.base.get(&path) else {
             let stamp = Stamp::at(dir, name)?;
-            self.push(path, stamp, &meta, Stamp::Absent, Some(Blocked::Git));
+            self.push(path, (stamp, &meta), Stamp::Absent, Some(Blocked::Git));
             return Ok(());
         };
         if meta.kind == Kind::Dir && self.differs(&dir.child(name)?, &path)? {
             let stamp = Stamp::at(dir, name)?;
-            self.push(path, stamp, &meta, was, Some(Blocked::Git));
+            self.push(path, (stamp, &meta), was, Some(Blocked::Git));
         }
         Ok(())
     }
@@ -197,8 +197,7 @@ impl Scan<'_> {
     fn push(
         &mut self,
         path: PathBuf,
-        view: Stamp,
-        meta: &Meta,
+        (view, meta): (Stamp, &Meta),
         was: Stamp,
         blocked: Option<Blocked>,
     ) {

@@ -9,6 +9,7 @@ use plan_core::effect::{RunStatus, Undo};
 use super::applied::Applied;
 use super::generated::Generated;
 use super::note::{Rules, ViewNote};
+use crate::apply::inject::Faults;
 use crate::apply::manifest::Manifest;
 use crate::apply::recover::recover_run;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
@@ -64,7 +65,7 @@ pub(super) fn open(state: &StateHome, id: &RunId, settle: bool) -> Result<Opened
     if let Some(run) = lease.as_ref().filter(|_| settle) {
         let status = journal::read(&dir)?.map(|journal| journal.state.status());
         let is_over = matches!(status, Some(RunStatus::Closed | RunStatus::Committed));
-        if !is_over && let Some(report) = recover_run(state, run, |_| true, Default::default()) {
+        if !is_over && let Some(report) = recover_run(state, run, |_| true, Faults::default()) {
             let errors = report.result?.errors();
             if let Some(error) = errors.into_iter().next() {
                 return Err(error);

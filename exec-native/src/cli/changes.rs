@@ -12,8 +12,8 @@ use super::run::kept;
 use super::session::tell_kept;
 use crate::apply::ops::word;
 use crate::changes::{
-    ApplyChanges, BroughtBack, Change, ChangeKind, ChangeSet, Conflicts, apply_changes, changes,
-    discard_changes, revert,
+    ApplyChanges, BroughtBack, Change, ChangeKind, ChangeSet, Conflict, Conflicts, apply_changes,
+    changes, discard_changes, revert,
 };
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::env;
@@ -55,6 +55,7 @@ enum Policy {
 
 /// Brings what was done in a run's view into the project.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[command(
     after_help = "All of it or nothing: a failure, or a crash, takes everything back. Commits come
 as refs/callsheet/ID/… and touch no branch. `callsheet revert` takes it back later.
@@ -301,13 +302,7 @@ impl ApplyCommand {
         for commit in &done.commits {
             output.line(&format!("C  {}", commit.reference(id.as_str())))?;
         }
-        for conflict in &done.conflicts {
-            let place = conflict.beside.as_ref().map_or_else(
-                || "the project's version stays".to_owned(),
-                |beside| format!("the agent's version is {}", beside.display()),
-            );
-            output.problem(&format!("conflict: {}: {place}", conflict.path.display()));
-        }
+        tell_conflicts(&done.conflicts, output);
         for (path, why) in &done.left {
             let (path, why) = (path.display(), why.as_str());
             output.problem(&format!("stays in the view: {path} ({why})"));
@@ -327,11 +322,22 @@ impl ApplyCommand {
     }
 }
 
+/// Says where the project had changed too.
+pub(super) fn tell_conflicts(conflicts: &[Conflict], output: &Output) {
+    for conflict in conflicts {
+        let place = conflict.beside.as_ref().map_or_else(
+            || "the project's version stays".to_owned(),
+            |beside| format!("the agent's version is {}", beside.display()),
+        );
+        output.problem(&format!("conflict: {}: {place}", conflict.path.display()));
+    }
+}
+
 fn print_done(out: &mut Writer, (id, done): (&RunId, &BroughtBack), dry_run: bool) {
     out.begin_object();
     out.field("run", id.as_str());
     out.field("dryRun", &dry_run);
-    out.field("appliedBy", &done.run.as_ref().map(|run| run.to_string()));
+    out.field("appliedBy", &done.run.as_ref().map(ToString::to_string));
     out.key("applied");
     out.begin_array();
     for (path, kind) in &done.applied {

@@ -8,6 +8,7 @@ use plan_core::effect::{Document, Outcome, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use super::args::HoldArgs;
+use super::changes::tell_conflicts;
 use super::failure::Failure;
 use super::output::Output;
 use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
@@ -116,14 +117,7 @@ impl Session {
 
 /// Says what live results came to.
 fn tell_live(report: &LiveReport, output: &Output) {
-    for conflict in &report.conflicts {
-        let path = conflict.path.display();
-        let place = conflict.beside.as_ref().map_or_else(
-            || "the project's version stays".to_owned(),
-            |beside| format!("the agent's version is {}", beside.display()),
-        );
-        output.problem(&format!("conflict: {path}: {place}"));
-    }
+    tell_conflicts(&report.conflicts, output);
     if let Some(error) = &report.error {
         output.problem(&format!(
             "not everything was brought back: {}",

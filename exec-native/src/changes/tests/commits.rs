@@ -114,14 +114,16 @@ fn a_layer_s_commits_are_put_together_from_both() {
     put(&whole, "README.md", "agent's");
     git(&whole, &["commit", "-qam", "second"]);
     let tip = git(&whole, &["rev-parse", "HEAD"]);
-    let old: Vec<String> = git(&desk.project(), &["rev-list", "--objects", "--all"])
-        .lines()
-        .map(|line| line[..40].to_owned())
-        .collect();
-    let objects = git(&whole, &["rev-list", "--objects", "--all"]);
-    for id in objects.lines().map(|line| &line[..40]) {
-        if !old.iter().any(|known| known == id) {
-            let name = format!(".git/objects/{}/{}", &id[..2], &id[2..]);
+    let objects = |dir: &Path| {
+        let list = git(dir, &["rev-list", "--objects", "--all"]);
+        let ids = list.lines().filter_map(|line| line.split(' ').next());
+        ids.map(String::from).collect::<Vec<_>>()
+    };
+    let old = objects(&desk.project());
+    for id in objects(&whole) {
+        if !old.contains(&id) {
+            let (first, rest) = id.split_at(2);
+            let name = format!(".git/objects/{first}/{rest}");
             let bytes = fs::read(whole.join(&name)).unwrap();
             let path = layer.upper().join(&name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();

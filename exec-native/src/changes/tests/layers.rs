@@ -146,3 +146,98 @@ fn many_deletions_in_a_layer_need_confirmation() {
         .unwrap_err();
     assert!(refused.to_string().contains("60 of 66 files"), "{refused}");
 }
+
+/// Lets the kernel make the layer, in a namespace of its own; `false` where it does not.
+fn in_overlay(layer: &Layer, project: &Path, script: &str) -> bool {
+    let mount = "mount -t overlay overlay -o \
+        lowerdir=\"$1\",upperdir=\"$2/upper\",workdir=\"$2/work\",userxattr \"$1\" || exit 77
+        cd \"$1\" || exit 77";
+    let script = format!("{mount}\nset -e\n{script}");
+    let done = std::process::Command::new("unshare")
+        .args([
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            &script,
+            "sh",
+        ])
+        .arg(project)
+        .arg(layer.upper().parent().unwrap())
+        .output();
+    match done {
+        Ok(done) if done.status.success() => true,
+        Ok(done) if done.status.code() == Some(77) || !Path::new("/proc/self/ns/user").exists() => {
+            println!(
+                "skipped: no overlay here: {}",
+                String::from_utf8_lossy(&done.stderr)
+            );
+            false
+        }
+        Ok(done) => {
+            let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+            // Where namespaces are forbidden there is nothing to look at.
+            assert!(stderr.contains("unshare"), "{stderr}");
+            println!("skipped: {stderr}");
+            false
+        }
+        Err(error) => {
+            println!("skipped: {error}");
+            false
+        }
+    }
+}
+
+#[test]
+fn what_the_kernel_leaves_in_a_layer_is_understood() {
+    let desk = Desk::new();
+    desk.put("keep/deep/x", "x");
+    desk.put("moved/one", "1");
+    desk.put("gone.txt", "x");
+    let layer = desk.layer();
+    let script = "echo more >> README.md; chmod 755 src/main.rs; touch src/lib.rs
+        rm -r docs; mkdir docs; echo b > docs/b.md; rm link; ln -s src link
+        mkdir -p new/hollow new/full; echo x > new/full/x; rmdir empty
+        mv moved there; echo y >> gone.txt; rm -r keep; echo file > keep; : > README.new
+        rm README.new";
+    if !in_overlay(&layer, &desk.project(), script) {
+        return;
+    }
+    fs::remove_file(desk.project().join("gone.txt")).unwrap();
+    let expected = [
+        "modified file README.md",
+        "deleted file docs/a.md",
+        "modified file docs/b.md",
+        "deleted directory empty",
+        "modified file gone.txt conflict",
+        "type file keep",
+        "deleted directory keep/deep",
+        "deleted file keep/deep/x",
+        "modified symlink link",
+        "deleted directory moved",
+        "deleted file moved/one",
+        "added file new/full/x",
+        "added directory new/hollow",
+        "mode file src/main.rs",
+        "added file there/one",
+    ];
+    assert_eq!(lines(&desk.changes(layer.id())), expected);
+    let done = desk.bring(layer.id());
+    assert!(done.missed.is_empty(), "{done:?}");
+    assert_eq!(done.conflicts.len(), 1);
+    assert_eq!(desk.read("keep"), "file\n");
+    assert_eq!(desk.read("there/one"), "1");
+    assert!(!desk.project().join("moved").exists());
+    assert!(desk.changes(layer.id()).is_empty());
+    // The view shows what came back, so later work is told from that.
+    assert!(in_overlay(
+        &layer,
+        &desk.project(),
+        "echo again >> README.md"
+    ));
+    assert_eq!(
+        lines(&desk.changes(layer.id())),
+        ["modified file README.md"]
+    );
+}

@@ -213,7 +213,8 @@ pub(super) fn lines(set: &ChangeSet) -> Vec<String> {
             line += " conflict";
         }
         if let Some(why) = entry.blocked {
-            line += &format!(" {}", why.as_str());
+            line.push(' ');
+            line += why.as_str();
         }
         line
     });

@@ -174,9 +174,8 @@ impl Prepared for Transfer {
 impl Transfer {
     /// Writes new content beside where it will go.
     fn draft(&self, bench: &Bench<'_>, index: usize, op: &Op) -> io::Result<Option<Place>> {
-        let after = match &op.deed {
-            Deed::Write { after, .. } | Deed::Link { after, .. } => after,
-            _ => return Ok(None),
+        let (Deed::Write { after, .. } | Deed::Link { after, .. }) = &op.deed else {
+            return Ok(None);
         };
         let draft = Place {
             dir: anchor(&self.root, &op.path)?,
@@ -247,12 +246,11 @@ impl Transfer {
         let now = Stamp::at(&place.dir, &place.name)?;
         let done = match &op.deed {
             Deed::Remove { before } if now == *before => place.dir.remove_file(&place.name)?,
-            Deed::Remove { .. } => now == Stamp::Absent,
             Deed::RemoveDir { .. } if now.is_dir() => match place.dir.remove_dir(&place.name) {
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => false,
                 removed => removed?,
             },
-            Deed::RemoveDir { .. } => now == Stamp::Absent,
+            Deed::Remove { .. } | Deed::RemoveDir { .. } => now == Stamp::Absent,
             Deed::MakeDir { mode } if now == Stamp::Absent => {
                 place.dir.make_dir(&place.name, *mode)?;
                 place.dir.child(&place.name)?.set_own_mode(*mode)?;
