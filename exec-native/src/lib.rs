@@ -23,6 +23,10 @@ pub use apply::{
     Liveness, RecoveryReport, Run, RunHandle, RunSummary, attach, dispose, execute, gc, list_runs,
     recover,
 };
+pub use changes::{
+    ApplyChanges, BroughtBack, ChangeSet, Conflicts, Discarded, Live, LiveOptions, apply_changes,
+    discard_changes, revert,
+};
 pub use error::{ExecError, ExecErrorKind, IoResultExt};
 pub use helpers::{
     HelperOptions, apply_persona_mount, execute_persona_spawn_plan,

@@ -402,6 +402,10 @@ impl RunHandle {
         &self.id
     }
 
+    pub(crate) const fn state(&self) -> &StateHome {
+        &self.state
+    }
+
     /// Returns where to work: the mirror if the run made one, else its directory.
     pub fn cwd(&self) -> &Path {
         &self.cwd

@@ -15,7 +15,7 @@ use super::set::{Change, ChangeKind, ChangeSet, collect, look};
 use super::view::{Opened, View, open};
 use crate::apply::inject::Faults;
 use crate::apply::stamp::Stamp;
-use crate::apply::{ApplyOptions, Run, ops};
+use crate::apply::{ApplyOptions, Run, RunHandle, ops};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::Dir;
 use crate::os::proc::Cancel;
@@ -43,6 +43,40 @@ pub struct ApplyChanges {
     pub cancel: Cancel,
     /// Faults to inject, for tests.
     pub faults: Faults,
+}
+
+impl RunHandle {
+    /// Lists what was done in the run's view.
+    ///
+    /// # Errors
+    /// As [`changes`].
+    pub fn changes(&self) -> Result<ChangeSet, ExecError> {
+        changes(self.state(), self.id())
+    }
+
+    /// Brings what was done in the run's view into the project, while the run lives or
+    /// after it.
+    ///
+    /// # Errors
+    /// As [`apply_changes`].
+    pub fn apply_changes(&self, options: &ApplyChanges) -> Result<BroughtBack, ExecError> {
+        apply_changes(self.state(), self.id(), options)
+    }
+
+    /// Ends the run and gives up what was done in its view.
+    ///
+    /// # Errors
+    /// As [`discard_changes`], and when the run cannot be taken back.
+    pub fn discard_changes(&self) -> Result<Discarded, ExecError> {
+        let report = self.dispose();
+        if let Some(error) = report.errors().into_iter().next() {
+            return Err(error);
+        }
+        if report.leftover.is_none() {
+            return Ok(Discarded::default());
+        }
+        discard_changes(self.state(), self.id(), (self.cwd(), true))
+    }
 }
 
 /// What became of changes.

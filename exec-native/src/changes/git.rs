@@ -15,10 +15,10 @@ use crate::os::fs::{Attributes, Place, is_dir, read, read_at, write_atomic};
 use crate::os::git::{Answer, ask};
 use crate::state::RunId;
 
-/// A branch of a view with commits that the project has not.
+/// A name in a view's repository with commits that the project has not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
-    /// `heads/` and the branch, or `HEAD` when no branch was checked out.
+    /// `heads/` and the branch, `stash`, or `HEAD` when no branch was checked out.
     pub name: String,
     /// The commit.
     pub id: String,
@@ -105,7 +105,8 @@ fn git(dir: &Path, args: &[&str], stdin: &str) -> io::Result<Answer> {
     ask(dir, &args, stdin)
 }
 
-/// Reads the branches of a repository, and what is checked out when it is none.
+/// Reads the branches of a repository, its latest stash, and what is checked out when it
+/// is no branch.
 fn heads(git: &Path) -> io::Result<BTreeMap<String, String>> {
     let mut heads = BTreeMap::new();
     let dir = Dir::open(git)?;
@@ -126,6 +127,12 @@ fn heads(git: &Path) -> io::Result<BTreeMap<String, String>> {
         .and_then(|refs| refs.child(OsStr::new("heads")))
     {
         loose(&refs, "heads", &mut heads)?;
+    }
+    if let Ok(refs) = dir.child(OsStr::new("refs")) {
+        // Of stashes the latest one can be told.
+        let stash = optional(read_at(&refs, OsStr::new("stash")))?;
+        let id = object_id(String::from_utf8_lossy(&stash).trim());
+        heads.extend(id.map(|id| ("stash".to_owned(), id)));
     }
     let head = optional(read_at(&dir, OsStr::new("HEAD")))?;
     if let Some(id) = object_id(String::from_utf8_lossy(&head).trim()) {

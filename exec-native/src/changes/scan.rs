@@ -146,7 +146,10 @@ impl Scan<'_> {
             }
             holds = self.found.len() > before;
         }
-        let stamp = Stamp::at(dir, name)?;
+        let stamp = match meta.kind {
+            Kind::Symlink => Stamp::at(dir, name)?,
+            _ => Stamp::of(meta, None),
+        };
         if stamp == was || stamp == Stamp::Absent {
             return Ok(());
         }

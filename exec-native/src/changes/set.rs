@@ -119,8 +119,8 @@ impl ChangeSet {
             .collect();
         match self.commits.len() {
             0 => {}
-            1 => words.push("1 branch with new commits".into()),
-            count => words.push(format!("{count} branches with new commits")),
+            1 => words.push("commits on 1 branch".into()),
+            count => words.push(format!("commits on {count} branches")),
         }
         words.join(", ")
     }
@@ -243,6 +243,9 @@ fn judge(view: &View, touched: Touched) -> io::Result<Option<Change>> {
     if same && same_mode(&touched.view, &standing.stamp) {
         return Ok(None);
     }
+    if !same && part.is_none() && !is_readable(view, &touched)? {
+        blocked = blocked.or(Some(Blocked::Unreadable));
+    }
     let brings = !matches!(blocked, Some(why) if why != Blocked::Generated);
     let conflict = brings
         && (standing.obstacle.is_some()
@@ -310,6 +313,23 @@ fn read_view(view: &View, path: &Path) -> io::Result<Vec<u8>> {
     match resolve_strictly(root, &root.join(path))? {
         Some(place) => read_at(&place.dir, &place.name),
         None => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+/// Tells whether a file of the view can be read at all.
+fn is_readable(view: &View, touched: &Touched) -> io::Result<bool> {
+    if !matches!(touched.view, Stamp::File { .. }) {
+        return Ok(true);
+    }
+    let root = view.files.path();
+    let opened = match resolve_strictly(root, &root.join(&touched.path))? {
+        Some(place) => place.dir.open_file(&place.name).map(drop),
+        None => Ok(()),
+    };
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+        // What vanished meanwhile is told of when it is brought back.
+        _ => Ok(true),
     }
 }
 

@@ -109,6 +109,74 @@ fn conflicts_are_settled_as_asked_and_lose_nothing() {
 }
 
 #[test]
+fn a_directory_in_the_place_of_an_edited_file_goes_beside_it() {
+    for (policy, place) in [
+        (Conflicts::KeepBoth, None),
+        (Conflicts::Theirs, Some("README.md/x")),
+    ] {
+        let desk = Desk::new();
+        let handle = desk.copy();
+        fs::remove_file(handle.cwd().join("README.md")).unwrap();
+        put(handle.cwd(), "README.md/x", "agent's");
+        desk.put("README.md", "user's");
+        let before = desk.snapshot();
+        let options = ApplyChanges {
+            conflicts: policy,
+            ..ApplyChanges::default()
+        };
+        let done = handle.apply_changes(&options).unwrap();
+        let beside = format!("README.md.callsheet-{}/x", handle.id());
+        assert_eq!(desk.read(place.unwrap_or(&beside)), "agent's");
+        if place.is_none() {
+            assert_eq!(desk.read("README.md"), "user's");
+        }
+        assert!(handle.changes().unwrap().is_empty());
+        assert!(handle.dispose().is_clean());
+        assert!(
+            revert(&desk.state(), &done.run.unwrap())
+                .unwrap()
+                .is_clean()
+        );
+        assert_eq!(desk.snapshot(), before);
+    }
+}
+
+#[test]
+fn a_handle_gives_its_changes_up() {
+    let desk = Desk::new();
+    let before = desk.snapshot();
+    let handle = desk.copy();
+    put(handle.cwd(), "new", "x");
+    assert_eq!(handle.discard_changes().unwrap().changes, "1 added");
+    assert_eq!(desk.snapshot(), before);
+    assert_eq!(crate::apply::list_runs(&desk.state()).unwrap(), []);
+}
+
+#[test]
+fn what_may_not_be_read_does_not_stop_the_rest() {
+    let desk = Desk::new();
+    let handle = desk.copy();
+    put(handle.cwd(), "closed", "x");
+    chmod(&handle.cwd().join("closed"), 0);
+    put(handle.cwd(), "vault/x", "x");
+    chmod(&handle.cwd().join("vault"), 0);
+    put(handle.cwd(), "open", "x");
+    if fs::read(handle.cwd().join("closed")).is_ok() {
+        println!("skipped: root may read everything");
+        return;
+    }
+    let expected = [
+        "added file closed unreadable",
+        "added file open",
+        "added directory vault unreadable",
+    ];
+    assert_eq!(lines(&desk.changes(handle.id())), expected);
+    assert_eq!(desk.bring(handle.id()).applied.len(), 1);
+    assert_eq!(handle.dispose().kept().count(), 1);
+    chmod(&handle.cwd().join("vault"), 0o700);
+}
+
+#[test]
 fn nothing_is_written_through_a_link_that_took_a_directory_s_place() {
     let desk = Desk::new();
     let handle = desk.copy();
