@@ -107,34 +107,59 @@ const LEAST: usize = 40;
 #[test]
 fn recorded_claude_overwrite() -> Answer<()> {
     let more = sidecar("claudeMd", "# Notes\\n", "overwrite");
-    recorded(project()?, IN_PLACE, &selection("claude", &[], &more), LEAST)
+    recorded(
+        project()?,
+        IN_PLACE,
+        &selection("claude", &[], &more),
+        LEAST,
+    )
 }
 
 #[test]
 fn recorded_claude_extend() -> Answer<()> {
     let more = sidecar("claudeMd", "# Notes\\n", "extend");
     let sources = ["skills/local/SKILL.md"];
-    recorded(project()?, IN_PLACE, &selection("claude", &sources, &more), LEAST)
+    recorded(
+        project()?,
+        IN_PLACE,
+        &selection("claude", &sources, &more),
+        LEAST,
+    )
 }
 
 #[test]
 fn recorded_codex() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "extend");
     let sources = ["maker/skill", "skills/local/SKILL.md"];
-    recorded(project()?, IN_PLACE, &selection("codex", &sources, &more), LEAST)
+    recorded(
+        project()?,
+        IN_PLACE,
+        &selection("codex", &sources, &more),
+        LEAST,
+    )
 }
 
 #[test]
 fn recorded_opencode() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "extend");
     let sources = ["skills/local/SKILL.md"];
-    recorded(project()?, IN_PLACE, &selection("opencode", &sources, &more), LEAST)
+    recorded(
+        project()?,
+        IN_PLACE,
+        &selection("opencode", &sources, &more),
+        LEAST,
+    )
 }
 
 #[test]
 fn recorded_opencode_in_a_fresh_directory() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "overwrite");
-    recorded(Stage::new()?, IN_PLACE, &selection("opencode", &[], &more), LEAST)
+    recorded(
+        Stage::new()?,
+        IN_PLACE,
+        &selection("opencode", &[], &more),
+        LEAST,
+    )
 }
 
 #[test]
@@ -148,7 +173,10 @@ const COPY: &[&str] = &["--view", "copy"];
 
 /// Tells whether a layer can be put over a project here, and says so when it cannot.
 fn has_layers() -> Answer<bool> {
-    let doctor = Stage::new()?.call(&["doctor", "--json"])?.run()?.envelope()?;
+    let doctor = Stage::new()?
+        .call(&["doctor", "--json"])?
+        .run()?
+        .envelope()?;
     let views = doctor.get("data").and_then(|data| data.get("views"));
     let problem = views.and_then(|views| views.get_str("overlayProblem"));
     if let Some(why) = problem {

@@ -101,7 +101,9 @@ fn every_fault_has_a_test() -> Answer<()> {
             }
         }
     }
-    let missing = TABLE.iter().filter(|(_, test)| !tests.iter().any(|name| name == test));
+    let missing = TABLE
+        .iter()
+        .filter(|(_, test)| !tests.iter().any(|name| name == test));
     let missing: Vec<&Row> = missing.collect();
     assert!(missing.is_empty(), "faults without a test: {missing:?}");
     Ok(())
