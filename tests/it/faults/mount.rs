@@ -270,7 +270,7 @@ fn mount_churn() -> Answer<()> {
         let project = scene.stage.project();
         let over = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let churn = scope.spawn(|| -> Answer<usize> {
+            let churn = scope.spawn(|| -> std::io::Result<usize> {
                 let mut rounds = 0;
                 while !over.load(std::sync::atomic::Ordering::Relaxed) {
                     let dir = project.join("src/churn");
