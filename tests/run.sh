@@ -2,7 +2,7 @@
 # The README's test command: makes ready what is missing, then runs everything.
 #
 #   tests/run.sh            all steps
-#   tests/run.sh --fast     without documentation, wasm32 lints and the examples
+#   tests/run.sh --fast     without the npm package, documentation, wasm32 lints and the examples
 #
 # Every test that a runner reports counts; a step without a runner (formatting, lints,
 # documentation, the examples) counts as one. The last line is "N passed, N failed".
@@ -101,6 +101,11 @@ check "Recordings, by file" cargo test --quiet -p tests --test it conformance:: 
 tests "Documentation tests" '^test result:' cargo test "${native[@]}" --doc --no-fail-fast
 
 if [ "$fast" = no ]; then
+    if command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)'; then
+        tests "The npm package" '^npm: ' npm/test.sh
+    else
+        skip "the npm package (needs Node 20 or newer)"
+    fi
     check "Documentation" env RUSTDOCFLAGS="-D warnings" \
         cargo doc --quiet "${native[@]}" --exclude tests --exclude examples --no-deps
     check "Examples: first light of every persona" examples/first-light.sh --all

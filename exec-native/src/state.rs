@@ -27,6 +27,7 @@ const LAYER: &str = "layer";
 const MARK: &str = "running";
 const KEEPER: &str = "keeper";
 const OWNER: &str = "owner";
+const CLIENT: &str = "client";
 /// Where runs lie that recovery could not read.
 const DAMAGED: &str = "damaged";
 /// Names of run directories that are not complete yet.
@@ -366,6 +367,11 @@ impl RunDir {
     /// The file in a run's directory that names who can be asked to end the run.
     pub(crate) fn owner_in(dir: &Path) -> PathBuf {
         dir.join(OWNER)
+    }
+
+    /// The file in a run's directory that names the process for which the run is held.
+    pub(crate) fn client_in(dir: &Path) -> PathBuf {
+        dir.join(CLIENT)
     }
 
     /// The file that names the process that keeps the layer mounted.

@@ -72,8 +72,11 @@ fn execute(stage: &Stage, script: &str) -> Answer<Ended> {
 
 /// Starts a script that waits in a layer until the note `go`; the note `up` is there.
 fn start(stage: &Stage, script: &str) -> Answer<(Running, String)> {
-    let script =
-        format!("{script}\ntouch \"$HOME/up\"; until [ -e \"$HOME/go\" ]; do sleep 0.02; done");
+    // It does not outlive the place that it waits in.
+    let script = format!(
+        "{script}\ntouch \"$HOME/up\"
+        while [ -e \"$HOME/up\" ] && ! [ -e \"$HOME/go\" ]; do sleep 0.02; done"
+    );
     let call = stage.call(&["execute", "../plan.json", "--", "sh", "-c", &script])?;
     let running = call.start()?;
     stage.wait_for("up")?;
@@ -245,7 +248,7 @@ fn two_programs_share_a_layer() -> Answer<()> {
 #[test]
 fn programs_that_stay_are_ended_with_their_layer() -> Answer<()> {
     everybody(RULES, |stage| {
-        let script = "setsid sh -c 'touch $HOME/stays; while :; do sleep 0.05; \
+        let script = "setsid sh -c 'touch $HOME/stays; while [ -e $HOME/stays ]; do sleep 0.05; \
             echo x > late.txt; done' < /dev/null > /dev/null 2>&1 &
             until [ -e $HOME/stays ]; do sleep 0.02; done";
         expect(&execute(stage, script)?, 0)?;

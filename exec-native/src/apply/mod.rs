@@ -8,6 +8,7 @@ mod handler;
 pub mod inject;
 mod manifest;
 mod options;
+mod orphan;
 mod recover;
 mod report;
 mod restore;
@@ -30,7 +31,7 @@ use crate::mount::enter;
 use crate::mount::keeper::Keeper;
 use crate::mount::{Chosen, Enforcement};
 use crate::os::clock::{self, Deadline, rest};
-use crate::os::owner::note_owner;
+use crate::os::owner::{note_owner, note_process};
 use crate::state::{RunDir, RunId, StateHome};
 use handler::Bench;
 pub(crate) use handler::run_to_success;
@@ -503,6 +504,20 @@ impl RunHandle {
         };
         let owner = RunDir::owner_in(run.dir.path());
         note_owner(&owner).at(&owner)
+    }
+
+    /// Notes that this process holds the run for another one: when that one has ended, this
+    /// process takes the run back by itself.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn note_client(&self, client: u32) -> Result<(), ExecError> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((run, _)) = &inner.live else {
+            return Ok(());
+        };
+        let file = RunDir::client_in(run.dir.path());
+        note_process(&file, client).at(&file)
     }
 
     /// Takes everything back, last first, and reports what became of each action.

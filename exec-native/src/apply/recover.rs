@@ -9,6 +9,7 @@ use plan_core::effect::{ActionList, RunStarted, RunStatus};
 
 use super::inject::Faults;
 use super::options::{ApplyOptions, Event};
+use super::orphan::{is_orphaned, settle};
 use super::report::DisposeReport;
 use super::share::{Fit, Shares};
 use super::undo::{Reversal, clear};
@@ -137,6 +138,7 @@ pub fn recover(state: &StateHome, cwd: Option<&Path>) -> Result<Vec<RecoveryRepo
         cwd.as_deref()
             .is_none_or(|cwd| started.is_some_and(|run| Path::new(&run.cwd) == cwd))
     };
+    settle(state, cwd.as_deref())?;
     let _gate = state.gate()?;
     state.sweep()?;
     let mut reports = Vec::new();
@@ -378,6 +380,9 @@ impl Wants<'_> {
         };
         if !started.is_some_and(|started| self.concern(&started, false)) {
             return Ok(Fit::Together);
+        }
+        if is_orphaned(dir.path()) {
+            return Ok(Fit::NotYet);
         }
         if is_damaged {
             return Ok(Fit::Never);

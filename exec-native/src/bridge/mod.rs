@@ -20,6 +20,7 @@ use plan_core::base::json::{self, Value, Writer};
 
 use crate::apply::RunHandle;
 use crate::error::{ExecError, ExecErrorKind};
+use crate::os::owner::parent;
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
 use crate::os::threads;
@@ -39,6 +40,8 @@ pub(crate) struct Bridge {
     open: Mutex<Vec<Arc<RunHandle>>>,
     /// How each request that runs is stopped, by its id as JSON.
     running: Mutex<BTreeMap<String, Cancel>>,
+    /// The process that is served.
+    client: Option<u32>,
     out: Mutex<Box<dyn Write + Send>>,
 }
 
@@ -58,6 +61,8 @@ impl Bridge {
     }
 
     fn keep(&self, handle: RunHandle) -> Arc<RunHandle> {
+        // Without the note others take the run for a live one a moment longer.
+        drop(self.client.map(|client| handle.note_client(client)));
         let handle = Arc::new(handle);
         locked(&self.open).push(Arc::clone(&handle));
         handle
@@ -74,8 +79,19 @@ impl Bridge {
         locked(&self.open).retain(|handle| handle.id().as_str() != run);
     }
 
+    /// Takes a request in: from now on it can be stopped.
+    fn admit(&self, line: &str) -> Cancel {
+        let cancel = Cancel::new();
+        // What cannot be read is answered when it is served.
+        if let Ok(value) = json::read(line) {
+            let key = json::print(Request::new(&value).id());
+            locked(&self.running).insert(key, cancel.clone());
+        }
+        cancel
+    }
+
     /// Does what a line asks, and answers it.
-    fn serve(&self, line: &str) {
+    fn serve(&self, line: &str, cancel: &Cancel) {
         let value = match json::read(line) {
             Ok(value) => value,
             Err(error) => {
@@ -85,11 +101,8 @@ impl Bridge {
             }
         };
         let request = Request::new(&value);
-        let cancel = Cancel::new();
-        let key = json::print(request.id());
-        locked(&self.running).insert(key.clone(), cancel.clone());
-        let answer = self.answer(&request, &cancel);
-        locked(&self.running).remove(&key);
+        let answer = self.answer(&request, cancel);
+        locked(&self.running).remove(&json::print(request.id()));
         self.say(&match answer {
             Ok(data) => answer::print_data(request.id(), &data),
             Err(error) => print_error(request.id(), &error),
@@ -131,13 +144,17 @@ pub fn serve(state: StateHome) -> Result<u8, ExecError> {
         state,
         open: Mutex::default(),
         running: Mutex::default(),
+        client: parent(),
         out: Mutex::new(Box::new(io::stdout())),
     };
     let lines = threads::input_lines();
     let code = threads::scope(|scope| {
         let code = follow(&lines, &asked, |line| {
             let bridge = &bridge;
-            scope.spawn(move || bridge.serve(&line));
+            // Here and not beside: what the next line or the end of the input stops must
+            // be known by then.
+            let cancel = bridge.admit(&line);
+            scope.spawn(move || bridge.serve(&line, &cancel));
         });
         // Whoever asked is gone: what is under way is of no use to anybody.
         for cancel in locked(&bridge.running).values() {

@@ -1,11 +1,13 @@
 //! What can be asked for.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::base::edition::Edition;
 use plan_core::base::json::Writer;
+use plan_core::persona::env::resolve_references;
 use plan_core::persona::harness::compat::ConfigFile;
 use plan_core::persona::mount::MountPolicy;
 use plan_core::persona::plan::{PersonaSpawnPlan, SidecarWrite};
@@ -15,8 +17,8 @@ use super::answer::{plain, print_event, write_handle, write_report};
 use super::request::{Request, wrong};
 use super::{Bridge, Data, PROTOCOL};
 use crate::apply::{
-    ApplyOptions, Attached, COMMAND_LIMIT, Event, RecoveryReport, RunHandle, RunSummary, attach,
-    dispose, list_runs, recover,
+    ApplyOptions, Attached, COMMAND_LIMIT, Cleared, Event, GcOptions, RecoveryReport, RunHandle,
+    RunSummary, attach, dispose, gc, list_runs, recover,
 };
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{
@@ -27,7 +29,11 @@ use crate::launch::resolve_reference;
 use crate::mount::ViewChoice;
 use crate::os::proc::Cancel;
 use crate::os::walk::text_of;
+use crate::skills::SkillUse;
 use crate::state::RunId;
+
+/// How old a run must be to be cleared away, unless the request says it.
+const GC_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl Bridge {
     /// Does what a request asks.
@@ -79,6 +85,16 @@ impl Bridge {
                 let reports = recover(&self.state, cwd)?;
                 Ok(Box::new(move |out| write_recovered(out, &reports)))
             }
+            "gc" => {
+                let older_than = request.number("olderThanMs")?;
+                let options = GcOptions {
+                    older_than: older_than.map_or(GC_AGE, Duration::from_millis),
+                    damaged: request.flag("damaged", false)?,
+                    dry_run: request.flag("dryRun", false)?,
+                };
+                let cleared = gc(&self.state, &options)?;
+                Ok(Box::new(move |out| write_cleared(out, &cleared)))
+            }
             "list" => {
                 let runs = list_runs(&self.state)?;
                 Ok(Box::new(move |out| write_runs(out, &runs)))
@@ -100,19 +116,29 @@ impl Bridge {
                 self.say(&line);
             }
         };
+        let wanted = request.flag("progress", false)?;
         let above = request.texts("above")?;
         let above = above.iter().map(|id| RunId::parse(id));
         let above: Option<Vec<RunId>> = above.collect();
+        let env = request.object("env")?;
+        let resolver = |template: &str, field: &str| match env {
+            Some(env) => resolve_references(template, env, field).map(Cow::into_owned),
+            None => resolve_reference(template, field),
+        };
         let mut options = HelperOptions::new(&self.state, &cwd);
         if let Some(word) = request.opt_text("view")? {
             let known = "must be auto, overlay, copy or inplace";
             options.view = ViewChoice::parse(word).ok_or_else(|| wrong("view", known))?;
         }
+        options.entered = request.flag("entered", false)?;
+        options.dotfiles = request.flag("dotfiles", false)?;
+        options.skills = skill_use(request)?;
+        options.mount_dir = request.opt_text("mountDir")?.map(PathBuf::from);
         options.include_git = request.flag("includeGit", true)?;
         options.apply = ApplyOptions {
             label: request.opt_text("label")?.map(String::from),
-            resolver: &resolve_reference,
-            progress: Some(&progress),
+            resolver: &resolver,
+            progress: wanted.then_some(&progress),
             cleanup_skills_on_dispose: request.flag("cleanupSkillsOnDispose", true)?,
             above: above.ok_or_else(|| wrong("above", "must be ids of runs"))?,
             wait: request.number("waitMs")?.map(Duration::from_millis),
@@ -158,6 +184,22 @@ impl Bridge {
     }
 }
 
+/// Reads how skills are provided. Installers get a part of the variables in the request.
+fn skill_use(request: &Request<'_>) -> Result<SkillUse, ExecError> {
+    let Some(env) = request.object("env")? else {
+        return Ok(SkillUse::default());
+    };
+    let texts = env
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.as_str()?.to_owned())));
+    Ok(SkillUse {
+        refresh: request.flag("refreshSkills", false)?,
+        allow_env: request.texts("allowEnv")?,
+        vars: Some(texts.collect()),
+        ..SkillUse::from_env()?
+    })
+}
+
 fn described(handle: Arc<RunHandle>) -> Data {
     Box::new(move |out| write_handle(out, &handle))
 }
@@ -173,6 +215,18 @@ fn write_runs(out: &mut Writer, runs: &[RunSummary]) {
         out.field("cwd", &started.map(|started| &started.cwd));
         out.field("startedMs", &started.map(|started| started.started_ms));
         out.field("directory", &text_of(&run.dir));
+        out.end_object();
+    }
+    out.end_array();
+}
+
+fn write_cleared(out: &mut Writer, cleared: &[Cleared]) {
+    out.begin_array();
+    for entry in cleared {
+        out.begin_object();
+        out.field("directory", &text_of(&entry.dir));
+        out.field("held", entry.what);
+        out.field("removed", &entry.removed);
         out.end_object();
     }
     out.end_array();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use plan_core::base::diag::Path as At;
-use plan_core::base::json::Value;
+use plan_core::base::json::{Object, Value};
 use plan_core::base::record::Scan;
 
 use crate::error::{ExecError, ExecErrorKind};
@@ -63,6 +63,16 @@ impl<'v> Request<'v> {
             return Ok(Vec::new());
         };
         Vec::<String>::scan(value, &At::root(name)).map_err(|problem| refused(vec![problem]))
+    }
+
+    pub(super) fn object(&self, name: &str) -> Result<Option<&Object<'v>>, ExecError> {
+        let Some(value) = self.member(name) else {
+            return Ok(None);
+        };
+        let object = value.as_object();
+        object
+            .map(Some)
+            .ok_or_else(|| wrong(name, "must be an object"))
     }
 
     pub(super) fn run(&self) -> Result<RunId, ExecError> {

@@ -1,7 +1,7 @@
 //! Executing a spawn plan as a whole, and its parts one by one. Every helper answers
 //! with a handle of the same shape.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
@@ -16,12 +16,13 @@ use plan_core::persona::plan::{PersonaSpawnPlan, SidecarWrite};
 use plan_core::persona::skills::{SkillInstall, SkillMaterializationPlan, recipe};
 
 use crate::apply::{ApplyOptions, Event, Run, RunHandle};
-use crate::error::ExecError;
+use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::launch::{LaunchDescriptor, UserFiles};
 use crate::mount::choose::{Needs, choose, fall_back, installs_in_project};
 use crate::mount::dotfiles::Dotfiles;
 use crate::mount::keeper::Keeper;
 use crate::mount::{Chosen, ViewChoice};
+use crate::os::fs;
 use crate::os::walk::text_of;
 use crate::skills::{self, Kept, SkillUse};
 use crate::state::StateHome;
@@ -43,6 +44,8 @@ pub struct HelperOptions<'o> {
     pub dotfiles: bool,
     /// Whether a mirror has `.git` too.
     pub include_git: bool,
+    /// Where a mirror is made; by default in the run's own directory.
+    pub mount_dir: Option<PathBuf>,
     /// How skills are provided. By default they are installed for each run alone.
     pub skills: SkillUse,
     /// How the actions are applied. A helper that works on the files of an earlier one
@@ -60,6 +63,7 @@ impl<'o> HelperOptions<'o> {
             entered: false,
             dotfiles: false,
             include_git: true,
+            mount_dir: None,
             skills: SkillUse::default(),
             apply: ApplyOptions::default(),
         }
@@ -330,7 +334,8 @@ fn carry_out<T>(
     let layer = run.layer_dir();
     let mount = match chosen.view {
         View::Overlay => text_of(&layer),
-        View::Copy | View::InPlace => text_of(&run.mount_dir()),
+        View::Copy => text_of(&mirror(options, &run)?),
+        View::InPlace => text_of(&run.mount_dir()),
     };
     let places = Places {
         cwd: &text_of(run.cwd()),
@@ -351,6 +356,20 @@ fn carry_out<T>(
         Ok(()) => Ok((handle, more)),
         Err(error) => Err(error.with_undo_errors(handle.dispose().errors())),
     }
+}
+
+/// Returns where a mirror is made: not in what it mirrors, nor around it.
+fn mirror(options: &HelperOptions<'_>, run: &Run) -> Result<PathBuf, ExecError> {
+    let Some(mirror) = &options.mount_dir else {
+        return Ok(run.mount_dir());
+    };
+    let mirror = fs::absolute(mirror).at(mirror)?;
+    if !mirror.starts_with(run.cwd()) && !run.cwd().starts_with(&mirror) {
+        return Ok(mirror);
+    }
+    let message = "the mount directory must be outside the project and must not hold it";
+    let error = ExecError::new(ExecErrorKind::Usage, message).at(mirror);
+    Err(error.hint("name a directory that does not exist yet, beside the project"))
 }
 
 fn refused(problems: Vec<Diagnostic>) -> ExecError {

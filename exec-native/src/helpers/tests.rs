@@ -116,6 +116,31 @@ fn a_mount_without_a_policy_is_the_directory_itself() {
 }
 
 #[test]
+fn a_mirror_is_made_where_the_caller_says_unless_it_would_hold_itself() {
+    let world = World::new();
+    let project = world.project();
+    fs::write(project.join("kept"), "k").unwrap();
+    let selection = read(SELECTION).unwrap();
+    let plan = plan(&selection, Edition::PersonaKit4);
+    let at = |dir: PathBuf| {
+        let mut options = HelperOptions::new(&world.state, &project);
+        options.mount_dir = Some(dir);
+        apply_persona_mount(plan.mount.as_ref(), &options)
+    };
+    let place = world.dir.path().join("mirror");
+    let mount = at(place.clone()).unwrap();
+    assert_eq!(mount.cwd(), place);
+    assert!(place.join("kept").is_file());
+    assert_eq!(at(place.clone()).unwrap_err().kind(), ExecErrorKind::Busy);
+    assert!(mount.dispose().is_clean());
+    assert!(!place.exists());
+    for dir in [project.clone(), project.join("in"), world.dir.path().into()] {
+        assert_eq!(at(dir).unwrap_err().kind(), ExecErrorKind::Usage);
+    }
+    assert_eq!(world.names(), ["kept"]);
+}
+
+#[test]
 fn a_failing_skill_takes_the_whole_plan_back_and_keeps_its_own_error() {
     let world = World::new();
     let project = world.project();

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use plan_core::effect::is_inherited;
@@ -23,10 +24,35 @@ pub fn vars() -> Vec<(String, String)> {
     vars
 }
 
+/// Variables of a process. Their values may be secrets and are not printed.
+#[derive(Clone)]
+pub struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    /// Returns those that a program gets when nobody says otherwise, and those named.
+    pub fn inherited(&self, more: &[String]) -> BTreeMap<String, String> {
+        let passed = |name: &String| is_inherited(name) || more.contains(name);
+        let vars = self.0.iter().filter(|(name, _)| passed(name));
+        vars.map(|(name, text)| (name.clone(), text.clone()))
+            .collect()
+    }
+}
+
+impl FromIterator<(String, String)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(vars: I) -> Self {
+        Self(vars.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 /// Returns the variables that a program gets when nobody says otherwise.
 pub fn safe_vars() -> BTreeMap<String, String> {
-    let safe = vars().into_iter();
-    safe.filter(|(name, _)| is_inherited(name)).collect()
+    Variables::from_iter(vars()).inherited(&[])
 }
 
 /// Returns the user's home directory.

@@ -23,13 +23,16 @@ pub struct Place {
 }
 
 /// Finds the place of a path below a root. Links among the parents may be followed
-/// as long as they stay below the root. `None` when a parent is missing.
+/// as long as they stay below the root. `None` when a parent or the root is missing.
 ///
 /// # Errors
 /// The path leaves the root, or a parent is no directory.
 pub fn resolve(below: &Path, path: &Path) -> io::Result<Option<Place>> {
     let (parents, name) = split(below, path)?;
-    let root = Dir::open(below)?;
+    let root = match Dir::open(below) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        root => root?,
+    };
     if parents.as_os_str().is_empty() {
         return Ok(Some(Place { dir: root, name }));
     }

@@ -33,6 +33,31 @@ pub fn ask_owner(file: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Returns the process that started us.
+pub fn parent() -> Option<u32> {
+    let parent = rustix::process::getppid()?;
+    u32::try_from(parent.as_raw_nonzero().get()).ok()
+}
+
+/// Notes another process in a file, in place of an earlier one.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn note_process(file: &Path, id: u32) -> io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => write_mark(file, id),
+    }
+}
+
+/// Tells whether the process that a file names has ended; `false` when no file names one.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn has_ended(file: &Path) -> io::Result<bool> {
+    Ok(Mark::read(file)?.is_some_and(|mark| mark.living().is_none()))
+}
+
 /// Asks this process to end as soon as another one has ended.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use plan_core::effect::is_hook;
 
 use super::SkillUse;
-use crate::os::env::{safe_vars, vars};
+use crate::os::env::vars;
 use crate::os::walk::text_of;
 
 /// What npm would do besides installing.
@@ -19,7 +19,12 @@ const QUIET: [(&str, &str); 3] = [
 /// Puts the environment of installers together. `plain` are variables that a plan sets in
 /// plain words; those that decide what a program loads are left out.
 pub(crate) fn environment(plain: &[(&str, &str)], how: &SkillUse) -> BTreeMap<String, String> {
-    let mut env = safe_vars();
+    // What the user names comes last: a plan cannot change it.
+    let ours = how
+        .vars
+        .clone()
+        .unwrap_or_else(|| vars().into_iter().collect());
+    let mut env = ours.inherited(&[]);
     let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
     env.extend(QUIET.map(owned));
     if let Some(cache) = &how.cache {
@@ -29,7 +34,7 @@ pub(crate) fn environment(plain: &[(&str, &str)], how: &SkillUse) -> BTreeMap<St
     }
     let plain = plain.iter().filter(|(name, _)| !is_hook(name));
     env.extend(plain.copied().map(owned));
-    let allowed = vars().into_iter();
-    env.extend(allowed.filter(|(name, _)| how.allow_env.contains(name)));
+    let named = ours.inherited(&how.allow_env).into_iter();
+    env.extend(named.filter(|(name, _)| how.allow_env.contains(name)));
     env
 }

@@ -20,7 +20,7 @@ use plan_core::persona::skills::{Recipe, SkillMaterializationPlan, recipe};
 
 use crate::apply::ApplyOptions;
 use crate::error::{ExecError, ExecErrorKind};
-use crate::os::env;
+use crate::os::env::{self, Variables};
 use crate::os::lock::Lock;
 use crate::os::walk::text_of;
 use install::Wanted;
@@ -44,6 +44,8 @@ pub struct SkillUse {
     pub registries: Registries,
     /// Variables of ours that installers get besides those that hold no secrets.
     pub allow_env: Vec<String>,
+    /// The variables that installers get a part of; by default this process's.
+    pub vars: Option<Variables>,
 }
 
 impl Default for SkillUse {
@@ -54,6 +56,7 @@ impl Default for SkillUse {
             check: probe::DAILY,
             registries: Registries::default(),
             allow_env: Vec::new(),
+            vars: None,
         }
     }
 }
@@ -92,6 +95,7 @@ impl SkillUse {
                 github: base("CALLSHEET_GITHUB_API_URL", known.github),
             },
             allow_env: Vec::new(),
+            vars: None,
         })
     }
 }

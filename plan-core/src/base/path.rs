@@ -54,12 +54,14 @@ impl RelPath {
         if is_absolute(path) {
             return Err(PathProblem::Absolute);
         }
+        if has_parent_segment(path) {
+            return Err(PathProblem::Climbs);
+        }
         if path.contains(['\0', '\\']) {
             return Err(PathProblem::Character);
         }
         for segment in path.split('/') {
             match segment {
-                ".." => return Err(PathProblem::Climbs),
                 "" | "." => return Err(PathProblem::Unclear),
                 _ if segment.eq_ignore_ascii_case(".git") => return Err(PathProblem::Git),
                 _ if segment.len() > LONGEST_NAME => return Err(PathProblem::Long),
@@ -139,7 +141,8 @@ mod tests {
             ("..", PathProblem::Climbs),
             (".", PathProblem::Unclear),
             ("a//b", PathProblem::Unclear),
-            ("a\\..\\b", PathProblem::Character),
+            ("a\\..\\b", PathProblem::Climbs),
+            ("a\\b", PathProblem::Character),
             ("a\0b", PathProblem::Character),
             (".git/hooks/pre-commit", PathProblem::Git),
             ("sub/.GIT/config", PathProblem::Git),

@@ -61,7 +61,8 @@ pub(super) fn refuse_existing(place: Option<&Place>, path: &str) -> Result<(), E
         return Ok(());
     }
     let message = "it exists already and is not ours to replace";
-    Err(ExecError::new(ExecErrorKind::Failed, message).at(path))
+    let error = ExecError::new(ExecErrorKind::Failed, message).at(path);
+    Err(error.hint("remove it, or name a directory that does not exist yet"))
 }
 
 /// The name of the list of what an action created.

@@ -3,6 +3,8 @@
 
 mod crash;
 mod files;
+#[cfg(target_os = "linux")]
+mod layers;
 mod receipts;
 mod runs;
 mod share;
@@ -125,6 +127,27 @@ impl World {
         }
     }
 
+    /// A layer, and a file that is written into it.
+    pub(super) fn layer(&self) -> [ActionKind; 2] {
+        let layer = ActionKind::Mount {
+            from: self.path("repo"),
+            to: self.path("layers/repo"),
+            view: View::Overlay,
+            ignored: vec!["/sub/".into(), "twin".into()],
+            readonly: vec!["AGENTS.md".into()],
+            include_git: true,
+        };
+        let notes = ActionKind::WriteFile {
+            path: self.path("layers/repo/upper/AGENTS.md"),
+            below: self.path("layers/repo/upper"),
+            over: Some(self.path("repo")),
+            how: WriteMode::Extend,
+            content: Content::Document(Document::text("More.\n")),
+            private: false,
+        };
+        [layer, notes]
+    }
+
     /// One action of every kind.
     pub(super) fn everything(&self) -> ActionList {
         let below = || self.path("repo");
@@ -187,6 +210,13 @@ impl World {
                     below: below(),
                 },
             );
+        }
+        for kind in self
+            .layer()
+            .into_iter()
+            .filter(|_| cfg!(target_os = "linux"))
+        {
+            list.push(Phase::Mount, kind);
         }
         list
     }
@@ -267,6 +297,8 @@ pub(super) fn look(path: &Path, found: &mut BTreeMap<PathBuf, String>) {
             look(&entry.unwrap().path(), found);
         }
         format!("dir {:o}", meta.mode())
+    } else if !meta.is_file() {
+        format!("special {:o}", meta.mode())
     } else {
         let bytes = fs::read(path).unwrap();
         let bytes = std::ffi::OsStr::from_bytes(&bytes).to_owned();

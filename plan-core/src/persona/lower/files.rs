@@ -25,11 +25,13 @@ pub fn lower_sidecars(
     for (place, sidecar) in sidecars.iter().enumerate() {
         let at = all.index(place);
         let name_at = at.field("filename");
-        inside(&sidecar.filename, &name_at)?;
-        if sidecar.filename.contains('/') {
-            let (code, problem) = (Code::EFFECT_PATH_ESCAPES, "must be a basename");
-            return Err(Diagnostic::at(code, &name_at, problem));
+        let name = &*sidecar.filename;
+        if !is_absolute(name) && name.contains('/') {
+            let problem = alloc::format!("must be a basename; got `{name}`");
+            let code = Code::EFFECT_PATH_ESCAPES;
+            return Err(Diagnostic::at(code, &name_at, &problem));
         }
+        inside(name, &name_at)?;
         let content = content(sidecar, &at)?;
         let how = match sidecar.mode {
             SidecarMode::Overwrite => WriteMode::Overwrite,

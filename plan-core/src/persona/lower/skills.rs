@@ -5,12 +5,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Places, inside};
+use super::Places;
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::edition::Edition;
 use crate::base::json::Text;
-use crate::base::path::{join, parent, resolve};
+use crate::base::path::{RelPath, join, parent, resolve};
 use crate::effect::{ActionKind, ActionList, Content, Document, Phase, WriteMode};
 use crate::persona::harness::{self, HarnessDef};
 use crate::persona::skills::{
@@ -80,7 +80,7 @@ fn in_project(
         }
         let at = at.field("cleanupPaths");
         let paths = install.cleanup_paths.iter().enumerate();
-        let creates = paths.map(|(place, path)| inside(path, &at.index(place)));
+        let creates = paths.map(|(place, path)| created(path, &at.index(place)));
         let mut creates = creates.collect::<Result<Vec<_>, _>>()?;
         creates.extend(provided.and_then(|provided| lock_file(&provided)));
         list.push(
@@ -89,6 +89,16 @@ fn in_project(
         );
     }
     Ok(())
+}
+
+/// Checks a path that an install creates.
+fn created(path: &str, at: &Path<'_>) -> Result<String, Diagnostic> {
+    let clean = path.strip_prefix("./").unwrap_or(path);
+    let checked = RelPath::new(clean).map(|path| String::from(path.as_str()));
+    checked.map_err(|problem| {
+        let problem = format!("must stay within cwd: it {problem}; got `{path}`");
+        Diagnostic::at(Code::EFFECT_PATH_ESCAPES, at, &problem)
+    })
 }
 
 fn command(argv: &[Text<'_>], cwd: &str, creates: Vec<String>) -> ActionKind {

@@ -1,0 +1,82 @@
+/** The errors of this entry. */
+
+import type { DisposeReport } from './types.cjs';
+
+/** A problem of a plan. */
+export interface Diagnostic {
+  readonly code?: string;
+  readonly message?: string;
+  readonly [member: string]: unknown;
+}
+
+/** An error as the executor tells it. */
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+  readonly run?: string | null;
+  readonly path?: string | null;
+  readonly hints?: readonly string[];
+  readonly diagnostics?: readonly Diagnostic[];
+  readonly command?: { readonly exitCode: number; readonly output: string; readonly log: string };
+  readonly undoErrors?: readonly WireError[];
+}
+
+/** Something that could not be done. What was done before it is taken back. */
+export class CallsheetError extends Error {
+  override name = 'CallsheetError';
+  /** `failed`, `busy`, `needs-recovery`, `usage`, `missing`, `config`, `cancelled`, … */
+  readonly code: string;
+  /** What to do next. */
+  readonly hints: readonly string[];
+  /** The problems of a plan that was refused. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The run that it is about. */
+  readonly run: string | undefined;
+  /** The file or directory that it is about. */
+  readonly path: string | undefined;
+  /** What could not be taken back; `recover` tries again. */
+  readonly undoErrors: readonly CallsheetError[];
+  /** What became of the run, when taking it back failed. */
+  readonly report: DisposeReport | undefined;
+
+  constructor(error: WireError, more: { report?: DisposeReport; cause?: unknown } = {}) {
+    super(error.message, 'cause' in more ? { cause: more.cause } : undefined);
+    this.code = error.code;
+    this.hints = error.hints ?? [];
+    this.diagnostics = error.diagnostics ?? [];
+    this.run = error.run ?? undefined;
+    this.path = error.path ?? undefined;
+    this.undoErrors = (error.undoErrors ?? []).map((undo) => new CallsheetError(undo));
+    this.report = more.report;
+  }
+}
+
+/** An installer of a skill failed. What it and others installed is taken back. */
+export class SkillInstallError extends CallsheetError {
+  override name = 'SkillInstallError';
+  /** The installer's exit code, or 128 and the number of the signal that ended it. */
+  readonly exitCode: number;
+  /** The last part of its output. */
+  readonly output: string;
+
+  constructor(error: WireError, command: { readonly exitCode: number; readonly output: string }) {
+    super({
+      ...error,
+      message: `Skill install failed (exit ${command.exitCode})`,
+      hints: [error.message, ...(error.hints ?? [])],
+    });
+    this.exitCode = command.exitCode;
+    this.output = command.output;
+  }
+}
+
+/** Turns what the executor told into an error. */
+export function toError(error: WireError): CallsheetError {
+  const installer = error.code === 'cancelled' ? undefined : error.command;
+  return installer ? new SkillInstallError(error, installer) : new CallsheetError(error);
+}
+
+/** A call that cannot be carried out as it is. */
+export function usage(message: string): CallsheetError {
+  return new CallsheetError({ code: 'usage', message });
+}

@@ -1,0 +1,187 @@
+/** Carrying a plan out, as a whole or part by part. */
+
+import { resolve } from 'node:path';
+
+import { CallsheetError, usage } from './errors.cjs';
+import { ask } from './executor.cjs';
+import { type WireHandle, parts, toHandle } from './handle.cjs';
+import type {
+  ApplyMountOptions,
+  ConfigFile,
+  ExecuteOptions,
+  ExecutionHandle,
+  HelperOptions,
+  InstallerOptions,
+  MountHandle,
+  MountOptions,
+  MountPolicy,
+  PersonaSpawnPlan,
+  SidecarWrite,
+  SkillInstallOptions,
+  SkillMaterializationPlan,
+} from './types.cjs';
+
+/** Carries a whole plan out, without starting its harness. */
+export async function executePersonaSpawnPlan(
+  plan: PersonaSpawnPlan,
+  options: ExecuteOptions,
+): Promise<ExecutionHandle> {
+  const mount = options.mount ?? {};
+  if (options.view === 'overlay' && mount.mountDir) {
+    throw usage('a layer lies over the project itself: it has no mountDir');
+  }
+  const label = mount.personaId ?? (plan.persona as { personaId?: unknown }).personaId;
+  const members = {
+    plan,
+    ...mounting(mount),
+    ...(typeof label === 'string' ? { label } : {}),
+    view: options.view,
+    entered: options.entered,
+    dotfiles: options.dotfiles,
+    cleanupSkillsOnDispose: options.cleanupSkillsOnDispose,
+    ...installing(options),
+  };
+  const run = { op: 'execute', members, upon: ['mount'], notes: syncNotes(plan.mount, mount) };
+  return await carryOut(run, options);
+}
+
+/**
+ * Mirrors a project under a mount policy. Without a policy nothing happens, and the
+ * handle's directory is the one given.
+ */
+export async function applyPersonaMount(
+  policy: MountPolicy | undefined,
+  options: ApplyMountOptions,
+): Promise<MountHandle> {
+  if (!policy) return idle(options.cwd);
+  for (const name of ['mountDir', 'personaId'] as const) {
+    if (!options[name]) {
+      const problem = `options.${name} is required when a mount policy is supplied`;
+      throw usage(`applyPersonaMount: ${problem}`);
+    }
+  }
+  const members = { policy, ...mounting(options), label: options.personaId };
+  const notes = syncNotes(policy, options);
+  return await carryOut({ op: 'mount', members, kind: 'mount', notes }, options);
+}
+
+/** Installs skills. When one fails, those before it are removed again. */
+export async function runSkillInstalls(
+  skills: SkillMaterializationPlan,
+  options: SkillInstallOptions,
+): Promise<ExecutionHandle> {
+  const members = {
+    skills,
+    edition: options.edition,
+    cleanupSkillsOnDispose: options.cleanupOnDispose,
+    ...installing(options),
+  };
+  return await carryOut({ op: 'skills', members, kind: 'part' }, options);
+}
+
+/** Writes the Markdown files that a harness reads from its working directory. */
+export async function writePersonaSidecars(
+  sidecars: readonly SidecarWrite[],
+  options: HelperOptions,
+): Promise<ExecutionHandle> {
+  const plain = sidecars.map((sidecar) => ({
+    filename: sidecar.filename,
+    contents: sidecar.contents,
+    sourcePath: sidecar.sourcePath,
+    mode: sidecar.mode === 'extend' ? 'extend' : 'overwrite',
+  }));
+  return await carryOut({ op: 'sidecars', members: { sidecars: plain }, kind: 'part' }, options);
+}
+
+/** Writes configuration files. */
+export async function materializePersonaConfigFiles(
+  configFiles: readonly ConfigFile[],
+  options: HelperOptions,
+): Promise<ExecutionHandle> {
+  return await carryOut({ op: 'configFiles', members: { configFiles }, kind: 'part' }, options);
+}
+
+interface Deed {
+  readonly op: string;
+  readonly members: object;
+  /** What it is to later parts; a whole plan is nothing to them. */
+  readonly kind?: 'mount' | 'part';
+  /** The kinds of open parts that it may work upon. */
+  readonly upon?: readonly string[];
+  readonly notes?: readonly string[];
+}
+
+async function carryOut(deed: Deed, options: HelperOptions): Promise<ExecutionHandle> {
+  const { signal, onProgress } = options;
+  // Now, and not when the executor reads it: the working directory may change.
+  const cwd = resolve(options.cwd);
+  const progress = onProgress !== undefined;
+  const members = { ...deed.members, cwd, progress, waitMs: options.waitMs };
+  // A second attempt must ask for the same, whatever the caller changes meanwhile.
+  const fixed = JSON.parse(JSON.stringify(members)) as object;
+  const wire = await upon(deed, [], (above) =>
+    ask(deed.op, { ...fixed, above }, { signal, onProgress }),
+  );
+  if (deed.kind) parts.set(wire.run, deed.kind);
+  // Where nothing was mirrored, the caller's own spelling comes back.
+  const handle = toHandle(wire, wire.cwd === cwd ? options.cwd : wire.cwd, deed.notes);
+  if (!signal?.aborted) return handle;
+  await handle.dispose();
+  throw signal.reason;
+}
+
+/**
+ * Tries first beside the parts that are open, which share what is alike; one that stands
+ * in the way is worked upon instead. Its handle is disposed after the new one's.
+ */
+async function upon(
+  deed: Deed,
+  above: readonly string[],
+  attempt: (above: readonly string[]) => Promise<unknown>,
+): Promise<WireHandle> {
+  try {
+    return (await attempt(above)) as WireHandle;
+  } catch (error) {
+    const run = error instanceof CallsheetError && error.code === 'busy' ? error.run : undefined;
+    const kind = run === undefined ? undefined : parts.get(run);
+    const allowed = deed.upon ?? ['mount', 'part'];
+    if (!run || !kind || above.includes(run) || !allowed.includes(kind)) throw error;
+    return await upon(deed, [...above, run], attempt);
+  }
+}
+
+function installing(options: InstallerOptions): object {
+  return {
+    commandTimeoutMs: options.commandTimeoutMs,
+    allowEnv: options.allowEnv,
+    refreshSkills: options.refreshSkills,
+    // As it is now, which need not be as it was when the executor was started.
+    env: process.env,
+  };
+}
+
+function mounting(mount: MountOptions): object {
+  return {
+    mountDir: mount.mountDir ? resolve(mount.mountDir) : undefined,
+    includeGit: mount.includeGit,
+  };
+}
+
+function syncNotes(policy: MountPolicy | undefined, mount: MountOptions): string[] {
+  if (!policy || !mount.autoSync) return [];
+  return ['autoSync is not there yet: changes stay in the mount directory when the run ends'];
+}
+
+function idle(cwd: string): MountHandle {
+  const report = { run: '', clean: true, closed: true, entries: [], kept: [] };
+  const dispose = async () => report;
+  return {
+    cwd,
+    view: 'inplace',
+    enforcement: 'none',
+    argvPrefix: [],
+    notes: [],
+    dispose,
+    [Symbol.asyncDispose]: async () => {},
+  };
+}

@@ -1,0 +1,20 @@
+/**
+ * Carrying plans out from Node. The code is CommonJS for both module systems: a process
+ * that uses both has one executor and one class of each error.
+ */
+
+export {
+  CallsheetError,
+  SkillInstallError,
+  applyPersonaMount,
+  attach,
+  executePersonaSpawnPlan,
+  gc,
+  list,
+  materializePersonaConfigFiles,
+  recover,
+  runSkillInstalls,
+  writePersonaSidecars,
+} from './index.cjs';
+export type { Diagnostic } from './index.cjs';
+export type * from './types.cjs';

@@ -1,0 +1,2 @@
+/** Everything that runs in Node. */
+export * from './execute/index.js';
