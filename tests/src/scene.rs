@@ -10,6 +10,23 @@ use crate::tree::{Tree, differences, expect_same, tree};
 /// Arguments by which a run writes into the project itself.
 pub const IN_PLACE: &[&str] = &["--view", "inplace"];
 
+/// Arguments by which a run lays something over the project.
+pub const OVERLAY: &[&str] = &["--view", "overlay"];
+
+/// Arguments by which a run works in a copy of the project.
+pub const COPY: &[&str] = &["--view", "copy"];
+
+/// Tells whether a layer can be put over a project here, and says so when it cannot.
+pub fn has_layers() -> Answer<bool> {
+    let doctor = Stage::new()?.call(&["doctor", "--json"])?.run()?.envelope()?;
+    let views = doctor.get("data").and_then(|data| data.get("views"));
+    let problem = views.and_then(|views| views.get_str("overlayProblem"));
+    if let Some(why) = problem {
+        println!("skipped: {why}");
+    }
+    Ok(problem.is_none())
+}
+
 /// Plays npx: it creates the skill that prpm or skills would install.
 pub const INSTALLER: &str = r#"
 case "$2" in

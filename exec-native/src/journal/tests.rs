@@ -9,8 +9,9 @@ use plan_core::effect::RunStatus;
 
 use super::{JournalError, encode, parse};
 
-fn receipts() -> Vec<(String, Vec<u8>)> {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/receipts/v1");
+fn receipts(version: &str) -> Vec<(String, Vec<u8>)> {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/receipts");
+    let dir = dir.join(version);
     let files = fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path());
@@ -23,17 +24,37 @@ fn receipts() -> Vec<(String, Vec<u8>)> {
     receipts
 }
 
+/// What a receipt says: its file, how far the run is, what is left to take back.
+type Known = (&'static str, RunStatus, usize);
+
 #[test]
 fn every_released_format_stays_readable() {
-    let known = [
-        ("closed.log", RunStatus::Closed, 0),
-        ("failed.log", RunStatus::Closed, 0),
-        ("ready.log", RunStatus::Ready, 12),
-        ("torn.log", RunStatus::Ready, 12),
-    ];
-    let receipts = receipts();
+    read_all(
+        "v1",
+        &[
+            ("closed.log", RunStatus::Closed, 0),
+            ("failed.log", RunStatus::Closed, 0),
+            ("ready.log", RunStatus::Ready, 12),
+            ("torn.log", RunStatus::Ready, 12),
+        ],
+    );
+    read_all(
+        "v2",
+        &[
+            ("closed.log", RunStatus::Closed, 0),
+            ("committed.log", RunStatus::Committed, 13),
+            ("failed.log", RunStatus::Closed, 0),
+            ("ready.log", RunStatus::Ready, 13),
+            ("shared.log", RunStatus::Ready, 4),
+            ("torn.log", RunStatus::Ready, 13),
+        ],
+    );
+}
+
+fn read_all(version: &str, known: &[Known]) {
+    let receipts = receipts(version);
     assert_eq!(receipts.len(), known.len());
-    for ((name, bytes), (expected, status, left)) in receipts.iter().zip(known) {
+    for ((name, bytes), (expected, status, left)) in receipts.iter().zip(known.iter().copied()) {
         assert_eq!(name, expected);
         let journal = parse(bytes).unwrap();
         assert_eq!(journal.state.status(), status, "{name}");
@@ -54,7 +75,7 @@ fn every_released_format_stays_readable() {
 
 #[test]
 fn any_cut_is_a_torn_end() {
-    let (_, whole) = receipts().swap_remove(0);
+    let (_, whole) = receipts("v2").swap_remove(0);
     for end in 0..whole.len() {
         let journal = parse(&whole[..end]).unwrap();
         assert_eq!(journal.whole_bytes + journal.torn_bytes, end);
@@ -64,7 +85,7 @@ fn any_cut_is_a_torn_end() {
 
 #[test]
 fn damage_in_the_middle_is_no_crash() {
-    let (_, whole) = receipts().swap_remove(0);
+    let (_, whole) = receipts("v2").swap_remove(0);
     for place in 0..200 {
         let mut bytes = whole.clone();
         bytes[place] ^= 1;

@@ -3,7 +3,7 @@
 
 use tests::program::Stage;
 use tests::repo::{Answer, root};
-use tests::scene::{IN_PLACE, Scene, selection, sidecar};
+use tests::scene::{COPY, IN_PLACE, OVERLAY, Scene, has_layers, selection, sidecar};
 use tests::sweep::{Sweep, is_possible};
 
 /// Values for what the examples refer to.
@@ -166,23 +166,6 @@ fn recorded_opencode_in_a_fresh_directory() -> Answer<()> {
 fn recorded_grok() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "extend");
     recorded(project()?, IN_PLACE, &selection("grok", &[], &more), LEAST)
-}
-
-const OVERLAY: &[&str] = &["--view", "overlay"];
-const COPY: &[&str] = &["--view", "copy"];
-
-/// Tells whether a layer can be put over a project here, and says so when it cannot.
-fn has_layers() -> Answer<bool> {
-    let doctor = Stage::new()?
-        .call(&["doctor", "--json"])?
-        .run()?
-        .envelope()?;
-    let views = doctor.get("data").and_then(|data| data.get("views"));
-    let problem = views.and_then(|views| views.get_str("overlayProblem"));
-    if let Some(why) = problem {
-        println!("skipped: {why}");
-    }
-    Ok(problem.is_none())
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod failing;
 mod files;
 mod kill;
 mod matrix;
+mod mount;
 mod runs;
 mod skills;
 mod table;

@@ -92,13 +92,12 @@ fn every_fault_has_a_test() -> Answer<()> {
         let module = path.rsplit_once('/').map_or(&*path, |(_, name)| name);
         let module = module.trim_end_matches(".rs");
         let text = read(&path)?;
-        let mut lines = text.lines().peekable();
-        while let Some(line) = lines.next() {
-            let next = lines.peek().and_then(|next| next.strip_prefix("fn "));
-            let name = next.and_then(|next| next.split('(').next());
-            if let ("#[test]", Some(name)) = (line, name) {
-                tests.push(format!("{module}::{name}"));
-            }
+        // Other attributes may stand between the two lines.
+        let mut lines = text.lines();
+        while lines.any(|line| line == "#[test]") {
+            let name = lines.find_map(|line| line.strip_prefix("fn "));
+            let name = name.and_then(|name| name.split('(').next());
+            tests.extend(name.map(|name| format!("{module}::{name}")));
         }
     }
     let missing = TABLE

@@ -21,6 +21,10 @@ fn child() {
         words.next().unwrap().parse().unwrap(),
     );
     let world = World::existing(words.next().unwrap());
+    let (how, list) = match how.strip_prefix("share-") {
+        Some(how) => (how, super::share::persona(&world)),
+        None => (how, world.everything()),
+    };
     let action = u64::from(place);
     let moment = match how {
         "before-record" => Moment::BeforeRecord(place),
@@ -42,10 +46,7 @@ fn child() {
         kill: Some(moment),
         ..Faults::default()
     };
-    world
-        .apply_with(&world.everything(), faulty(faults))
-        .unwrap()
-        .dispose();
+    world.apply_with(&list, faulty(faults)).unwrap().dispose();
 }
 
 fn die(world: &World, how: &str, place: u32) {
@@ -96,6 +97,50 @@ fn death_after_any_record() {
 fn death_between_effect_and_record() {
     survives("after-action", 0..12);
     survives("after-undo", 0..12);
+}
+
+#[test]
+fn death_of_a_run_that_shares() {
+    // The start, two records for each of four shares, ready, two for each undo, closed.
+    const RECORDS: u32 = 1 + 8 + 1 + 8 + 1;
+    let world = World::new();
+    let before = world.snapshot();
+    let alive = world.apply(&super::share::persona(&world)).unwrap();
+    let during = world.snapshot();
+    for how in ["share-before-record", "share-torn-record", "share-after-record"] {
+        for place in 0..RECORDS {
+            die(&world, how, place);
+            for report in recover(&world.state(), None).unwrap() {
+                let result = report.result.unwrap();
+                assert!(result.is_clean(), "{how} {place}: {result:?}");
+            }
+            assert_eq!(world.snapshot(), during, "{how} {place}");
+            assert_eq!(world.run_dirs(), 1, "{how} {place}");
+        }
+    }
+    assert!(alive.dispose().is_clean());
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn a_backup_that_somebody_removed_is_no_original_that_returned() {
+    let world = World::new();
+    let before = world.snapshot();
+    let handle = world.one(world.write("AGENTS.md", plan_core::effect::WriteMode::Overwrite, "x"));
+    let run = list_runs(&world.state()).unwrap().remove(0);
+    let (blob, aside) = (run.dir.join("blobs/0.original"), world.root.join("state/aside"));
+    std::fs::rename(&blob, &aside).unwrap();
+    let report = handle.dispose();
+    assert!(!report.closed, "{report:?}");
+    assert!(report.errors()[0].chain().contains("backup"), "{report:?}");
+    // Asking again does not change the answer; the backup does.
+    drop(handle);
+    let again = recover(&world.state(), None).unwrap().remove(0);
+    assert!(!again.result.unwrap().closed);
+    std::fs::rename(&aside, &blob).unwrap();
+    let again = recover(&world.state(), None).unwrap().remove(0);
+    assert!(again.result.unwrap().is_clean());
+    assert_eq!(world.snapshot(), before);
 }
 
 #[test]

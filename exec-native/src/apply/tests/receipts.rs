@@ -1,5 +1,5 @@
 //! Writes the journals that later versions must read. Run by hand, once for each
-//! version of the format: `CALLSHEET_WRITE_RECEIPTS=v1 cargo test receipts`.
+//! version of the format: `CALLSHEET_WRITE_RECEIPTS=v2 cargo test receipts`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -44,9 +44,17 @@ fn receipts() {
         })],
     ];
     save("torn.log", &more.concat(), 9);
+    let committed = Record::RunCommitted(plan_core::effect::RunCommitted {});
+    save("committed.log", &[&*records, &[committed]].concat(), 0);
     fs::write(handle.cwd().join("work"), "x").unwrap();
     handle.dispose();
     save("closed.log", &journal(handle.id()), 0);
+    let persona = super::share::persona(&world);
+    let first = world.apply(&persona).unwrap();
+    let second = world.apply(&persona).unwrap();
+    first.dispose();
+    save("shared.log", &journal(second.id()), 0);
+    second.dispose();
     let failing = list([world.command("exit 3", &["made"])]);
     let error = world.apply(&failing).unwrap_err();
     let id = RunId::parse(error.context().run.as_deref().unwrap()).unwrap();

@@ -8,7 +8,7 @@ use plan_core::effect::{ActionKind, ActionList, OutcomeKind, WriteMode};
 use super::super::*;
 use super::{World, list};
 
-fn persona(world: &World) -> ActionList {
+pub(super) fn persona(world: &World) -> ActionList {
     list([
         world.write("AGENTS.md", WriteMode::Overwrite, "generated"),
         world.write("AGENTS.md", WriteMode::Extend, "prompt"),
@@ -145,6 +145,39 @@ fn another_content_is_refused_and_may_wait() {
         assert_eq!(world.read("AGENTS.md"), b"other");
         assert!(two.dispose().is_clean());
     });
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn a_share_is_shared_again() {
+    let world = World::new();
+    let before = world.snapshot();
+    let one = world.apply(&persona(&world)).unwrap();
+    let two = world.apply(&persona(&world)).unwrap();
+    let during = world.snapshot();
+    assert!(one.dispose().is_clean());
+    // The one that did it is gone; the command would fail a second time.
+    let three = world.apply(&persona(&world)).unwrap();
+    let report = two.dispose();
+    assert_eq!(kinds(&report), ALL_SHARED, "{report:?}");
+    assert_eq!(world.snapshot(), during);
+    assert!(three.dispose().is_clean());
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn shares_may_be_taken_and_given_back_twice() {
+    let world = World::new();
+    let before = world.snapshot();
+    let one = world.apply(&persona(&world)).unwrap();
+    let twice = Faults {
+        repeat: 2,
+        ..Faults::default()
+    };
+    let two = world.apply_with(&persona(&world), super::faulty(twice));
+    let two = two.unwrap();
+    assert!(one.dispose().is_clean());
+    assert!(two.dispose().is_clean());
     assert_eq!(world.snapshot(), before);
 }
 
