@@ -14,8 +14,10 @@ pub mod error;
 pub mod helpers;
 pub mod journal;
 pub mod launch;
+pub mod mount;
 pub mod os;
 pub mod personas;
+pub mod skills;
 pub mod state;
 
 pub use apply::{
@@ -32,4 +34,5 @@ pub use helpers::{
     HelperOptions, apply_persona_mount, execute_persona_spawn_plan,
     materialize_persona_config_files, prepare_launch, run_skill_installs, write_persona_sidecars,
 };
+pub use skills::{SkillCache, SkillUse, sweep_cache};
 pub use state::{RunId, StateHome};

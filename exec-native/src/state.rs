@@ -2,13 +2,15 @@
 //!
 //! `runs/<run id>/` holds `lease` (locked while the run lives), `journal.log`,
 //! `blobs/` (backups and lists), `stage/` (private files for the harness), `logs/`
-//! and perhaps `mount/`. Runs that recovery could not read lie in `damaged/` instead.
+//! and perhaps `mount/` or `layer/`. Runs that recovery could not read lie in `damaged/` instead.
 //! All of it is for the user alone.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use plan_core::effect::UPPER;
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
@@ -21,7 +23,9 @@ pub(crate) const BLOBS: &str = "blobs";
 const STAGE: &str = "stage";
 const LOGS: &str = "logs";
 const MOUNT: &str = "mount";
+const LAYER: &str = "layer";
 const MARK: &str = "running";
+const KEEPER: &str = "keeper";
 const OWNER: &str = "owner";
 /// Where runs lie that recovery could not read.
 const DAMAGED: &str = "damaged";
@@ -341,6 +345,10 @@ impl RunDir {
         self.dir.path().join(MOUNT)
     }
 
+    pub(crate) fn layer(&self) -> PathBuf {
+        self.dir.path().join(LAYER)
+    }
+
     pub(crate) fn log(&self, action: u64) -> PathBuf {
         self.dir.path().join(LOGS).join(format!("{action}.log"))
     }
@@ -358,6 +366,11 @@ impl RunDir {
     /// The file in a run's directory that names who can be asked to end the run.
     pub(crate) fn owner_in(dir: &Path) -> PathBuf {
         dir.join(OWNER)
+    }
+
+    /// The file that names the process that keeps the layer mounted.
+    pub(crate) fn keeper_mark(&self) -> PathBuf {
+        keeper_mark(&self.dir)
     }
 
     /// Removes the private files.
@@ -396,6 +409,16 @@ impl RunDir {
         }
         tree::remove(&self.runs, gone).at(path).map(drop)
     }
+}
+
+/// The file in a run's directory that names the process that keeps the layer mounted.
+pub(crate) fn keeper_mark(dir: &Dir) -> PathBuf {
+    dir.path().join(KEEPER)
+}
+
+/// The part of a run's layer that a list of mounts shows; no other run's has it.
+pub(crate) fn layer_text(id: &RunId) -> String {
+    format!("{id}/{LAYER}/{UPPER}")
 }
 
 #[cfg(test)]

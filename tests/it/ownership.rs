@@ -167,7 +167,7 @@ fn what_ended_runs_left_is_cleared_away_on_request() -> Answer<()> {
         .file("x.json", selection)?
         .script("claude", "true")?
         .script("npx", "echo it broke; exit 3")?;
-    let failed = stage.call(&["run", "x.json"])?.run()?;
+    let failed = stage.call(&["run", "x.json", "--no-skill-cache"])?.run()?;
     assert_ne!(failed.code(), Some(0));
     let runs = || -> Answer<usize> {
         let entries = fs::read_dir(stage.path("state/runs"))?;

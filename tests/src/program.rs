@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write as _};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -22,27 +23,35 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// Returns the binary: what `CALLSHEET` names, or the one that cargo builds.
 pub fn callsheet() -> Answer<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = || built("CALLSHEET", ["exec-native", "callsheet"]);
     let binary = BINARY.get_or_init(|| built().map_err(|error| error.to_string()));
     binary.as_deref().map_err(|error| error.clone().into())
 }
 
-fn built() -> Answer<PathBuf> {
-    if let Some(named) = std::env::var_os("CALLSHEET") {
+/// Returns the stand-in agent: what `STAND_IN` names, or the one that cargo builds.
+pub fn stand_in() -> Answer<&'static Path> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = || built("STAND_IN", ["examples", "stand-in"]);
+    let binary = BINARY.get_or_init(|| built().map_err(|error| error.to_string()));
+    binary.as_deref().map_err(|error| error.clone().into())
+}
+
+fn built(variable: &str, [package, binary]: [&str; 2]) -> Answer<PathBuf> {
+    if let Some(named) = std::env::var_os(variable) {
         return Ok(PathBuf::from(named));
     }
-    cargo_text(&[
-        "build",
-        "--quiet",
-        "-p",
-        "exec-native",
-        "--bin",
-        "callsheet",
-    ])?;
+    cargo_text(&["build", "--quiet", "-p", package, "--bin", binary])?;
     let metadata = cargo_text(&["metadata", "--no-deps", "--format-version", "1"])?;
     let metadata = json::read(&metadata)?;
     let target = metadata.get_str("target_directory");
     let target = target.ok_or("cargo names no target directory")?;
-    Ok(Path::new(target).join("debug").join("callsheet"))
+    Ok(Path::new(target).join("debug").join(binary))
+}
+
+/// Tells whether the tests run as root.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }
 
 /// A place to run the binary in. Everything that it may write lies below one
@@ -50,6 +59,9 @@ fn built() -> Answer<PathBuf> {
 #[derive(Debug)]
 pub struct Stage {
     dir: TempDir,
+    /// The user that everything runs as, when it is not ours, with a binary to run.
+    user: Option<(u32, TempDir)>,
+    variables: Vec<(String, OsString)>,
 }
 
 impl Stage {
@@ -59,7 +71,32 @@ impl Stage {
         for name in ["project", "home", "state", "bin"] {
             fs::create_dir(dir.path().join(name))?;
         }
-        Ok(Self { dir })
+        Ok(Self {
+            dir,
+            user: None,
+            variables: Vec::new(),
+        })
+    }
+
+    /// Gives everything to a user without rights, who then runs every call. Only root
+    /// can do that.
+    pub fn owned_by(mut self, user: u32) -> Answer<Self> {
+        let bin = TempDir::new()?;
+        fs::copy(callsheet()?, bin.path().join("callsheet"))?;
+        fs::set_permissions(bin.path(), fs::Permissions::from_mode(0o755))?;
+        fs::set_permissions(self.dir.path(), fs::Permissions::from_mode(0o755))?;
+        give(self.dir.path(), user)?;
+        self.user = Some((user, bin));
+        Ok(self)
+    }
+
+    /// Tells whether a command can be run on this machine.
+    pub fn can(command: &[&str]) -> bool {
+        let Some((program, arguments)) = command.split_first() else {
+            return false;
+        };
+        let ended = Command::new(program).args(arguments).output();
+        ended.is_ok_and(|ended| ended.status.success())
     }
 
     /// Returns a path below the whole place.
@@ -97,9 +134,23 @@ impl Stage {
         Ok(self)
     }
 
+    /// Sets a variable for all calls.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// Starts a call of the binary in the project.
     pub fn call(&self, arguments: &[&str]) -> Answer<Call> {
-        let mut command = Command::new(callsheet()?);
+        let mut command = match &self.user {
+            Some((user, bin)) => {
+                let mut command = Command::new(bin.path().join("callsheet"));
+                command.uid(*user).gid(*user);
+                command
+            }
+            None => Command::new(callsheet()?),
+        };
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
         command
             .args(arguments)
@@ -107,7 +158,8 @@ impl Stage {
             .env_clear()
             .env("PATH", path)
             .env("HOME", self.path("home"))
-            .env("CALLSHEET_STATE_HOME", self.path("state"));
+            .env("CALLSHEET_STATE_HOME", self.path("state"))
+            .envs(self.variables.iter().cloned());
         Ok(Call {
             command,
             stdin: None,
@@ -165,6 +217,16 @@ impl Stage {
     }
 }
 
+fn give(path: &Path, user: u32) -> Answer<()> {
+    lchown(path, Some(user), Some(user))?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), user)?;
+        }
+    }
+    Ok(())
+}
+
 fn record(at: &Path, entries: &mut BTreeMap<PathBuf, String>) -> Answer<()> {
     for entry in fs::read_dir(at)? {
         let path = entry?.path();
@@ -210,6 +272,13 @@ impl Call {
         self
     }
 
+    /// Starts the call in a directory.
+    #[must_use]
+    pub fn at(mut self, dir: impl AsRef<Path>) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
     /// Takes every variable away.
     #[must_use]
     pub fn bare(mut self) -> Self {
@@ -221,6 +290,27 @@ impl Call {
     #[must_use]
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.command.arg(argument.into());
+        self
+    }
+
+    /// Runs the call under a tool, such as a tracer.
+    #[must_use]
+    pub fn under(mut self, tool: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(tool);
+        command
+            .args(arguments)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .env_clear();
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        if let Some(dir) = self.command.get_current_dir() {
+            command.current_dir(dir);
+        }
+        self.command = command;
         self
     }
 
@@ -284,6 +374,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Returns the call's process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by its name.
     pub fn signal(&self, name: &str) -> Answer<()> {
         let pid = self.child.id().to_string();
@@ -297,11 +392,18 @@ impl Running {
     /// Closes what the call reads, and waits for its end.
     pub fn end(mut self) -> Answer<Ended> {
         drop(self.child.stdin.take());
+        self.ended()
+    }
+
+    /// Waits for the call's end; what it reads stays open until then.
+    pub fn ended(mut self) -> Answer<Ended> {
+        let stdin = self.child.stdin.take();
         let child = &mut self.child;
         let ended = wait(|| Ok(child.try_wait()?));
         if ended.is_err() {
             child.kill()?;
         }
+        drop(stdin);
         // A program that outlived the call may hold its pipes.
         let read = |stream: Receiver<Vec<u8>>| {
             let bytes = stream.recv_timeout(PATIENCE);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use plan_core::effect::Undo;
+use plan_core::effect::{Undo, View};
 
 use super::inject::Faults;
 use super::recover::{RunSummary, is_over, summary};
@@ -12,6 +12,7 @@ use super::report::DisposeReport;
 use super::{Inner, RunHandle};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::{self, Writer};
+use crate::mount::Chosen;
 use crate::os::clock::{Deadline, rest};
 use crate::os::owner::ask_owner;
 use crate::state::{Found, RunDir, RunId, StateHome};
@@ -63,6 +64,9 @@ pub fn attach(state: &StateHome, id: &RunId) -> Result<Attached, ExecError> {
         id: id.clone(),
         cwd: cwd.unwrap_or_default(),
         notes: Vec::new(),
+        chosen: Chosen::plain(started.and_then(|run| run.view).unwrap_or(View::InPlace)),
+        prefix: Vec::new(),
+        keeper: Mutex::new(None),
         faults: Faults::default(),
         inner: Mutex::new(Inner {
             live: Some((run, writer)),

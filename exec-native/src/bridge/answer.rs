@@ -39,6 +39,7 @@ const fn code(kind: ExecErrorKind) -> &'static str {
         ExecErrorKind::Internal => "internal",
         ExecErrorKind::Guarded => "guarded",
         ExecErrorKind::Config => "config",
+        ExecErrorKind::Refused => "refused",
         ExecErrorKind::Cancelled(_) => "cancelled",
     }
 }
@@ -103,6 +104,20 @@ pub(super) fn print_event(id: &Value<'_>, event: &Event<'_>) -> Option<String> {
             out.field("action", action);
             out.field("text", *text);
         }
+        Event::Installing { skill, command } => {
+            out.field("event", "installing");
+            out.field("skill", *skill);
+            out.field("command", *command);
+        }
+        Event::Output { action, line } => {
+            out.field("event", "output");
+            out.field("action", action);
+            out.field("line", *line);
+        }
+        Event::Advice { text } => {
+            out.field("event", "advice");
+            out.field("text", *text);
+        }
         Event::Undone { .. } | Event::UndoFailed { .. } => return None,
     }
     out.end_object();
@@ -113,6 +128,10 @@ pub(super) fn write_handle(out: &mut Writer, handle: &RunHandle) {
     out.begin_object();
     out.field("run", handle.id().as_str());
     out.field("cwd", &text_of(handle.cwd()));
+    out.field("view", handle.view().as_str());
+    out.field("enforcement", handle.enforcement().as_str());
+    out.field("viewReasons", &handle.chosen().why);
+    out.field("argvPrefix", handle.argv_prefix());
     out.field("notes", handle.notes());
     out.end_object();
 }

@@ -15,8 +15,8 @@ use super::answer::{plain, print_event, write_handle, write_report};
 use super::request::{Request, wrong};
 use super::{Bridge, Data, PROTOCOL};
 use crate::apply::{
-    ApplyOptions, Attached, Event, RecoveryReport, RunHandle, RunSummary, attach, dispose,
-    list_runs, recover,
+    ApplyOptions, Attached, COMMAND_LIMIT, Event, RecoveryReport, RunHandle, RunSummary, attach,
+    dispose, list_runs, recover,
 };
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{
@@ -24,6 +24,7 @@ use crate::helpers::{
     materialize_persona_config_files, run_skill_installs, write_persona_sidecars,
 };
 use crate::launch::resolve_reference;
+use crate::mount::ViewChoice;
 use crate::os::proc::Cancel;
 use crate::os::walk::text_of;
 use crate::state::RunId;
@@ -103,6 +104,10 @@ impl Bridge {
         let above = above.iter().map(|id| RunId::parse(id));
         let above: Option<Vec<RunId>> = above.collect();
         let mut options = HelperOptions::new(&self.state, &cwd);
+        if let Some(word) = request.opt_text("view")? {
+            let known = "must be auto, overlay, copy or inplace";
+            options.view = ViewChoice::parse(word).ok_or_else(|| wrong("view", known))?;
+        }
         options.include_git = request.flag("includeGit", true)?;
         options.apply = ApplyOptions {
             label: request.opt_text("label")?.map(String::from),
@@ -113,7 +118,8 @@ impl Bridge {
             wait: request.number("waitMs")?.map(Duration::from_millis),
             command_limit: request
                 .number("commandTimeoutMs")?
-                .map(Duration::from_millis),
+                .map_or(Some(COMMAND_LIMIT), |ms| Some(Duration::from_millis(ms)))
+                .filter(|limit| !limit.is_zero()),
             cancel: cancel.clone(),
             ..ApplyOptions::default()
         };

@@ -3,6 +3,7 @@
 mod args;
 mod changes;
 mod doctor;
+mod enter;
 mod execute;
 mod failure;
 mod output;
@@ -19,7 +20,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::bridge::serve;
-use crate::os::env;
+use crate::mount::keeper::KEEP_COMMAND;
+use crate::os::ns::MAP_COMMAND;
+use crate::os::{env, guard};
 use crate::state::StateHome;
 use failure::Failure;
 use output::Output;
@@ -53,6 +56,15 @@ enum Command {
     Run(run::RunCommand),
     /// Carries out a saved plan and holds it, or runs a command in it, then takes it back.
     Execute(execute::ExecuteCommand),
+    /// Runs a command in the view of a run: its layer, its copy, or the project.
+    #[command(visible_alias = "exec")]
+    Enter(enter::EnterCommand),
+    /// Keeps a layer over a project, for a run.
+    #[command(name = KEEP_COMMAND, hide = true)]
+    Keep(enter::KeepCommand),
+    /// Gives another process its users, for a layer.
+    #[command(name = MAP_COMMAND, hide = true)]
+    Map(enter::MapCommand),
     /// Lists runs: those that live, and those that need recovery.
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
@@ -90,6 +102,9 @@ enum Command {
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
+    if let Some(code) = guard::answer() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -106,6 +121,9 @@ pub fn main() -> ExitCode {
         Command::Plan(command) => command.answer(&output),
         Command::Run(command) => command.answer(&output),
         Command::Execute(command) => command.answer(&output),
+        Command::Enter(command) => command.answer(&output),
+        Command::Keep(command) => command.answer(&output),
+        Command::Map(command) => command.answer(),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
         Command::Changes(command) => command.answer(&output),

@@ -15,6 +15,7 @@ use crate::apply::{
     list_runs, recover,
 };
 use crate::error::{ExecError, ExecErrorKind};
+use crate::skills::{SkillCache, sweep_cache};
 use crate::state::{RunId, StateHome};
 
 /// Lists runs.
@@ -63,7 +64,8 @@ pub(super) struct DisposeCommand {
     json: bool,
 }
 
-/// Clears away what ended runs left: logs of failures, backups of applied changes.
+/// Clears away what ended runs left: logs of failures, backups of applied changes,
+/// half-installed skills.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Changes that nobody has applied or discarded are never cleared away.
@@ -175,6 +177,12 @@ impl GcCommand {
             dry_run: self.dry_run,
         };
         let cleared = gc(&StateHome::from_env()?, &options)?;
+        if let Some(cache) = SkillCache::from_env().filter(|_| !self.dry_run) {
+            let swept = sweep_cache(&cache)?;
+            if swept > 0 {
+                output.note(&format!("removed {swept} half-installed skills"));
+            }
+        }
         if self.json {
             let data = Shape(|out: &mut Writer| list_cleared(out, &cleared));
             output.envelope(&data, &[])?;

@@ -151,6 +151,19 @@ impl Dir {
         }
     }
 
+    /// Checks that we may write a file, as its mode says.
+    ///
+    /// # Errors
+    /// We may not, or the file is missing.
+    pub fn check_writable(&self, name: &OsStr) -> io::Result<()> {
+        let rights = rustix::fs::Access::WRITE_OK;
+        match rustix::fs::accessat(&self.fd, name, rights, AtFlags::EACCESS) {
+            // Old kernels can ask for the real user only; the write itself answers then.
+            Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
+            checked => Ok(checked?),
+        }
+    }
+
     /// Returns the names in the directory, sorted.
     ///
     /// # Errors
@@ -334,6 +347,16 @@ impl Dir {
             &stamps(mtime),
             flags,
         )?)
+    }
+
+    /// Makes everything durable that was written to the directory's file system.
+    ///
+    /// # Errors
+    /// The storage fails.
+    pub fn sync_file_system(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&self.fd)?;
+        self.sync()
     }
 
     /// Makes the directory's names durable.

@@ -190,6 +190,15 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// Returns the permission bits of a file, through links.
+///
+/// # Errors
+/// The file is missing.
+pub fn mode_of(path: &Path) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(Some(std::fs::metadata(path)?.permissions().mode() & 0o7777))
+}
+
 /// Tells whether a path, through links, is a directory.
 pub fn is_dir(path: &Path) -> bool {
     path.is_dir()

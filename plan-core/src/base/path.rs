@@ -28,10 +28,17 @@ pub enum PathProblem {
     /// The path reaches into git's own directory.
     #[error("must not reach into .git")]
     Git,
+    /// The path has a name that no file system takes.
+    #[error("must not contain names of more than 255 bytes")]
+    Long,
 }
 
+/// How many bytes a name may have on every file system in use.
+const LONGEST_NAME: usize = 255;
+
 /// A relative path that stays below any root it is joined to: not empty, no
-/// leading `/`, no `.`, `..` or empty segment, no NUL, no backslash, not in `.git`.
+/// leading `/`, no `.`, `..` or empty segment, no NUL, no backslash, not in `.git`, no
+/// name that is too long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RelPath(String);
 
@@ -55,6 +62,7 @@ impl RelPath {
                 ".." => return Err(PathProblem::Climbs),
                 "" | "." => return Err(PathProblem::Unclear),
                 _ if segment.eq_ignore_ascii_case(".git") => return Err(PathProblem::Git),
+                _ if segment.len() > LONGEST_NAME => return Err(PathProblem::Long),
                 _ => {}
             }
         }

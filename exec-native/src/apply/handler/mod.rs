@@ -2,6 +2,7 @@
 //! performed, how it is taken back.
 
 mod copy_tree;
+mod layer;
 mod make_dir;
 mod mount;
 mod noted;
@@ -13,15 +14,16 @@ mod transfer;
 mod write_file;
 
 pub(crate) use mount::patterns;
+pub(crate) use run_command::run_to_success;
 pub(crate) use write_file::{check_content, would_write};
 
 use std::cell::RefCell;
 
-use plan_core::effect::{ActionKind, Outcome, Undo};
+use plan_core::effect::{ActionKind, Outcome, Undo, View};
 
 use super::options::ApplyOptions;
 use super::restore;
-use crate::error::{ExecError, ExecErrorKind};
+use crate::error::ExecError;
 use crate::state::RunDir;
 
 /// What an action may use while it is prepared and performed.
@@ -38,6 +40,11 @@ pub(crate) struct Bench<'b> {
 pub(crate) trait Prepared {
     /// Returns how the action is taken back.
     fn undo(&self) -> Undo;
+
+    /// Returns the action's line in the journal, if another action's says more.
+    fn line(&self) -> Option<String> {
+        None
+    }
 
     /// Performs the action; a second time changes nothing. Returns the digest of
     /// what was written, when one file was.
@@ -66,6 +73,13 @@ pub(crate) fn prepare(
         }
         ActionKind::Share { run, action, .. } => Box::new(share::prepare(bench, run, *action)?),
         ActionKind::Transfer { list, to } => Box::new(transfer::prepare(bench, list, to)?),
+        ActionKind::Mount {
+            view: View::Overlay,
+            ..
+        } => {
+            let layer = Box::new(layer::prepare(bench, kind)?);
+            Box::new(noted::Noted::new(layer, kind))
+        }
         ActionKind::Mount { .. } => {
             let mount = Box::new(mount::prepare(bench, kind)?);
             Box::new(noted::Noted::new(mount, kind))
@@ -82,10 +96,7 @@ pub(crate) fn undo(run: &RunDir, id: u64, undo: &Undo) -> Result<Outcome, ExecEr
         Undo::RemoveDirs(undo) => make_dir::undo(undo),
         Undo::RemoveTrees(undo) => copy_tree::undo(run, id, undo),
         Undo::RestoreTree(undo) => transfer::undo(run, id, undo),
-        Undo::RemoveLayer(_) => {
-            let message = "this undo is not known here";
-            Err(ExecError::new(ExecErrorKind::Internal, message))
-        }
+        Undo::RemoveLayer(undo) => layer::undo(run, id, undo),
         Undo::RemoveMount(undo) => mount::undo(run, id, undo),
         Undo::MoveBack(undo) => remove::undo(run, id, undo),
     }

@@ -7,6 +7,7 @@ use std::io;
 use plan_core::effect::{Undo, describe_undo};
 
 use super::copy_tree::manifest_name;
+use super::remove;
 use super::{Bench, Prepared};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal;
@@ -14,7 +15,11 @@ use crate::os::dir::Dir;
 use crate::os::fs::{Place, back_up};
 use crate::state::BLOBS;
 
-pub(super) struct Share(Undo);
+pub(super) struct Share {
+    undo: Undo,
+    /// What the shared action did: by this a third run knows it again.
+    line: String,
+}
 
 pub(super) fn prepare(bench: &Bench<'_>, run: &str, action: u64) -> Result<Share, ExecError> {
     let dir = bench.run.neighbour(OsStr::new(run))?;
@@ -40,13 +45,24 @@ pub(super) fn prepare(bench: &Bench<'_>, run: &str, action: u64) -> Result<Share
                 copy(blob, format!("{}.original", bench.id))?;
             }
         }
-        Undo::RemoveTrees(undo) => copy(&mut undo.manifest, manifest_name(bench.id))?,
+        Undo::RemoveTrees(undo) => {
+            copy(&mut undo.manifest, manifest_name(bench.id))?;
+            let asides = undo.aside.iter_mut().flatten().enumerate();
+            for (number, original) in asides {
+                let own = remove::aside_name(bench.id, number);
+                let (from, name) = (&blobs, OsStr::new(&original.blob));
+                let copied = remove::copy_away(from, name, &bench.run.blobs, OsStr::new(&own));
+                copied.at(from.path().join(name))?;
+                original.blob = own;
+            }
+        }
         other => {
             let message = format!("`{}` cannot be shared", describe_undo(other));
             return Err(ExecError::new(ExecErrorKind::Internal, message));
         }
     }
-    Ok(Share(undo))
+    let line = theirs.announced.line.clone();
+    Ok(Share { undo, line })
 }
 
 /// Gives one run's backup a second name in another's: the very file can return then,
@@ -61,7 +77,11 @@ fn take_over(from: &Dir, name: &str, to: &Dir, own: &str) -> io::Result<()> {
 
 impl Prepared for Share {
     fn undo(&self) -> Undo {
-        self.0.clone()
+        self.undo.clone()
+    }
+
+    fn line(&self) -> Option<String> {
+        Some(self.line.clone())
     }
 
     fn perform(&self, _bench: &Bench<'_>) -> Result<Option<String>, ExecError> {

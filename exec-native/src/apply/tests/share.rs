@@ -35,6 +35,28 @@ fn kinds(report: &DisposeReport) -> Vec<OutcomeKind> {
 const ALL_SHARED: [OutcomeKind; 4] = [OutcomeKind::Shared; 4];
 
 #[test]
+fn who_ends_last_puts_back_what_was_moved_away() {
+    for first_ends_first in [true, false] {
+        let world = World::new();
+        let before = world.snapshot();
+        let script = "mkdir owned alias && echo x > owned/mine && echo y > lock.json";
+        let actions = || list([world.command(script, &["owned", "lock.json", "alias"])]);
+        let one = world.apply(&actions()).unwrap();
+        let two = world.apply(&actions()).unwrap();
+        let during = world.snapshot();
+        let (early, late) = if first_ends_first {
+            (one, two)
+        } else {
+            (two, one)
+        };
+        assert_eq!(kinds(&early.dispose()), [OutcomeKind::Shared]);
+        assert_eq!(world.snapshot(), during);
+        assert!(late.dispose().is_clean());
+        assert_eq!(world.snapshot(), before);
+    }
+}
+
+#[test]
 fn who_ends_last_puts_the_original_back() {
     for first_ends_first in [true, false] {
         let world = World::new();

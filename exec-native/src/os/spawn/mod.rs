@@ -199,6 +199,13 @@ pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
     })
 }
 
+/// Replaces this process by a program that works in a directory; returns why it cannot.
+pub fn replace(program: &str, args: &[String], cwd: &Path) -> io::Error {
+    let mut command = Command::new(program);
+    // Programs believe the variable more than the kernel.
+    command.args(args).current_dir(cwd).env("PWD", cwd).exec()
+}
+
 /// What a program printed, and how it ended.
 #[derive(Debug)]
 pub struct Captured {
