@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use plan_core::effect::{RunStatus, Undo};
+use plan_core::effect::{RunStatus, UPPER, Undo};
 
 use super::applied::Applied;
 use super::generated::Generated;
@@ -116,7 +116,7 @@ impl View {
         check_root(&root, note.as_ref()).map_err(|error| error.in_run(id.as_str()))?;
         let place = match list {
             Some(_) => root.clone(),
-            None => root.join(plan_core::effect::UPPER),
+            None => root.join(UPPER),
         };
         let files = Dir::open(&place).at(&place)?;
         let blobs = dir.child(OsStr::new(BLOBS)).at(dir.path())?;

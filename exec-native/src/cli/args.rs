@@ -158,6 +158,7 @@ impl CommandArgs {
             live: hold.live,
             view: hold.view.into(),
             entered,
+            live: hold.live,
         })
     }
 }

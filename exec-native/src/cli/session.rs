@@ -42,6 +42,8 @@ pub(super) struct Terms {
     pub(super) view: ViewChoice,
     /// Whether we start everything that works in the run.
     pub(super) entered: bool,
+    /// How often results are brought back meanwhile, in seconds.
+    pub(super) live: Option<u64>,
 }
 
 /// A plan that is carried out.

@@ -10,10 +10,12 @@ use rustix::fs::{AtFlags, FileType, Stat, fstat, statat};
 use rustix::fs::{Mode, mknodat};
 use rustix::io::Errno;
 
-use super::dir::{Dir, Kind, Mtime};
+use super::dir::{Dir, File, Kind, Mtime};
 
 /// What the kernel says of a directory that hides everything below it.
 const OPAQUE: &str = "user.overlay.opaque";
+/// What the kernel says of a file that it copied up.
+const ORIGIN: &str = "user.overlay.origin";
 
 impl Dir {
     /// Creates a name that hides the same name in the layers below.
@@ -44,6 +46,20 @@ impl Dir {
             Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::RANGE) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Tells whether a name hides the same name in the layers below.
+    ///
+    /// # Errors
+    /// The directory may not be searched.
+    pub fn is_whiteout(&self, name: &OsStr) -> io::Result<bool> {
+        let stat = match statat(self, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        Ok(kind == FileType::CharacterDevice && stat.st_rdev == 0)
     }
 
     /// Gives this directory the owner, mode and time of another. It stays usable for
@@ -130,6 +146,19 @@ impl Dir {
             }
         }
         Ok(None)
+    }
+}
+
+/// Tells whether a file was copied up from a layer below.
+///
+/// # Errors
+/// The file system fails.
+pub fn came_from_below(file: &File) -> io::Result<bool> {
+    let mut value = [0; 512];
+    match rustix::fs::fgetxattr(file, ORIGIN, &mut value) {
+        Ok(_) | Err(Errno::RANGE) => Ok(true),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
