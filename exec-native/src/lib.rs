@@ -12,6 +12,7 @@ pub mod error;
 pub mod helpers;
 pub mod journal;
 pub mod launch;
+mod mount;
 pub mod os;
 pub mod personas;
 pub mod state;

@@ -253,6 +253,7 @@ fn take_shares(
         run,
         options,
         id: 0,
+        generated: handler::generated(&opened.actions),
         notes: RefCell::default(),
     };
     for action in opened.actions.iter().take(opened.done) {
@@ -308,6 +309,7 @@ fn perform_all(
         run,
         options,
         id: 0,
+        generated: handler::generated(&opened.actions),
         notes: RefCell::default(),
     };
     let mut phase = None;

@@ -7,6 +7,7 @@ pub mod dir;
 pub mod durable;
 pub mod env;
 pub mod fs;
+pub mod git;
 mod lines;
 pub mod lock;
 pub mod proc;

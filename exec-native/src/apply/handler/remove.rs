@@ -11,7 +11,7 @@ use crate::apply::restore::{capture, set_aside, temp_name};
 use crate::error::{ExecError, IoResultExt as _};
 use crate::os::dir::{Dir, Kind, Meta};
 use crate::os::fs::{Place, resolve, resolve_making};
-use crate::os::tree::{self, Fate, Guide};
+use crate::os::tree::{self, Copied, Fate, Guide};
 use crate::state::RunDir;
 
 /// Removing what does not exist.
@@ -138,9 +138,8 @@ fn move_dir(from: &Place, to: &Place, temp: &OsStr) -> io::Result<()> {
     tree::remove(&to.dir, temp)?;
     to.dir.make_dir(temp, 0o700)?;
     let copy = to.dir.child(temp)?;
-    let mut guide = Whole(None);
-    tree::copy(&source, &copy, &mut guide)?;
-    if let Some(problem) = guide.0 {
+    let logs = tree::copy(&source, &copy, &Whole)?;
+    if let Some(problem) = logs.into_iter().flatten().next() {
         return Err(io::Error::other(problem));
     }
     finish_move(from, to, temp, &copy, &meta)
@@ -156,16 +155,18 @@ fn finish_move(from: &Place, to: &Place, temp: &OsStr, copy: &Dir, meta: &Meta) 
 }
 
 /// A copy that must not leave anything out, since the original goes.
-struct Whole(Option<String>);
+struct Whole;
 
 impl Guide for Whole {
-    fn fate(&mut self, _path: &Path, _meta: &Meta) -> Fate {
+    type Log = Option<String>;
+
+    fn fate(&self, _log: &mut Self::Log, _path: &Path, _kind: Kind) -> Fate {
         Fate::Copy
     }
 
-    fn copied(&mut self, _path: &Path, _meta: &Meta, _target: Option<&OsStr>) {}
+    fn copied(&self, _log: &mut Self::Log, _entry: &Copied<'_>) {}
 
-    fn skipped(&mut self, path: &Path, why: &str) {
-        self.0 = Some(format!("{} {why}", path.display()));
+    fn skipped(&self, log: &mut Self::Log, path: &Path, why: &'static str) {
+        *log = Some(format!("{} {why}", path.display()));
     }
 }
