@@ -63,7 +63,10 @@ impl Git {
         command.args(args).current_dir(&self.tree);
         let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = pipes.stderr(Stdio::piped()).spawn()?;
-        let written = child.stdin.take().map_or(Ok(()), |mut pipe| pipe.write_all(input));
+        let written = child
+            .stdin
+            .take()
+            .map_or(Ok(()), |mut pipe| pipe.write_all(input));
         let output = child.wait_with_output()?;
         if output.status.success() {
             return written.map(|()| output.stdout);
@@ -107,9 +110,8 @@ pub fn find(project: &Path) -> io::Result<Found> {
     let dir = if entry.is_dir() {
         std::fs::canonicalize(&entry)?
     } else {
-        let target = pointer(&std::fs::read(&entry)?).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, "is no directory of git")
-        })?;
+        let target = pointer(&std::fs::read(&entry)?)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "is no directory of git"))?;
         std::fs::canonicalize(project.join(target))?
     };
     let common = match std::fs::read(dir.join("commondir")) {

@@ -13,8 +13,8 @@ use crate::apply::restore::{remove_dirs, temp_name};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
 use crate::os::fs::{Place, is_dir, resolve, resolve_making, resolve_strictly};
-use crate::os::tree::{self, Copied, Fate, Guide};
 use crate::os::proc::Cancel;
+use crate::os::tree::{self, Copied, Fate, Guide};
 use crate::state::RunDir;
 
 pub(super) struct CopyTree {

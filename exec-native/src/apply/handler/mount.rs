@@ -78,7 +78,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<Mount, Exe
 }
 
 /// The nearest directory above a path that exists.
-fn existing_above(path: &str) -> &Path {
+pub(super) fn existing_above(path: &str) -> &Path {
     let above = Path::new(path).ancestors().skip(1);
     let mut dirs = above.filter(|dir| is_dir(dir));
     dirs.next().unwrap_or(Path::new("/"))

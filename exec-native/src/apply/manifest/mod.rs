@@ -109,7 +109,13 @@ impl Changes {
 impl Entry<'_> {
     /// Compares with what stands there now.
     pub(crate) fn judge(&self, meta: &Meta, target: Option<&OsStr>) -> Verdict {
-        let same = |same| if same { Verdict::Same } else { Verdict::Changed };
+        let same = |same| {
+            if same {
+                Verdict::Same
+            } else {
+                Verdict::Changed
+            }
+        };
         if self.kind != meta.kind {
             return Verdict::Changed;
         }
@@ -118,7 +124,8 @@ impl Entry<'_> {
             Kind::Dir => same(self.mode == meta.mode),
             Kind::Other => Verdict::Same,
             Kind::File => {
-                let is_alike = (self.mode, self.size, self.mtime) == (meta.mode, meta.size, meta.mtime);
+                let is_alike =
+                    (self.mode, self.size, self.mtime) == (meta.mode, meta.size, meta.mtime);
                 match self.ctime {
                     Some(known) if is_alike && known != (meta.ctime, meta.identity.1) => {
                         Verdict::Doubtful
@@ -207,7 +214,8 @@ impl Manifest {
     /// Brings the entries into order, so that they are found at once.
     pub(crate) fn sort(&mut self) {
         let text = &self.text;
-        self.rows.sort_by(|one, other| one.path(text).cmp(other.path(text)));
+        self.rows
+            .sort_by(|one, other| one.path(text).cmp(other.path(text)));
         self.is_sorted = true;
     }
 
@@ -232,7 +240,9 @@ impl Manifest {
         let index = if self.is_sorted {
             self.rows.binary_search_by(order).ok()
         } else {
-            self.rows.iter().rposition(|row| order(row) == Ordering::Equal)
+            self.rows
+                .iter()
+                .rposition(|row| order(row) == Ordering::Equal)
         };
         let index = index?;
         Some((index, self.rows.get(index)?.entry(&self.text)))
@@ -414,7 +424,8 @@ fn is_as_origin(entry: &Entry<'_>, (dir, name): (&Dir, &OsStr), origin: Option<&
         let Some(meta) = above.stat(file)? else {
             return Ok(false);
         };
-        let is_as_then = (meta.kind, meta.size, meta.mtime) == (Kind::File, entry.size, entry.mtime);
+        let is_as_then =
+            (meta.kind, meta.size, meta.mtime) == (Kind::File, entry.size, entry.mtime);
         Ok(is_as_then && have_same_content((&above, file), (dir, name))?)
     };
     origin.is_some_and(|origin| compare(origin).unwrap_or(false))

@@ -126,7 +126,11 @@ fn read_time(text: &str) -> Option<Mtime> {
 /// Writes a name so that it has no space, newline or byte outside ASCII.
 fn escape(name: &OsStr, out: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| DIGITS.get(usize::from(value)).map_or('0', |digit| char::from(*digit));
+    let digit = |value: u8| {
+        DIGITS
+            .get(usize::from(value))
+            .map_or('0', |digit| char::from(*digit))
+    };
     for byte in name.as_bytes() {
         if byte.is_ascii_graphic() && *byte != b'%' {
             out.push(char::from(*byte));
@@ -167,7 +171,7 @@ mod tests {
     #[test]
     fn lists_survive_and_those_of_old_are_read() {
         let text = "callsheet-manifest 2\nroot 7 9\n\
-            d 755 a\nf 644 3 5.000000007 6.000000008 42 a/%ff\nl to%20b a/l\n\
+            d 755 a\nl to%20b a/l\nf 644 3 5.000000007 6.000000008 42 a/%ff\n\
             r 444 0 -1.000000000 6.000000008 43 b\n";
         let manifest = read(text.as_bytes()).expect("a list");
         assert_eq!(print(&manifest), text);
@@ -180,7 +184,12 @@ mod tests {
         let old = read(b"callsheet-manifest 1\nf 600 3 5.000000007 z\nd 700 a\n").expect("a list");
         assert_eq!(old.get(Path::new("z")).expect("an entry").ctime, None);
         assert_eq!(old.entries().next().expect("an entry").path, Path::new("a"));
-        for broken in ["", "callsheet-manifest 3\n", "callsheet-manifest 2\nx a\n", "callsheet-manifest 2\nf 1 2 a\n"] {
+        for broken in [
+            "",
+            "callsheet-manifest 3\n",
+            "callsheet-manifest 2\nx a\n",
+            "callsheet-manifest 2\nf 1 2 a\n",
+        ] {
             assert!(read(broken.as_bytes()).is_none(), "{broken}");
         }
     }

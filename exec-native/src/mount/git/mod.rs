@@ -76,7 +76,9 @@ pub(crate) fn prepare(
         }
         Err(error) => {
             let why = error.chain();
-            report.notes.push(format!("the view has no git data: {why}"));
+            report
+                .notes
+                .push(format!("the view has no git data: {why}"));
             return Ok(report);
         }
     };
@@ -101,10 +103,18 @@ pub(crate) fn prepare(
 /// Tells whether a `.git` that is a file leads to data in the project's own `.git`, so
 /// that a copy of both works alike.
 pub(crate) fn stays_inside(project: &Path, path: &Path) -> bool {
-    let Some(target) = read(&project.join(path)).ok().as_deref().and_then(git::pointer) else {
+    let Some(target) = read(&project.join(path))
+        .ok()
+        .as_deref()
+        .and_then(git::pointer)
+    else {
         return false;
     };
-    let mut place: Vec<_> = path.parent().into_iter().flat_map(Path::components).collect();
+    let mut place: Vec<_> = path
+        .parent()
+        .into_iter()
+        .flat_map(Path::components)
+        .collect();
     for part in target.components() {
         match part {
             Component::Normal(_) => place.push(part),
@@ -119,7 +129,11 @@ pub(crate) fn stays_inside(project: &Path, path: &Path) -> bool {
 /// Takes out of a copied `.git` what ties it to the project's directory.
 fn detach(root: &Path, own: &Path, report: &mut GitReport) -> Result<(), ExecError> {
     let config = root.join(CONFIG);
-    let text = if is_file(&config) { read(&config).at(&config)? } else { Vec::new() };
+    let text = if is_file(&config) {
+        read(&config).at(&config)?
+    } else {
+        Vec::new()
+    };
     if private::free_of_tree(root, &text)? {
         report.written.push(CONFIG.into());
     }
@@ -154,7 +168,11 @@ fn exclude(
     report: &mut GitReport,
 ) -> Result<(), ExecError> {
     let known = own.join("info/exclude");
-    let mut text = if is_file(&known) { read(&known).at(&known)? } else { Vec::new() };
+    let mut text = if is_file(&known) {
+        read(&known).at(&known)?
+    } else {
+        Vec::new()
+    };
     if text.last().is_some_and(|byte| *byte != b'\n') {
         text.push(b'\n');
     }
@@ -177,7 +195,11 @@ fn exclude(
         make_dir_like(view, dir, own)?;
     }
     replace(view.root, ".git/info/exclude", &text)?;
-    let written = if is_new { ".git/info" } else { ".git/info/exclude" };
+    let written = if is_new {
+        ".git/info"
+    } else {
+        ".git/info/exclude"
+    };
     report.written.push(written.into());
     Ok(())
 }
@@ -212,7 +234,10 @@ fn skip(
     let mut listed = Vec::new();
     for path in Tracked::list(git).at(&git.dir)?.paths() {
         let path = Path::new(OsStr::from_bytes(path));
-        if path.ancestors().any(|path| shown.contains(&path.to_path_buf())) {
+        if path
+            .ancestors()
+            .any(|path| shown.contains(&path.to_path_buf()))
+        {
             listed.extend_from_slice(path.as_os_str().as_bytes());
             listed.push(0);
         }
@@ -231,8 +256,11 @@ fn skip(
         index: Some(index),
         ..git.clone()
     };
-    git.run(&["update-index", "-z", "--skip-worktree", "--stdin"], &listed)
-        .at(&git.dir)?;
+    git.run(
+        &["update-index", "-z", "--skip-worktree", "--stdin"],
+        &listed,
+    )
+    .at(&git.dir)?;
     report.written.push(INDEX.into());
     Ok(())
 }
@@ -248,10 +276,7 @@ fn replace(root: &Path, path: &str, bytes: &[u8]) -> Result<(), ExecError> {
     let random = rng::bytes().map(u64::from_le_bytes).at(&path)?;
     let temp = format!(".callsheet-{random:016x}");
     let mode = place.dir.stat(&place.name).at(&path)?.map(|meta| meta.mode);
-    let attributes = Attributes {
-        mode,
-        mtime: None,
-    };
+    let attributes = Attributes { mode, mtime: None };
     write_atomic(&place, OsStr::new(&temp), bytes, attributes).at(&path)
 }
 

@@ -44,7 +44,14 @@ pub(super) fn create(
         return Err(error.hint("work in place, or leave git out"));
     }
     let own = root.join(".git");
-    for path in ["info", "hooks", "objects/info", "objects/pack", "refs/heads", "refs/tags"] {
+    for path in [
+        "info",
+        "hooks",
+        "objects/info",
+        "objects/pack",
+        "refs/heads",
+        "refs/tags",
+    ] {
         make_private_dirs(&own.join(path)).at(&own)?;
     }
     for (from, to) in [
@@ -90,14 +97,21 @@ struct Essentials;
 
 fn is_left_out(path: &Path) -> bool {
     let is_one = NOT_COPIED.iter().any(|name| path == Path::new(name));
-    is_one || path.extension().is_some_and(|end| end == "lock" || end == "sample")
+    is_one
+        || path
+            .extension()
+            .is_some_and(|end| end == "lock" || end == "sample")
 }
 
 impl Guide for Essentials {
     type Log = ();
 
     fn fate(&self, (): &mut (), path: &Path, _kind: Kind) -> Fate {
-        if is_left_out(path) { Fate::Skip } else { Fate::Copy }
+        if is_left_out(path) {
+            Fate::Skip
+        } else {
+            Fate::Copy
+        }
     }
 
     fn copied(&self, (): &mut (), _entry: &Copied<'_>) {}

@@ -82,7 +82,9 @@ pub fn copy<G: Guide>(from: &Dir, to: &Dir, guide: &G) -> io::Result<Vec<G::Log>
         source: from.meta()?,
         read_only: false,
     };
-    pool::run(Job::Fill(root), |job, log, more| copy.perform(job, log, more))
+    pool::run(Job::Fill(root), |job, log, more| {
+        copy.perform(job, log, more)
+    })
 }
 
 struct Copy<'g, G> {
@@ -188,7 +190,9 @@ impl<G: Guide> Copy<'_, G> {
                 _ if fate == Fate::Skip => {}
                 Kind::File => self.file(&entry, log)?,
                 Kind::Symlink => self.link(&entry, log)?,
-                Kind::Other => self.guide.skipped(log, &path, "is no file, directory or link"),
+                Kind::Other => self
+                    .guide
+                    .skipped(log, &path, "is no file, directory or link"),
                 Kind::Dir => more.push(Job::Enter {
                     above: Arc::clone(&node),
                     name,
@@ -263,7 +267,9 @@ impl<G: Guide> Copy<'_, G> {
                 by_hand(source, copy, wanted)?
             } else {
                 match by_system(source, copy, wanted) {
-                    Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => {
+                    Err(
+                        Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM,
+                    ) => {
                         self.by_hand.store(true, Ordering::Relaxed);
                         continue;
                     }
@@ -304,7 +310,14 @@ impl<G: Guide> Copy<'_, G> {
     fn unreadable(&self, path: &Path, error: io::Error, log: &mut G::Log) -> io::Result<()> {
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             // Somebody else changed the tree meanwhile.
-            Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO | Errno::STALE | Errno::INVAL) => Ok(()),
+            Some(
+                Errno::NOENT
+                | Errno::NOTDIR
+                | Errno::LOOP
+                | Errno::NXIO
+                | Errno::STALE
+                | Errno::INVAL,
+            ) => Ok(()),
             Some(Errno::ACCESS | Errno::PERM) => {
                 self.guide.skipped(log, path, "may not be read");
                 Ok(())

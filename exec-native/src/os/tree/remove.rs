@@ -92,7 +92,10 @@ fn close(top: &Dir, node: Option<Arc<Node>>) -> io::Result<()> {
     while let Some(node) = next.take().and_then(Arc::into_inner) {
         let Node { above, dir, name } = node;
         drop(dir);
-        above.as_ref().map_or(top, |node| &node.dir).remove_dir(&name)?;
+        above
+            .as_ref()
+            .map_or(top, |node| &node.dir)
+            .remove_dir(&name)?;
         next = above;
     }
     Ok(())
