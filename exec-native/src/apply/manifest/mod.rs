@@ -73,6 +73,7 @@ pub(crate) enum Verdict {
 }
 
 /// What differs between a list and a tree.
+#[expect(dead_code, reason = "what brings changes back reads them")]
 #[derive(Debug)]
 pub(crate) enum Difference<'d> {
     /// The tree has what the list does not.
