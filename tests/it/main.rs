@@ -7,6 +7,7 @@ mod conformance;
 mod editions;
 mod examples;
 mod fuzz;
+mod git_views;
 mod harness_registry;
 mod launches;
 mod layering;

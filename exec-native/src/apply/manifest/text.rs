@@ -2,6 +2,7 @@
 //! had neither the root nor what follows a file's modification time.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
@@ -11,12 +12,13 @@ use crate::os::dir::{Kind, Mtime};
 const HEAD_1: &str = "callsheet-manifest 1";
 const HEAD: &str = "callsheet-manifest 2";
 
+/// Prints a list; writing to a string cannot fail.
 pub(super) fn print(manifest: &Manifest) -> String {
     // A line is mostly numbers of fixed length.
     let mut text = String::with_capacity(manifest.text.len() + 90 * manifest.len());
     text.push_str(HEAD);
     if let Some((device, inode)) = manifest.root {
-        text.push_str(&format!("\nroot {device} {inode}"));
+        let _ = write!(text, "\nroot {device} {inode}");
     }
     text.push('\n');
     for entry in manifest.entries() {
@@ -34,13 +36,15 @@ fn print_entry(entry: &Entry<'_>, text: &mut String) {
             text.push_str("l ");
             escape(target, text);
         }
-        (Kind::Dir, _) => text.push_str(&format!("d {:o}", entry.mode)),
+        (Kind::Dir, _) => {
+            let _ = write!(text, "d {:o}", entry.mode);
+        }
         (Kind::File, _) => {
             let letter = if entry.is_read_only { 'r' } else { 'f' };
             let mtime = time(entry.mtime);
-            text.push_str(&format!("{letter} {:o} {} {mtime}", entry.mode, entry.size));
+            let _ = write!(text, "{letter} {:o} {} {mtime}", entry.mode, entry.size);
             if let Some((ctime, inode)) = entry.ctime {
-                text.push_str(&format!(" {} {inode}", time(ctime)));
+                let _ = write!(text, " {} {inode}", time(ctime));
             }
         }
         (Kind::Other | Kind::Symlink, _) => text.push('o'),

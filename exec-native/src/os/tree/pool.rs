@@ -1,6 +1,5 @@
 //! Work on the directories of a tree, by one thread while there is little of it and by
 //! several when there is more.
-#![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
 use std::io;
 use std::num::NonZero;
