@@ -11,7 +11,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use crate::error::{ExecError, ExecErrorKind};
 
 /// What can be made again, wherever it lies.
-const MADE_ANYWHERE: [&str; 13] = [
+const MADE_ANYWHERE: [&str; 12] = [
     "node_modules",
     ".npm-cache",
     "__pycache__",
@@ -22,7 +22,6 @@ const MADE_ANYWHERE: [&str; 13] = [
     ".nyc_output",
     ".turbo",
     ".cache",
-    ".DS_Store",
     ".venv",
     "venv",
 ];
@@ -76,14 +75,19 @@ fn wrong(error: ignore::Error) -> ExecError {
 }
 
 /// Tells whether a path is by its name one of those that a copy leaves out unless
-/// somebody excepts them: what a build or an installation makes again.
-pub(crate) fn is_made_again(path: &Path) -> bool {
+/// somebody excepts them: what a build or an installation makes again. A file or link of
+/// such a name is somebody's own.
+pub(crate) fn is_made_again(path: &Path, is_dir: bool) -> bool {
     let is_one_of = |names: &[&str]| {
         let name = path.file_name();
         names.iter().any(|known| name == Some(OsStr::new(known)))
     };
     let at_top = || path.parent() == Some(Path::new("")) && is_one_of(&MADE_AT_TOP);
-    is_one_of(&MADE_ANYWHERE) || at_top()
+    if is_dir {
+        is_one_of(&MADE_ANYWHERE) || at_top()
+    } else {
+        is_one_of(&[".DS_Store"])
+    }
 }
 
 /// Names of what was left out of a copy because it can be made again, for a note.
@@ -163,10 +167,12 @@ mod tests {
     #[test]
     fn what_is_made_again_is_known_by_its_name() {
         for path in ["node_modules", "a/b/node_modules", "dist", "a/.venv"] {
-            assert!(is_made_again(Path::new(path)), "{path}");
+            assert!(is_made_again(Path::new(path), true), "{path}");
+            assert!(!is_made_again(Path::new(path), false), "{path}");
         }
+        assert!(is_made_again(Path::new("a/.DS_Store"), false));
         for path in ["Node_Modules", "a/dist", "dist2", "src", "node_modules/x"] {
-            assert!(!is_made_again(Path::new(path)), "{path}");
+            assert!(!is_made_again(Path::new(path), true), "{path}");
         }
         let paths = ["dist", "a/node_modules", "b/node_modules"].map(Path::new);
         assert_eq!(

@@ -1,6 +1,7 @@
 //! A view of a project that is a copy of it.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -117,7 +118,8 @@ impl Prepared for Mount {
         let made = log.made.iter().map(PathBuf::as_path);
         bench.notes.borrow_mut().extend(describe_made_again(made));
         note_skipped(bench, log.skipped.iter());
-        if self.include_git {
+        let hides_git = log.hidden.iter().any(|path| path == Path::new(GIT));
+        if self.include_git && !hides_git {
             self.git(bench, (&copy, &place), &temp, &mut log)?;
         }
         log.manifest.note_root(copy.meta().at(to)?.identity);
@@ -136,7 +138,7 @@ impl Mount {
     /// Opens the empty directory that becomes the copy: the announced one, if one was.
     fn empty(&self, place: &Place, temp: &OsStr) -> Result<Dir, ExecError> {
         let to = &self.undo.path;
-        let announced = || -> std::io::Result<Option<Dir>> {
+        let announced = || -> io::Result<Option<Dir>> {
             let Some(meta) = place.dir.stat(temp)? else {
                 return Ok(None);
             };
@@ -273,7 +275,7 @@ impl Guide for Filter<'_> {
         if path.file_name() == Some(OsStr::new(GIT)) {
             return self.fate_of_git(log, path, kind);
         }
-        if said == Said::Nothing && is_made_again(path) && !self.is_tracked(path) {
+        if said == Said::Nothing && is_made_again(path, is_dir) && !self.is_tracked(path) {
             log.made.push(path.to_owned());
             return Fate::Skip;
         }
@@ -329,11 +331,17 @@ fn remove(run: &RunDir, id: u64, undo: &RemoveMount, place: &Place) -> Result<Ou
     }
     let origin = undo.from.as_deref().map(Path::new).map(Dir::open);
     let origin = origin.and_then(Result::ok);
-    let changes = place
+    let compared = place
         .dir
         .child(&place.name)
-        .and_then(|dir| manifest.compare(&dir, origin.as_ref()))
-        .at(path)?;
+        .and_then(|dir| manifest.compare(&dir, origin.as_ref()));
+    let changes = match compared {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let why = String::from("a directory in it may not be read");
+            return Ok(Outcome::kept(undo.path.clone(), why));
+        }
+        compared => compared.at(path)?,
+    };
     if !changes.is_none() {
         return Ok(Outcome::kept(undo.path.clone(), changes.describe()));
     }

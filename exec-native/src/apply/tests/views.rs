@@ -273,3 +273,27 @@ fn protected_files_keep_what_they_may_do_but_be_written() {
     assert!(mode("sub") & 0o200 != 0, "a directory can still be removed");
     assert!(handle.dispose().is_clean());
 }
+
+#[test]
+fn git_data_can_be_hidden_like_anything_else() {
+    let world = World::new();
+    fs::create_dir_all(world.repo().join(".git/info")).unwrap();
+    fs::write(world.repo().join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    fs::write(world.repo().join(".git/index.lock"), "").unwrap();
+    let with = |ignored: &[&str]| {
+        let mut mount = world.mount(ignored, &[".git", "*"]);
+        if let ActionKind::Mount { include_git, .. } = &mut mount {
+            *include_git = true;
+        }
+        world.one(mount)
+    };
+    let handle = with(&[".git/"]);
+    assert!(!handle.cwd().join(".git").exists());
+    assert!(handle.dispose().is_clean());
+    // What is in it is not for patterns, and nobody works there any more.
+    let handle = with(&["HEAD", "info"]);
+    let own = handle.cwd().join(".git");
+    assert!(own.join("HEAD").exists() && own.join("info").exists());
+    assert!(!own.join("index.lock").exists());
+    assert!(handle.dispose().is_clean());
+}
