@@ -154,10 +154,11 @@ else
     notes=NOTES.md
     expected='?? NOTES.md'
     if has '"mount":'; then
-        # The agent worked in a mirror, which is kept because it has work in it.
-        mirror=$(sed -n 's|^kept: mirror .* to \(.*/mount\) (.*|\1|p' "$printed")
+        # The agent worked in a layer or a copy, which is kept because it has work in it.
+        mirror=$(sed -n 's|^kept: mirror .* to \(.*/mount\) (.*|\1|p
+            s|^kept: layer over .* in \(.*/layer\) (.*|\1/upper|p' "$printed")
         [ -n "$mirror" ] || fail "the run does not say where the work is"
-        printf 'It is in the mirror that was kept, not in the project:\n'
+        printf 'It is in the layer or copy that was kept, not in the project:\n'
         notes=$mirror/NOTES.md
         expected=
     fi

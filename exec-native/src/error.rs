@@ -26,6 +26,8 @@ pub enum ExecErrorKind {
     Internal,
     /// A setting or variable is missing or wrong.
     Config,
+    /// The request is one that nobody should carry out unasked.
+    Refused,
     /// Somebody asked to stop, by a signal of this number.
     Cancelled(u8),
 }
@@ -41,6 +43,7 @@ impl ExecErrorKind {
             ExecErrorKind::Missing => 69,
             ExecErrorKind::Internal => 70,
             ExecErrorKind::Config => 78,
+            ExecErrorKind::Refused => 77,
             ExecErrorKind::Cancelled(signal) => 128_u8.saturating_add(signal),
         }
     }
@@ -60,6 +63,8 @@ pub struct ErrorContext {
 /// How a program failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandFailure {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
     /// Its exit code, or 128 and the number of the signal that ended it.
     pub code: i32,
     /// The last part of its output.
@@ -99,9 +104,14 @@ impl ExecError {
 
     /// Creates the error for a request with problems.
     pub fn refused(message: &str, diagnostics: Vec<Diagnostic>) -> Self {
+        Self::with_problems(ExecErrorKind::Failed, message, diagnostics)
+    }
+
+    /// Creates an error of any kind with its problems.
+    pub fn with_problems(kind: ExecErrorKind, message: &str, diagnostics: Vec<Diagnostic>) -> Self {
         let first = diagnostics.first().map(ToString::to_string);
         let message = first.map_or_else(|| message.into(), |first| format!("{message}: {first}"));
-        let mut error = Self::new(ExecErrorKind::Failed, message);
+        let mut error = Self::new(kind, message);
         error.0.diagnostics = diagnostics;
         error
     }
@@ -178,6 +188,12 @@ impl ExecError {
     #[must_use]
     pub fn in_action(mut self, id: u64) -> Self {
         self.0.context.action.get_or_insert(id);
+        self
+    }
+
+    /// Says first what the error is about.
+    pub(crate) fn about(mut self, what: &str) -> Self {
+        self.0.message = format!("{what}: {}", self.0.message);
         self
     }
 

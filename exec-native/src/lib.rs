@@ -7,23 +7,27 @@
 #![forbid(unsafe_code)]
 
 pub mod apply;
+pub mod bridge;
 pub mod cli;
 pub mod error;
 pub mod helpers;
 pub mod journal;
 pub mod launch;
-mod mount;
+pub mod mount;
 pub mod os;
 pub mod personas;
+pub mod skills;
 pub mod state;
 
 pub use apply::{
-    ApplyOptions, DisposeEntry, DisposeReport, Event, ExecuteOptions, Liveness, RecoveryReport,
-    Run, RunHandle, RunSummary, execute, list_runs, recover,
+    ApplyOptions, Attached, Cleared, DisposeEntry, DisposeReport, Event, ExecuteOptions, GcOptions,
+    Liveness, RecoveryReport, Run, RunHandle, RunSummary, attach, dispose, execute, gc, list_runs,
+    recover,
 };
 pub use error::{ExecError, ExecErrorKind, IoResultExt};
 pub use helpers::{
     HelperOptions, apply_persona_mount, execute_persona_spawn_plan,
     materialize_persona_config_files, prepare_launch, run_skill_installs, write_persona_sidecars,
 };
+pub use skills::{SkillCache, SkillUse, sweep_cache};
 pub use state::{RunId, StateHome};

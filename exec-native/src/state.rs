@@ -2,7 +2,7 @@
 //!
 //! `runs/<run id>/` holds `lease` (locked while the run lives), `journal.log`,
 //! `blobs/` (backups and lists), `stage/` (private files for the harness), `logs/`
-//! and perhaps `mount/`. Runs that recovery could not read lie in `damaged/` instead.
+//! and perhaps `mount/` or `layer/`. Runs that recovery could not read lie in `damaged/` instead.
 //! All of it is for the user alone.
 
 use std::ffi::OsStr;
@@ -10,8 +10,11 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use plan_core::effect::UPPER;
+
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
+use crate::os::fs::Place;
 use crate::os::lock::Lock;
 use crate::os::{clock, env, fs, rng, tree};
 
@@ -20,7 +23,10 @@ pub(crate) const BLOBS: &str = "blobs";
 const STAGE: &str = "stage";
 const LOGS: &str = "logs";
 const MOUNT: &str = "mount";
+const LAYER: &str = "layer";
 const MARK: &str = "running";
+const KEEPER: &str = "keeper";
+const OWNER: &str = "owner";
 /// Where runs lie that recovery could not read.
 const DAMAGED: &str = "damaged";
 /// Names of run directories that are not complete yet.
@@ -191,6 +197,23 @@ impl StateHome {
 }
 
 impl StateHome {
+    /// Lists the runs that were set aside.
+    pub(crate) fn damaged(&self) -> Result<Vec<Damaged>, ExecError> {
+        let path = self.root.join(DAMAGED);
+        if !fs::is_dir(&path) {
+            return Ok(Vec::new());
+        }
+        let dir = Dir::open(&path).at(&path)?;
+        let names = dir.names().at(&path)?;
+        let places = names.into_iter().map(|name| {
+            let dir = dir.try_clone().at(&path)?;
+            Ok(Damaged {
+                place: Place { dir, name },
+            })
+        });
+        places.collect()
+    }
+
     /// Moves a run that nobody can read to `damaged/`; returns where it is then.
     pub(crate) fn set_aside(&self, run: &RunDir) -> Result<PathBuf, ExecError> {
         let path = self.root.join(DAMAGED);
@@ -204,6 +227,26 @@ impl StateHome {
             .and_then(|()| run.runs.sync())
             .at(&place)?;
         Ok(place)
+    }
+}
+
+/// A run that was set aside.
+#[derive(Debug)]
+pub(crate) struct Damaged {
+    pub(crate) place: Place,
+}
+
+impl Damaged {
+    /// Returns where it is.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.place.dir.path().join(&self.place.name)
+    }
+
+    /// Removes it.
+    pub(crate) fn remove(&self) -> Result<(), ExecError> {
+        tree::remove(&self.place.dir, &self.place.name)
+            .at(self.path())
+            .map(drop)
     }
 }
 
@@ -302,6 +345,10 @@ impl RunDir {
         self.dir.path().join(MOUNT)
     }
 
+    pub(crate) fn layer(&self) -> PathBuf {
+        self.dir.path().join(LAYER)
+    }
+
     pub(crate) fn log(&self, action: u64) -> PathBuf {
         self.dir.path().join(LOGS).join(format!("{action}.log"))
     }
@@ -314,6 +361,16 @@ impl RunDir {
     /// The file that names the program that is running.
     pub(crate) fn mark(&self) -> PathBuf {
         self.dir.path().join(MARK)
+    }
+
+    /// The file in a run's directory that names who can be asked to end the run.
+    pub(crate) fn owner_in(dir: &Path) -> PathBuf {
+        dir.join(OWNER)
+    }
+
+    /// The file that names the process that keeps the layer mounted.
+    pub(crate) fn keeper_mark(&self) -> PathBuf {
+        keeper_mark(&self.dir)
     }
 
     /// Removes the private files.
@@ -352,6 +409,16 @@ impl RunDir {
         }
         tree::remove(&self.runs, gone).at(path).map(drop)
     }
+}
+
+/// The file in a run's directory that names the process that keeps the layer mounted.
+pub(crate) fn keeper_mark(dir: &Dir) -> PathBuf {
+    dir.path().join(KEEPER)
+}
+
+/// The part of a run's layer that a list of mounts shows; no other run's has it.
+pub(crate) fn layer_text(id: &RunId) -> String {
+    format!("{id}/{LAYER}/{UPPER}")
 }
 
 #[cfg(test)]

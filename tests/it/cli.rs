@@ -530,11 +530,21 @@ fn a_saved_plan_is_executed() -> Answer<()> {
 
 #[test]
 fn two_runs_do_not_mix_in_one_directory() -> Answer<()> {
-    let stage = project("")?.script("claude", &harness(ENDLESS))?;
+    let other = selection("").replace("Notes", "Other notes");
+    let stage = project("")?
+        .file("other.json", other)?
+        .script("claude", &harness(ENDLESS))?;
+    let plan = stage.call(&["plan", "x.json", "--json"])?.run()?;
+    let stage = stage.file("plan.json", plan.stdout())?;
     let before = stage.traces()?;
     let first = waiting(&stage, stage.call(&["run", "x.json"])?)?;
-    let second = stage.call(&["run", "x.json"])?.run()?;
+    let second = stage.call(&["run", "other.json"])?.run()?;
     expect(&second, 5)?;
+    // The same persona again writes what is there already.
+    let same = stage.call(&["execute", "plan.json", "--", "cat", "CLAUDE.md"])?;
+    let same = same.run()?;
+    expect(&same, 0)?;
+    assert_eq!(same.stdout(), "# Notes\n");
     let listed = data(&stage.call(&["runs", "--json"])?.run()?)?;
     let states: Vec<_> = listed
         .get("runs")

@@ -111,6 +111,7 @@ fn actions(plan: &PersonaSpawnPlan<'_>) -> Vec<String> {
         readonly: &[],
         link_targets: &link_targets,
         inherited: &[],
+        kept_skills: &[],
     };
     match lower(plan, &places) {
         Ok(actions) => actions

@@ -1,4 +1,4 @@
-//! Git in a copy of a project: it sees the project as it was and nothing of what the run
+//! Git in a view of a project: it sees the project as it was and nothing of what the run
 //! wrote there, and what it does reaches nobody else.
 
 use std::path::Path;
@@ -44,16 +44,26 @@ fn filled(stage: Stage) -> Answer<Stage> {
     stage.file("plan.json", plan.stdout())
 }
 
-/// Runs a script in a copy of the project.
-fn in_copy(stage: &Stage, script: &str) -> Answer<Ended> {
-    let help = stage.call(&["execute", "--help"])?.run()?.stdout();
-    let mut arguments = vec!["-q", "execute", "plan.json"];
-    if help.contains("--view") {
-        arguments.extend(["--view", "copy"]);
-    }
+/// Runs a script in a view of the project.
+fn in_view(stage: &Stage, view: &str, script: &str) -> Answer<Ended> {
     let script = format!("set -e; {script}");
-    arguments.extend(["--", "sh", "-c", &script]);
-    stage.call(&arguments)?.run()
+    let start = ["-q", "execute", "plan.json", "--view", view];
+    stage
+        .call(&start)?
+        .arg("--")
+        .arg("sh")
+        .arg("-c")
+        .arg(script)
+        .run()
+}
+
+/// The views that this machine has, besides the project itself.
+fn views(stage: &Stage) -> Answer<Vec<&'static str>> {
+    if in_view(stage, "overlay", "true")?.code() == Some(0) {
+        return Ok(vec!["copy", "overlay"]);
+    }
+    println!("skipped: overlays cannot be mounted here");
+    Ok(vec!["copy"])
 }
 
 #[test]
@@ -61,25 +71,41 @@ fn what_a_run_writes_and_hides_is_not_gits_business() -> Answer<()> {
     let stage = filled(Stage::new()?)?;
     let project = stage.project();
     git(&project, &["init", "-q", "-b", "main"])?;
-    git(
-        &project,
-        &["add", "-A", "-f", "--", ".", ":!plan.json", ":!x.json"],
-    )?;
+    let all = ["add", "-A", "-f", "--", ".", ":!plan.json", ":!x.json"];
+    git(&project, &all)?;
     git(&project, &["commit", "-qm", "all"])?;
     let before = stage.tree()?;
-    let ended = in_copy(
-        &stage,
-        "grep -q Rules AGENTS.md; test ! -e private; test ! -e tls.pem; cat dist/kept.js
-         git status --porcelain; echo 'fn main() { }' > src/main.rs; echo new > src/new.rs
-         mkdir private; echo made > private/key; git add -A
-         git diff --cached --name-status; git log --format=%s",
-    )?;
-    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
-    assert_eq!(
-        ended.stdout(),
-        "tracked\nM\tsrc/main.rs\nA\tsrc/new.rs\nall\n"
-    );
-    assert_eq!(stage.tree()?, before, "the project was touched");
+    for view in views(&stage)? {
+        let ended = in_view(
+            &stage,
+            view,
+            "grep -q Rules AGENTS.md; test ! -e private; test ! -e tls.pem; cat dist/kept.js
+             git status --porcelain; echo 'fn main() { }' > src/main.rs; echo new > src/new.rs
+             mkdir private; echo made > private/key; git add -A
+             git diff --cached --name-status; git log --format=%s",
+        )?;
+        assert_eq!(ended.code(), Some(0), "{view}: {}", ended.stderr());
+        let wanted = "tracked\nM\tsrc/main.rs\nA\tsrc/new.rs\nall\n";
+        assert_eq!(ended.stdout(), wanted, "{view}");
+        assert_eq!(stage.tree()?, before, "{view}: the project was touched");
+    }
+    Ok(())
+}
+
+#[test]
+fn git_data_of_its_own_is_no_work_in_a_view() -> Answer<()> {
+    let stage = filled(Stage::new()?)?;
+    let project = stage.project();
+    git(&project, &["init", "-q", "-b", "main"])?;
+    git(&project, &["add", "-A"])?;
+    git(&project, &["commit", "-qm", "all"])?;
+    for view in views(&stage)? {
+        let before = stage.traces()?;
+        let ended = in_view(&stage, view, "git status --porcelain")?;
+        assert_eq!(ended.code(), Some(0), "{view}: {}", ended.stderr());
+        assert_eq!(ended.stdout(), "", "{view}");
+        assert_eq!(stage.traces()?, before, "{view}: {}", ended.stderr());
+    }
     Ok(())
 }
 
@@ -107,28 +133,34 @@ fn a_commit_in_a_view_of_a_linked_worktree_moves_nothing() -> Answer<()> {
             "--untracked-files=all",
         ],
     )?;
-    let before = stage.snapshot()?;
-    let ended = in_copy(
-        &stage,
-        "git status --porcelain=2 --branch --untracked-files=all
-         test -d .git; git add -A
-         git -c user.name=a -c user.email=a@localhost commit -qm work
-         git log --format=%s >&2",
-    )?;
-    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
-    assert_eq!(ended.stdout(), status);
-    assert!(
-        ended.stderr().contains("work\nall\nfirst"),
-        "{}",
-        ended.stderr()
-    );
-    let mut after = stage.snapshot()?;
-    let (state, home) = (stage.path("state"), stage.path("home/main/.git"));
-    after.retain(|path, _| !path.starts_with(&state));
-    let mut before = before;
-    before.retain(|path, _| !path.starts_with(&state));
-    assert!(before.keys().any(|path| path.starts_with(&home)));
-    assert_eq!(after, before, "the worktree or its repository was touched");
+    let without_state = |stage: &Stage| -> Answer<_> {
+        let mut entries = stage.snapshot()?;
+        let state = stage.path("state");
+        entries.retain(|path, _| !path.starts_with(&state));
+        Ok(entries)
+    };
+    let before = without_state(&stage)?;
+    let data = stage.path("home/main/.git");
+    assert!(before.keys().any(|path| path.starts_with(&data)));
+    for view in views(&stage)? {
+        let ended = in_view(
+            &stage,
+            view,
+            "git status --porcelain=2 --branch --untracked-files=all
+             test -d .git; git add -A
+             git -c user.name=a -c user.email=a@localhost commit -qm work
+             git log --format=%s >&2",
+        )?;
+        assert_eq!(ended.code(), Some(0), "{view}: {}", ended.stderr());
+        assert_eq!(ended.stdout(), status, "{view}");
+        let log = ended.stderr();
+        assert!(log.contains("work\nall\nfirst"), "{view}: {log}");
+        assert_eq!(
+            without_state(&stage)?,
+            before,
+            "{view}: something was touched"
+        );
+    }
     assert_eq!(git(&project, &["log", "--format=%s"])?, "all\nfirst\n");
     Ok(())
 }
@@ -148,7 +180,7 @@ fn the_callers_git_variables_do_not_redirect_a_view() -> Answer<()> {
     git(&project, &["config", "core.fsmonitor", &trap])?;
     let before = stage.tree()?;
     let held = stage
-        .call(&["-q", "execute", "plan.json"])?
+        .call(&["-q", "execute", "plan.json", "--view", "copy"])?
         .env("GIT_DIR", elsewhere.join(".git"))
         .env("GIT_INDEX_FILE", elsewhere.join("index"))
         .run()?;

@@ -21,6 +21,7 @@ const PLACES: Places<'_> = Places {
     readonly: &[],
     link_targets: &[],
     inherited: &[],
+    kept_skills: &[],
 };
 
 /// What a one-shot plan starts: its arguments and its private files.

@@ -14,8 +14,13 @@ mod layering;
 mod modules;
 mod no_std;
 mod outcomes;
+mod overlay;
+mod ownership;
+mod prompts;
 mod properties;
 mod schema;
+mod secrets;
+mod skills;
 mod tidy;
 
 use tests::repo::{Answer, files, read};

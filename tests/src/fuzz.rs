@@ -120,6 +120,7 @@ fn lowered(plan: &PersonaSpawnPlan<'_>) -> Result<ActionList, Vec<Diagnostic>> {
         readonly: &[],
         link_targets: &link_targets,
         inherited: &[],
+        kept_skills: &[],
     };
     lower(plan, &places)
 }

@@ -6,5 +6,6 @@ pub mod conformance;
 pub mod fuzz;
 pub mod generate;
 pub mod program;
+pub mod registry;
 pub mod repo;
 pub mod source;

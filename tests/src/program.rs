@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write as _};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -22,27 +23,29 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// Returns the binary: what `CALLSHEET` names, or the one that cargo builds.
 pub fn callsheet() -> Answer<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = || built("CALLSHEET", ["exec-native", "callsheet"]);
     let binary = BINARY.get_or_init(|| built().map_err(|error| error.to_string()));
     binary.as_deref().map_err(|error| error.clone().into())
 }
 
-fn built() -> Answer<PathBuf> {
-    if let Some(named) = std::env::var_os("CALLSHEET") {
+/// Returns the stand-in agent: what `STAND_IN` names, or the one that cargo builds.
+pub fn stand_in() -> Answer<&'static Path> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = || built("STAND_IN", ["examples", "stand-in"]);
+    let binary = BINARY.get_or_init(|| built().map_err(|error| error.to_string()));
+    binary.as_deref().map_err(|error| error.clone().into())
+}
+
+fn built(variable: &str, [package, binary]: [&str; 2]) -> Answer<PathBuf> {
+    if let Some(named) = std::env::var_os(variable) {
         return Ok(PathBuf::from(named));
     }
-    cargo_text(&[
-        "build",
-        "--quiet",
-        "-p",
-        "exec-native",
-        "--bin",
-        "callsheet",
-    ])?;
+    cargo_text(&["build", "--quiet", "-p", package, "--bin", binary])?;
     let metadata = cargo_text(&["metadata", "--no-deps", "--format-version", "1"])?;
     let metadata = json::read(&metadata)?;
     let target = metadata.get_str("target_directory");
     let target = target.ok_or("cargo names no target directory")?;
-    Ok(Path::new(target).join("debug").join("callsheet"))
+    Ok(Path::new(target).join("debug").join(binary))
 }
 
 /// A place to run the binary in. Everything that it may write lies below one
@@ -50,6 +53,8 @@ fn built() -> Answer<PathBuf> {
 #[derive(Debug)]
 pub struct Stage {
     dir: TempDir,
+    /// The user that everything runs as, when it is not ours, with a binary to run.
+    user: Option<(u32, TempDir)>,
 }
 
 impl Stage {
@@ -59,7 +64,19 @@ impl Stage {
         for name in ["project", "home", "state", "bin"] {
             fs::create_dir(dir.path().join(name))?;
         }
-        Ok(Self { dir })
+        Ok(Self { dir, user: None })
+    }
+
+    /// Gives everything to a user without rights, who then runs every call. Only root
+    /// can do that.
+    pub fn owned_by(mut self, user: u32) -> Answer<Self> {
+        let bin = TempDir::new()?;
+        fs::copy(callsheet()?, bin.path().join("callsheet"))?;
+        fs::set_permissions(bin.path(), fs::Permissions::from_mode(0o755))?;
+        fs::set_permissions(self.dir.path(), fs::Permissions::from_mode(0o755))?;
+        give(self.dir.path(), user)?;
+        self.user = Some((user, bin));
+        Ok(self)
     }
 
     /// Returns a path below the whole place.
@@ -99,7 +116,14 @@ impl Stage {
 
     /// Starts a call of the binary in the project.
     pub fn call(&self, arguments: &[&str]) -> Answer<Call> {
-        let mut command = Command::new(callsheet()?);
+        let mut command = match &self.user {
+            Some((user, bin)) => {
+                let mut command = Command::new(bin.path().join("callsheet"));
+                command.uid(*user).gid(*user);
+                command
+            }
+            None => Command::new(callsheet()?),
+        };
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
         command
             .args(arguments)
@@ -153,11 +177,26 @@ impl Stage {
         Ok(fs::write(self.path("home").join(name), "")?)
     }
 
+    /// Waits until something holds.
+    pub fn until(&self, holds: impl Fn(&Self) -> Answer<bool>) -> Answer<()> {
+        wait(|| Ok(holds(self)?.then_some(())))
+    }
+
     /// Waits until a script has left a note in the home.
     pub fn wait_for(&self, name: &str) -> Answer<()> {
         let path = self.path("home").join(name);
         wait(|| Ok(path.exists().then_some(()))).map_err(|_| format!("no note `{name}`").into())
     }
+}
+
+fn give(path: &Path, user: u32) -> Answer<()> {
+    lchown(path, Some(user), Some(user))?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), user)?;
+        }
+    }
+    Ok(())
 }
 
 fn record(at: &Path, entries: &mut BTreeMap<PathBuf, String>) -> Answer<()> {
@@ -236,7 +275,10 @@ impl Call {
             .spawn()?;
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
-        if let (Some(text), Some(mut stdin)) = (&self.stdin, child.stdin.take()) {
+        // Without a text the input stays open until `end`.
+        if let Some(text) = &self.stdin
+            && let Some(mut stdin) = child.stdin.take()
+        {
             stdin.write_all(text.as_bytes())?;
         }
         Ok(Running {
@@ -276,6 +318,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Returns the call's process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by its name.
     pub fn signal(&self, name: &str) -> Answer<()> {
         let pid = self.child.id().to_string();

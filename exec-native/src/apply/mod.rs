@@ -1,7 +1,9 @@
 //! The loop of a run: prepare the undo, record, perform, record; and after a failure
 //! back again. A run is durable before it acts, so that any crash can be taken back.
 
+mod attach;
 mod dirs;
+mod gc;
 mod handler;
 pub mod inject;
 mod manifest;
@@ -19,20 +21,27 @@ use std::time::Duration;
 
 use plan_core::effect::{
     Action, ActionAnnounced, ActionDone, ActionFailed, ActionKind, ActionList, JOURNAL_VERSION,
-    Record, RunReady, RunStarted, describe_action,
+    Record, RunReady, RunStarted, View, describe_action,
 };
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::Writer;
+use crate::mount::enter;
+use crate::mount::keeper::Keeper;
+use crate::mount::{Chosen, Enforcement};
 use crate::os::clock::{self, Deadline, rest};
+use crate::os::owner::note_owner;
 use crate::state::{RunDir, RunId, StateHome};
 use handler::Bench;
+pub(crate) use handler::run_to_success;
 use inject::{Faults, Moment};
 use recover::Way;
 use share::Shares;
 use undo::Reversal;
 
-pub use options::{ApplyOptions, Event, ExecuteOptions, Progress, Resolver};
+pub use attach::{Attached, attach, dispose};
+pub use gc::{Cleared, GcOptions, gc};
+pub use options::{ApplyOptions, COMMAND_LIMIT, Event, ExecuteOptions, Progress, Resolver};
 pub use recover::{Liveness, RecoveryReport, RunSummary, list_runs, recover};
 pub use report::{DisposeEntry, DisposeReport};
 
@@ -86,6 +95,18 @@ impl Run {
         self.dir.as_ref().map(RunDir::stage).unwrap_or_default()
     }
 
+    /// Returns the place for a layer over the project; it does not exist yet.
+    pub fn layer_dir(&self) -> PathBuf {
+        self.dir.as_ref().map(RunDir::layer).unwrap_or_default()
+    }
+
+    /// Starts a keeper, which tries whether a layer over the project works here. The
+    /// answer to one that does not is the reason.
+    pub(crate) fn try_layer(&self) -> Result<Keeper, String> {
+        let run = self.dir.as_ref().ok_or("the run is over")?;
+        Keeper::start(&run.dir, &run.keeper_mark(), &self.cwd)
+    }
+
     /// Returns the place for a mirror of the project; it does not exist yet.
     pub fn mount_dir(&self) -> PathBuf {
         self.dir.as_ref().map(RunDir::mount).unwrap_or_default()
@@ -108,10 +129,7 @@ impl Run {
         let Some(run) = self.dir.take() else {
             return Err(over());
         };
-        let mounted = actions.iter().find_map(|action| match &action.kind {
-            ActionKind::Mount { to, .. } => Some(PathBuf::from(to)),
-            _ => None,
-        });
+        let (view, copy) = view_of(actions);
         let performed = match opened.shared {
             Ok(()) => perform_all(&run, &mut opened, options),
             Err(error) => Err(error),
@@ -121,8 +139,11 @@ impl Run {
             Ok(notes) => Ok(RunHandle {
                 state: self.state.clone(),
                 id,
-                cwd: mounted.unwrap_or_else(|| self.cwd.clone()),
+                cwd: copy.map_or_else(|| self.cwd.clone(), PathBuf::from),
                 notes,
+                chosen: Chosen::plain(view),
+                prefix: Vec::new(),
+                keeper: Mutex::new(None),
                 faults: options.faults,
                 inner: Mutex::new(Inner {
                     live: Some((run, journal)),
@@ -209,7 +230,7 @@ impl Run {
             plan_digest: options.plan_digest.clone(),
             actions: wants.actions.len() as u64,
             paths: wants.paths.to_vec(),
-            view: None,
+            view: Some(view_of(wants.actions).0),
             keeps_skills: !options.cleanup_skills_on_dispose,
             started_ms: clock::now_ms(),
         }))?;
@@ -271,6 +292,19 @@ impl Drop for Run {
         if let Some(run) = self.dir.take() {
             drop(run.remove());
         }
+    }
+}
+
+/// Tells how actions let a run see its project, and where the copy is when it is one.
+fn view_of(actions: &ActionList) -> (View, Option<&str>) {
+    let mut views = actions.iter().filter_map(|action| match &action.kind {
+        ActionKind::Mount { view, to, .. } => Some((*view, to)),
+        _ => None,
+    });
+    match views.next() {
+        Some((View::Copy, to)) => (View::Copy, Some(to)),
+        Some((view, _)) => (view, None),
+        None => (View::InPlace, None),
     }
 }
 
@@ -378,6 +412,10 @@ pub struct RunHandle {
     id: RunId,
     cwd: PathBuf,
     notes: Vec<String>,
+    chosen: Chosen,
+    prefix: Vec<String>,
+    /// What keeps the layer mounted.
+    keeper: Mutex<Option<Keeper>>,
     faults: Faults,
     inner: Mutex<Inner>,
 }
@@ -399,6 +437,47 @@ impl RunHandle {
         &self.cwd
     }
 
+    /// Returns how the run sees its project.
+    pub const fn view(&self) -> View {
+        self.chosen.view
+    }
+
+    /// Returns what holds programs to what the view hides and protects.
+    pub const fn enforcement(&self) -> Enforcement {
+        self.chosen.enforcement
+    }
+
+    /// Returns the view with the reasons for it.
+    pub const fn chosen(&self) -> &Chosen {
+        &self.chosen
+    }
+
+    /// Returns the words that come in front of every command that is to work in the
+    /// run's view; none where the directory alone is enough.
+    pub fn argv_prefix(&self) -> &[String] {
+        &self.prefix
+    }
+
+    /// Takes over what was chosen and what keeps it.
+    pub(crate) fn with_view(mut self, chosen: Chosen, keeper: Option<Keeper>) -> Self {
+        self.chosen = chosen;
+        self.keeper = Mutex::new(keeper);
+        self
+    }
+
+    /// Puts a layer that is made over the project. Until then nobody can come in.
+    pub(crate) fn mount(&mut self, layer: &Path) -> Result<(), ExecError> {
+        let keeper = self
+            .keeper
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(keeper) = keeper {
+            keeper.mount(layer)?;
+            self.prefix = enter::prefix(keeper.program(), &self.id, &self.state)?;
+        }
+        Ok(())
+    }
+
     /// Returns what the user should know although nothing failed.
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -411,11 +490,32 @@ impl RunHandle {
         inner.live.as_ref().map(|(run, _)| run.mark())
     }
 
+    /// Notes that a signal ends this process and with it this run, so that others can ask
+    /// for that: for a process that holds nothing but this run.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn answer_signals(&self) -> Result<(), ExecError> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((run, _)) = &inner.live else {
+            return Ok(());
+        };
+        let owner = RunDir::owner_in(run.dir.path());
+        note_owner(&owner).at(&owner)
+    }
+
     /// Takes everything back, last first, and reports what became of each action.
     /// Later and concurrent calls wait for the first and return its report.
     pub fn dispose(&self) -> DisposeReport {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((run, mut journal)) = inner.live.take() {
+            // The layer's programs are ended with the run; nobody comes in any more.
+            drop(
+                self.keeper
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take(),
+            );
             let reversal = Reversal {
                 state: &self.state,
                 run: &run,

@@ -11,8 +11,12 @@ use plan_core::effect::{Action, MissingReference, Outcome, Phase};
 use super::inject::Faults;
 use super::report::DisposeReport;
 use crate::error::{ExecError, ExecErrorKind};
+use crate::os::own;
 use crate::os::proc::Cancel;
 use crate::state::{RunId, StateHome};
+
+/// How long one program may take by default.
+pub const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
 /// Answers a template of references, and the persona field it is from, with its text.
 pub type Resolver<'o> = &'o dyn Fn(&str, &str) -> Result<String, MissingReference>;
@@ -41,10 +45,29 @@ pub enum Event<'e> {
     Started(&'e Action),
     /// An action is done.
     Done(&'e Action),
+    /// A skill is installed that is kept for all runs.
+    Installing {
+        /// The skill's id.
+        skill: &'e str,
+        /// The command that installs it.
+        command: &'e str,
+    },
+    /// A program printed something.
+    Output {
+        /// The number of its action; none when a skill is installed for all runs.
+        action: Option<u64>,
+        /// A line of it, or what a terminal may show of one.
+        line: &'e str,
+    },
     /// The user should know something although nothing failed.
     Note {
         /// The action's number.
         action: u64,
+        /// What it is.
+        text: &'e str,
+    },
+    /// The user should know something about the whole run.
+    Advice {
         /// What it is.
         text: &'e str,
     },
@@ -84,10 +107,14 @@ pub struct ApplyOptions<'o> {
     /// How long to wait for live runs that stand in the way; by default a run waits only
     /// for those that are about to become ready or to end.
     pub wait: Option<Duration>,
-    /// The whole environment of programs; `None` passes ours on.
+    /// The whole environment of programs; by default the part of ours that holds no
+    /// secrets.
     pub command_env: Option<BTreeMap<String, String>>,
-    /// How long one program may take.
+    /// How long one program may take; `None` waits for ever.
     pub command_limit: Option<Duration>,
+    /// Our own binary, for what only a process of its own can do, such as ending the
+    /// programs of a run that is killed.
+    pub program: Option<PathBuf>,
     /// The flag that stops the run; what was done is undone.
     pub cancel: Cancel,
     /// Faults to inject, for tests.
@@ -106,7 +133,8 @@ impl Default for ApplyOptions<'_> {
             above: Vec::new(),
             wait: None,
             command_env: None,
-            command_limit: None,
+            command_limit: Some(COMMAND_LIMIT),
+            program: own::program(),
             cancel: Cancel::new(),
             faults: Faults::default(),
         }

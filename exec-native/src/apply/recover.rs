@@ -2,6 +2,7 @@
 //! and the same handlers as a run that ends by itself.
 
 use std::error::Error as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use plan_core::effect::{ActionList, RunStarted, RunStatus};
@@ -30,6 +31,19 @@ pub enum Liveness {
     Committed,
     /// Its journal cannot be read.
     Damaged,
+}
+
+impl Liveness {
+    /// Returns the word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Liveness::Live => "live",
+            Liveness::Dead => "dead",
+            Liveness::Closed => "closed",
+            Liveness::Committed => "committed",
+            Liveness::Damaged => "damaged",
+        }
+    }
 }
 
 /// A run as [`list_runs`] sees it.
@@ -74,7 +88,7 @@ pub fn list_runs(state: &StateHome) -> Result<Vec<RunSummary>, ExecError> {
     Ok(runs)
 }
 
-fn summary(run: &Found) -> RunSummary {
+pub(super) fn summary(run: &Found) -> RunSummary {
     let (id, dir, ours) = match run {
         Found::Ours(run) => (&run.id, &run.dir, true),
         Found::Theirs(id, dir) => (id, dir, false),
@@ -136,12 +150,17 @@ pub fn recover(state: &StateHome, cwd: Option<&Path>) -> Result<Vec<RecoveryRepo
     Ok(reports)
 }
 
-/// Makes a path of a directory that must exist absolute.
+/// Returns the one path of a directory, by whatever path it is named: runs in it find one
+/// another by that.
 ///
 /// # Errors
 /// There is no such directory.
 pub(super) fn working_dir(path: &Path) -> Result<PathBuf, ExecError> {
-    let cwd = fs::absolute(path).at(path)?;
+    let real = fs::real(path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => fs::absolute(path),
+        _ => Err(error),
+    });
+    let cwd = real.at(path)?;
     if fs::is_dir(&cwd) {
         return Ok(cwd);
     }

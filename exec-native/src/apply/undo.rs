@@ -15,8 +15,9 @@ use super::share::Claims;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::Writer;
 use crate::os::fs::is_file;
+use crate::os::ns::end_inhabitants;
 use crate::os::proc::end_leftover;
-use crate::state::{RunDir, StateHome};
+use crate::state::{RunDir, StateHome, layer_text};
 
 /// A run whose effects are to be taken back.
 pub(crate) struct Reversal<'r> {
@@ -53,6 +54,7 @@ impl Reversal<'_> {
         };
         let mark = self.run.mark();
         note(&mut report, end_leftover(&mark).at(&mark).map(drop));
+        self.leave_layer(&mut report);
         let claims = Claims::collect(self.state, &self.run.id).unwrap_or_else(|error| {
             report.problems.push(error.chain());
             Claims::default()
@@ -79,6 +81,16 @@ impl Reversal<'_> {
         let stays = !report.closed || is_worth_keeping(self.run, self.journal.state());
         report.leftover = stays.then(|| self.run.dir.path().to_owned());
         report
+    }
+
+    /// Ends what keeps the layer, and every program that still writes to it.
+    fn leave_layer(&self, report: &mut DisposeReport) {
+        let is_layer = |action: &ActionState| matches!(action.announced.undo, Undo::RemoveLayer(_));
+        let mark = self.run.keeper_mark();
+        note(report, end_leftover(&mark).at(&mark).map(drop));
+        if self.journal.state().actions().iter().any(is_layer) {
+            end_inhabitants(&layer_text(&self.run.id));
+        }
     }
 
     fn step(
@@ -177,7 +189,7 @@ pub(crate) fn clear(run: &RunDir, journal: &Writer) -> Result<(), ExecError> {
         return run.remove();
     }
     journal.sync().at(run.dir.path())?;
-    if !state.actions().iter().any(is_kept_mirror) {
+    if !keeps_work(state) {
         return run.clear_blobs();
     }
     Ok(())
@@ -190,10 +202,16 @@ fn is_worth_keeping(run: &RunDir, state: &RunState) -> bool {
     })
 }
 
+/// Tells whether a run that is over left work that nobody has looked at.
+pub(crate) fn keeps_work(state: &RunState) -> bool {
+    state.actions().iter().any(is_kept_mirror)
+}
+
 /// The list of a mirror is the base that the work in it is told from.
 fn is_kept_mirror(action: &ActionState) -> bool {
     let outcome = action.outcome.as_ref();
-    matches!(action.announced.undo, Undo::RemoveMount(_))
+    let undo = &action.announced.undo;
+    matches!(undo, Undo::RemoveMount(_) | Undo::RemoveLayer(_))
         && outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Kept)
 }
 

@@ -1,7 +1,17 @@
 //! Arguments that several commands share.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use plan_core::base::edition::Edition;
+use plan_core::persona::skills::cache::CheckInterval;
+
+use super::failure::Failure;
+use super::session::Terms;
+use crate::apply::COMMAND_LIMIT;
+use crate::skills::SkillUse;
+
+use crate::mount::ViewChoice;
 
 /// The dialect of plans and checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -19,6 +29,32 @@ impl From<EditionArg> for Edition {
         match edition {
             EditionArg::V2026 => Edition::V2026,
             EditionArg::PersonaKit4 => Edition::PersonaKit4,
+        }
+    }
+}
+
+/// How a run sees the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ViewArg {
+    /// The project itself without rules about hidden and read-only paths; with them a
+    /// layer where one works, else a copy.
+    Auto,
+    /// A private layer over the project, at its own path; the kernel enforces the rules.
+    Overlay,
+    /// A copy; what is hidden can still be found where the project is.
+    Copy,
+    /// The project itself; nothing is hidden or protected.
+    #[value(name = "inplace")]
+    InPlace,
+}
+
+impl From<ViewArg> for ViewChoice {
+    fn from(view: ViewArg) -> Self {
+        match view {
+            ViewArg::Auto => ViewChoice::Auto,
+            ViewArg::Overlay => ViewChoice::Overlay,
+            ViewArg::Copy => ViewChoice::Copy,
+            ViewArg::InPlace => ViewChoice::InPlace,
         }
     }
 }
@@ -49,6 +85,94 @@ pub(super) struct PersonaArgs {
     /// The project directory; the current one by default.
     #[arg(long, short = 'C', value_name = "DIR")]
     pub(super) cwd: Option<String>,
+}
+
+/// Where skills come from.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(super) struct SkillArgs {
+    /// Installs skills again although they are in the cache.
+    #[arg(long)]
+    refresh_skills: bool,
+    /// Installs skills for this run alone; also by `CALLSHEET_NO_SKILL_CACHE=1`.
+    #[arg(long, conflicts_with = "refresh_skills")]
+    no_skill_cache: bool,
+    /// Looks now whether the sources of cached skills have changed; else once a day, or as
+    /// `CALLSHEET_SKILL_CACHE_CHECK_INTERVAL` says.
+    #[arg(long)]
+    check_upstream: bool,
+    /// Does not look whether they have changed.
+    #[arg(long, conflicts_with = "check_upstream")]
+    no_check_upstream: bool,
+}
+
+impl SkillArgs {
+    /// Returns how skills are provided.
+    pub(super) fn skills(&self) -> Result<SkillUse, Failure> {
+        let mut skills = SkillUse::from_env()?;
+        skills.refresh = self.refresh_skills;
+        if self.no_skill_cache {
+            skills.cache = None;
+        }
+        if self.check_upstream {
+            skills.check = CheckInterval::Every(0.0);
+        }
+        if self.no_check_upstream {
+            skills.check = CheckInterval::Never;
+        }
+        Ok(skills)
+    }
+}
+
+/// How the programs of a plan are run that install something.
+#[derive(Debug, Args)]
+pub(super) struct CommandArgs {
+    /// Ends a skill's installer after so many seconds, 600 by default; 0 waits for ever.
+    #[arg(long, value_name = "SECONDS")]
+    command_timeout: Option<u64>,
+    /// Passes a variable on to installers, which get none that may hold a secret; may be
+    /// repeated.
+    #[arg(long, value_name = "NAME")]
+    allow_env: Vec<String>,
+    /// Shows what the harness and installers print, as it comes.
+    #[arg(long, short)]
+    pub(super) verbose: bool,
+}
+
+impl CommandArgs {
+    /// Returns the terms of a run.
+    pub(super) fn terms(
+        &self,
+        skills: &SkillArgs,
+        (hold, entered): (&HoldArgs, bool),
+    ) -> Result<Terms, Failure> {
+        let mut skills = skills.skills()?;
+        skills.allow_env.clone_from(&self.allow_env);
+        let limit = self.command_timeout.map(Duration::from_secs);
+        Ok(Terms {
+            skills,
+            command_limit: Some(limit.unwrap_or(COMMAND_LIMIT)).filter(|limit| !limit.is_zero()),
+            verbose: self.verbose,
+            wait: hold.wait.map(Duration::from_secs),
+            until_exit: hold.until_exit,
+            view: hold.view.into(),
+            entered,
+        })
+    }
+}
+
+/// How a run works in its project, and gets on with others.
+#[derive(Debug, Args)]
+pub(super) struct HoldArgs {
+    /// How the agent sees the project.
+    #[arg(long, value_name = "VIEW", default_value = "auto")]
+    pub(super) view: ViewArg,
+    /// Waits for runs that work on the same files, for at most so many seconds.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "3600")]
+    pub(super) wait: Option<u64>,
+    /// Ends, and takes everything back, as soon as this process has ended.
+    #[arg(long, value_name = "PID")]
+    pub(super) until_exit: Option<u32>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -10,11 +10,14 @@ use plan_core::persona::harness::{self, HarnessDef};
 
 use super::Answer;
 use super::output::{Output, Shape};
-use crate::apply::{Liveness, list_runs};
+use crate::apply::{Liveness, Run, list_runs};
 use crate::error::ExecErrorKind;
+use crate::mount::ViewChoice;
+use crate::mount::choose::{Needs, known_obstacle};
 use crate::os::{env, spawn};
 use crate::state::StateHome;
 
+const LAYERS: &str = "layers work here: hidden and read-only paths can be enforced";
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Checks this machine.
@@ -65,12 +68,20 @@ impl DoctorCommand {
         let dead = runs
             .iter()
             .filter(|run| matches!(run.liveness, Liveness::Dead | Liveness::Damaged));
+        let view = probe_view(&state);
         let dead: Vec<String> = dead.map(|run| run.id.as_str().to_owned()).collect();
         if self.json {
             let data = Shape(|out: &mut Writer| {
                 out.begin_object();
                 out.field("harnesses", &harnesses);
                 out.field("tools", &tools);
+                out.key("views");
+                out.begin_object();
+                out.field("overlay", &view.is_none());
+                out.field("overlayProblem", &view);
+                out.field("copy", &true);
+                out.field("inplace", &true);
+                out.end_object();
                 out.field("stateHome", &*state.root().to_string_lossy());
                 out.field("needRecovery", &dead);
                 out.end_object();
@@ -80,6 +91,10 @@ impl DoctorCommand {
             for check in harnesses.iter().chain(&tools) {
                 output.line(&line(check, output))?;
             }
+            output.line(&match &view {
+                None => format!("{} overlay   {LAYERS}", output.paint("32", "ok")),
+                Some(why) => format!("-- overlay   {why}; a copy is made instead"),
+            })?;
             output.line(&format!("state in {}", state.root().display()))?;
             if !dead.is_empty() {
                 output.problem(&format!("runs that need recovery: {}", dead.join(", ")));
@@ -92,6 +107,26 @@ impl DoctorCommand {
             ExecErrorKind::NeedsRecovery.exit_code()
         })
     }
+}
+
+/// Tries a layer over the directory that we are in; says why there can be none.
+fn probe_view(state: &StateHome) -> Option<String> {
+    let begun = env::current_dir()
+        .map_err(|error| error.to_string())
+        .and_then(|cwd| Run::begin(state, &cwd).map_err(|error| error.chain()));
+    let run = match begun {
+        Ok(run) => run,
+        Err(why) => return Some(why),
+    };
+    let project = run.cwd();
+    let known = known_obstacle(&Needs {
+        choice: ViewChoice::Auto,
+        rules: true,
+        entered: true,
+        installs: false,
+        project,
+    });
+    known.or_else(|| run.try_layer().err())
 }
 
 fn line(check: &Check, output: &Output) -> String {

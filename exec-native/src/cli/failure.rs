@@ -183,7 +183,7 @@ impl Failure {
 }
 
 fn show_envelope(output: &Output, diagnostics: &[Diagnostic]) {
-    if output.line(&envelope(None::<&str>, diagnostics)).is_err() {
+    if output.tell(&envelope(None::<&str>, diagnostics)).is_err() {
         output.problem("standard output was closed");
     }
 }
@@ -215,7 +215,7 @@ fn show_exec(error: &ExecError, json: bool, output: &Output) {
         output.problem(&format!("  {diagnostic}"));
     }
     if let Some(command) = error.command() {
-        output.problem(command.output.trim_end());
+        output.problem(last_lines(command.output.trim_end()));
     }
     for undo in error.undo_errors() {
         output.problem(&format!("  not taken back: {}", undo.chain()));
@@ -224,6 +224,18 @@ fn show_exec(error: &ExecError, json: bool, output: &Output) {
         output.problem(&format!("  help: {hint}"));
     }
 }
+
+/// Returns as much of a program's last words as a person reads.
+fn last_lines(text: &str) -> &str {
+    let lines = text.rmatch_indices('\n').map(|(place, _)| place + 1);
+    let start = lines.take(SHOWN_LINES).last().unwrap_or(0);
+    let far = text.len().saturating_sub(SHOWN_BYTES);
+    let near = (far..=text.len()).find(|place| text.is_char_boundary(*place));
+    text.get(start.max(near.unwrap_or(0))..).unwrap_or_default()
+}
+
+const SHOWN_LINES: usize = 30;
+const SHOWN_BYTES: usize = 8 << 10;
 
 /// Turns an execution error into diagnostics for programs.
 fn exec_diagnostics(error: &ExecError) -> Vec<Diagnostic> {

@@ -2,6 +2,7 @@
 
 mod args;
 mod doctor;
+mod enter;
 mod execute;
 mod failure;
 mod output;
@@ -17,7 +18,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::os::env;
+use crate::bridge::serve;
+use crate::mount::keeper::KEEP_COMMAND;
+use crate::os::ns::MAP_COMMAND;
+use crate::os::{env, guard};
+use crate::state::StateHome;
 use failure::Failure;
 use output::Output;
 
@@ -50,15 +55,35 @@ enum Command {
     Run(run::RunCommand),
     /// Carries out a saved plan and holds it, or runs a command in it, then takes it back.
     Execute(execute::ExecuteCommand),
+    /// Runs a command in the view of a run: its layer, its copy, or the project.
+    #[command(visible_alias = "exec")]
+    Enter(enter::EnterCommand),
+    /// Keeps a layer over a project, for a run.
+    #[command(name = KEEP_COMMAND, hide = true)]
+    Keep(enter::KeepCommand),
+    /// Gives another process its users, for a layer.
+    #[command(name = MAP_COMMAND, hide = true)]
+    Map(enter::MapCommand),
     /// Lists runs: those that live, and those that need recovery.
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
     Recover(runs::RecoverCommand),
+    /// Takes a run back by its id.
+    Dispose(runs::DisposeCommand),
+    /// Clears away what ended runs left: logs of failures, backups of applied changes.
+    Gc(runs::GcCommand),
     /// Lists, shows and checks personas.
     #[command(subcommand)]
     Persona(persona::PersonaCommand),
     /// Checks this machine: harnesses, programs, runs that need recovery.
     Doctor(doctor::DoctorCommand),
+    /// Serves another process over its pipes, for the npm package.
+    #[command(hide = true)]
+    Serve {
+        /// Reads requests from standard input and answers on standard output.
+        #[arg(long, required = true)]
+        stdio: bool,
+    },
     /// Prints a completion script, for example: callsheet completions bash > callsheet.bash
     Completions {
         /// The shell.
@@ -68,6 +93,9 @@ enum Command {
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
+    if let Some(code) = guard::answer() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -84,10 +112,16 @@ pub fn main() -> ExitCode {
         Command::Plan(command) => command.answer(&output),
         Command::Run(command) => command.answer(&output),
         Command::Execute(command) => command.answer(&output),
+        Command::Enter(command) => command.answer(&output),
+        Command::Keep(command) => command.answer(&output),
+        Command::Map(command) => command.answer(),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
+        Command::Dispose(command) => command.answer(&output),
+        Command::Gc(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),
         Command::Doctor(command) => command.answer(&output),
+        Command::Serve { .. } => StateHome::from_env().and_then(serve).map_err(Failure::from),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "callsheet", &mut script);

@@ -1,16 +1,21 @@
 //! What a person or a program reads from us: texts, envelopes, colours only on a
 //! terminal.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::{Print, Writer};
+use plan_core::base::secret::{hide, is_secret_name};
 
 use super::failure::Failure;
-use crate::os::env;
+use crate::os::{clock, env};
 
 /// The version of the envelope that `--json` prints.
 const SCHEMA: &str = "callsheet/1";
+
+/// How long a passing line stays at least.
+const PASSING_MS: u64 = 80;
 
 /// Where output goes.
 #[derive(Debug)]
@@ -18,24 +23,44 @@ pub(super) struct Output {
     quiet: bool,
     /// Whether standard error shows colours.
     pub(super) colour: bool,
+    /// Whether standard error is a terminal.
+    pub(super) is_terminal: bool,
+    /// When the passing line was written that the next line takes the place of.
+    passing: Cell<Option<u64>>,
+    /// Values of the environment that nobody is to read.
+    secrets: Vec<String>,
 }
 
 impl Output {
     /// Looks at the terminal once.
     pub(super) fn new(quiet: bool) -> Self {
-        let colour = io::stderr().is_terminal()
+        let is_terminal = io::stderr().is_terminal();
+        let colour = is_terminal
             && env::var("NO_COLOR").is_none_or(|value| value.is_empty())
             && env::var("TERM").as_deref() != Some("dumb");
-        Self { quiet, colour }
+        let secrets = env::vars().into_iter();
+        let secrets = secrets.filter(|(name, _)| is_secret_name(name));
+        Self {
+            quiet,
+            colour,
+            is_terminal,
+            passing: Cell::new(None),
+            secrets: secrets.map(|(_, value)| value).collect(),
+        }
     }
 
     /// Writes bytes to standard output.
-    #[expect(clippy::unused_self, reason = "the streams belong to the output")]
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        self.settle();
         let mut out = io::stdout().lock();
         out.write_all(bytes)
             .and_then(|()| out.flush())
             .map_err(Failure::unwritten)
+    }
+
+    /// Writes a line about a plan or a run to standard output; secrets in it are hidden.
+    pub(super) fn tell(&self, text: &str) -> Result<(), Failure> {
+        self.line(&hide(text, &self.secrets))
     }
 
     /// Writes a line to standard output.
@@ -50,11 +75,38 @@ impl Output {
         }
     }
 
-    /// Writes a line about a problem to standard error, even when quiet.
-    #[expect(clippy::unused_self, reason = "the streams belong to the output")]
+    /// Writes a line about a problem to standard error, even when quiet. Secrets in it are
+    /// hidden.
     pub(super) fn problem(&self, text: &str) {
+        self.settle();
+        let text = hide(text, &self.secrets);
         // Without standard error there is nobody to tell.
         writeln!(io::stderr(), "{text}").ok();
+    }
+
+    /// Shows on a terminal what happens now, in a line that the next one takes the place
+    /// of, and not more often than anybody can read.
+    pub(super) fn passing(&self, text: &str) {
+        let colour = self.colour && !self.quiet;
+        let now = clock::now_ms();
+        let rests = |last: u64| now.saturating_sub(last) < PASSING_MS;
+        if !colour || self.passing.get().is_some_and(rests) {
+            return;
+        }
+        let width = env::terminal_width().unwrap_or(80);
+        let text = hide(text, &self.secrets);
+        let line: String = text.chars().take(width.saturating_sub(1)).collect();
+        let line = self.paint("2", &line);
+        // As with every other line, nobody is there to hear of a failure.
+        write!(io::stderr(), "\r\u{1b}[2K{line}").ok();
+        self.passing.set(Some(now));
+    }
+
+    /// Takes the passing line away.
+    pub(super) fn settle(&self) {
+        if self.passing.take().is_some() {
+            write!(io::stderr(), "\r\u{1b}[2K").ok();
+        }
     }
 
     /// Writes warnings to standard error.

@@ -1,19 +1,23 @@
 //! `callsheet plan`.
 
+use std::path::Path;
+
 use clap::Args;
 use plan_core::base::json::{Writer, print};
 use plan_core::base::text::shell_join;
-use plan_core::effect::{Action, ActionList, describe_action};
+use plan_core::effect::{Action, ActionList, View, describe_action};
 use plan_core::persona::lower::{Places, lower};
-use plan_core::persona::mount::plain_view;
 use plan_core::persona::plan::{Mode, PersonaSpawnPlan, STAGE};
 
 use super::Answer;
-use super::args::PersonaArgs;
+use super::args::{PersonaArgs, SkillArgs, ViewArg};
 use super::failure::{Failure, Located};
 use super::output::{Output, Shape};
 use super::prepare::Source;
+use crate::helpers::plan_view;
 use crate::launch::link_targets;
+use crate::mount::{Chosen, ViewChoice};
+use crate::skills::{SkillUse, look_up};
 
 /// Shows how an agent would be started.
 #[derive(Debug, Args)]
@@ -25,9 +29,15 @@ use crate::launch::link_targets;
 pub(super) struct PlanCommand {
     #[command(flatten)]
     persona: PersonaArgs,
+    #[command(flatten)]
+    skills: SkillArgs,
     /// Prints the plan itself.
     #[arg(long)]
     json: bool,
+    /// How the agent sees the project. Nothing is tried: where no layer can be mounted,
+    /// `callsheet run` makes a copy instead.
+    #[arg(long, value_name = "VIEW", default_value = "auto")]
+    view: ViewArg,
     /// Prints the ordered list of actions that carry the plan out.
     #[arg(long)]
     effects: bool,
@@ -45,30 +55,18 @@ impl PlanCommand {
             output.line(&print(&plan))?;
             return Ok(0);
         }
-        let links = link_targets(&plan);
-        let places = Places {
-            cwd: &source.cwd,
-            stage: STAGE,
-            view: plain_view(plan.mount.as_ref()),
-            mount: "{{mount}}",
-            include_git: true,
-            ignored: &[],
-            readonly: &[],
-            link_targets: &links,
-            // What is in the user's own files is nobody's to print.
-            inherited: &[],
-        };
-        let actions = lower(&plan, &places).map_err(|problems| Failure::Refused {
-            problems: problems.into_iter().map(Located::from).collect(),
-            json: false,
-        })?;
+        let (actions, chosen) = lowered(
+            &plan,
+            (&source.cwd, self.view.into()),
+            &self.skills.skills()?,
+        )?;
         if self.effects {
             if !self.json {
                 output.warnings(plan.warnings.iter().flatten());
             }
-            return self.effects(&plan, &actions, output);
+            return self.effects(&plan, (&actions, &chosen), output);
         }
-        output.line(&summary(&plan, &actions, &source.cwd))?;
+        output.tell(&summary(&plan, &actions, (&source.cwd, &chosen)))?;
         output.warnings(plan.warnings.iter().flatten());
         Ok(0)
     }
@@ -76,32 +74,72 @@ impl PlanCommand {
     fn effects(
         &self,
         plan: &PersonaSpawnPlan<'_>,
-        actions: &ActionList,
+        (actions, chosen): (&ActionList, &Chosen),
         output: &Output,
     ) -> Answer {
         if self.json {
             let data = Shape(|out: &mut Writer| {
                 out.begin_object();
+                out.field("view", chosen.view.as_str());
+                out.field("enforcement", chosen.enforcement.as_str());
                 out.field("actions", &actions.iter().collect::<Vec<&Action>>());
                 out.end_object();
             });
             output.envelope(&data, plan.warnings.as_deref().unwrap_or_default())?;
             return Ok(0);
         }
-        for action in actions.iter() {
-            output.line(&format!(
-                "{:>3} {:<12} {}",
-                action.id,
-                action.phase.as_str(),
-                describe_action(&action.kind)
-            ))?;
+        for line in effect_lines(actions) {
+            output.tell(&line)?;
         }
         Ok(0)
     }
 }
 
+/// Lowers a plan for being looked at: the run's own directories stay placeholders.
+pub(super) fn lowered(
+    plan: &PersonaSpawnPlan<'_>,
+    (cwd, choice): (&str, ViewChoice),
+    skills: &SkillUse,
+) -> Result<(ActionList, Chosen), Failure> {
+    let links = link_targets(plan);
+    let (chosen, rules) = plan_view(plan, Path::new(cwd), choice)?;
+    let places = Places {
+        cwd,
+        stage: STAGE,
+        view: chosen.view,
+        mount: match chosen.view {
+            View::Overlay => "{{layer}}",
+            View::Copy | View::InPlace => "{{mount}}",
+        },
+        include_git: true,
+        ignored: &rules.ignored,
+        readonly: &rules.readonly,
+        link_targets: &links,
+        // What is in the user's own files is nobody's to print.
+        inherited: &[],
+        kept_skills: &look_up(&plan.skills, plan.edition(), skills),
+    };
+    let actions = lower(plan, &places).map_err(|problems| Failure::Refused {
+        problems: problems.into_iter().map(Located::from).collect(),
+        json: false,
+    })?;
+    Ok((actions, chosen))
+}
+
+/// Describes each action of a list in a line.
+pub(super) fn effect_lines(actions: &ActionList) -> impl Iterator<Item = String> {
+    actions.iter().map(|action| {
+        let (id, phase) = (action.id, action.phase.as_str());
+        format!("{id:>3} {phase:<12} {}", describe_action(&action.kind))
+    })
+}
+
 /// Tells a person what a plan will do.
-fn summary(plan: &PersonaSpawnPlan<'_>, actions: &ActionList, cwd: &str) -> String {
+fn summary(
+    plan: &PersonaSpawnPlan<'_>,
+    actions: &ActionList,
+    (cwd, chosen): (&str, &Chosen),
+) -> String {
     let mode = plan.mode.unwrap_or(Mode::Interactive);
     let id = plan.persona.get_str("personaId").unwrap_or("?");
     let model = plan.persona.get_str("model").unwrap_or("?");
@@ -112,16 +150,12 @@ fn summary(plan: &PersonaSpawnPlan<'_>, actions: &ActionList, cwd: &str) -> Stri
             mode.as_str(),
             plan.edition().as_str()
         ),
-        format!(
-            "  in      {cwd}{}",
-            if plan.mount.is_some() {
-                " (mirrored, with hidden and read-only paths)"
-            } else {
-                ""
-            }
-        ),
+        format!("  in      {cwd}"),
         format!("  starts  {} {}", plan.cli, shell_join(&plan.args)),
     ];
+    if chosen.view != View::InPlace || plan.mount.is_some() {
+        lines.push(format!("  as      {}", chosen.line()));
+    }
     if let Some(stdin) = &plan.stdin {
         lines.push(format!(
             "  reads   the task on standard input ({} bytes)",

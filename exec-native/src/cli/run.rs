@@ -8,11 +8,11 @@ use plan_core::persona::harness::HarnessDef;
 use plan_core::persona::harness::outcome::{Outcome, Verdict};
 
 use super::Answer;
-use super::args::PersonaArgs;
+use super::args::{CommandArgs, HoldArgs, PersonaArgs, SkillArgs};
 use super::failure::Failure;
 use super::output::{Output, Shape};
 use super::prepare::Source;
-use super::session::Session;
+use super::session::{Session, view};
 use crate::apply::DisposeReport;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::{OneShotOptions, locate, run_attached, run_one_shot};
@@ -36,15 +36,18 @@ pub(super) struct RunCommand {
     /// Prints the outcome of a one-shot run as JSON.
     #[arg(long)]
     json: bool,
-    /// Shows the harness's events as they come.
-    #[arg(long, short)]
-    verbose: bool,
+    #[command(flatten)]
+    skills: SkillArgs,
+    #[command(flatten)]
+    commands: CommandArgs,
     /// Ends a one-shot run after so many seconds; the persona's limit by default.
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
     /// Ends a one-shot run that has been silent for so many seconds.
     #[arg(long, value_name = "SECONDS")]
     idle_timeout: Option<u64>,
+    #[command(flatten)]
+    hold: HoldArgs,
     /// More arguments for the harness.
     #[arg(last = true, value_name = "ARGS")]
     more: Vec<String>,
@@ -64,7 +67,8 @@ impl RunCommand {
         let plan = source.plan()?;
         output.warnings(plan.warnings.iter().flatten());
         let (program, def) = locate(&plan)?;
-        let mut session = Session::open(&plan, &source.cwd, &program, output)?;
+        let terms = self.commands.terms(&self.skills, (&self.hold, true))?;
+        let mut session = Session::open(&plan, (&source.cwd, &program), &terms, output)?;
         session.launch.args.extend(self.more.iter().cloned());
         if let Some(def) = def.filter(|_| source.one_shot()) {
             return self.once(&session, def, output);
@@ -80,7 +84,7 @@ impl RunCommand {
             silence: self.idle_timeout.map(Duration::from_secs),
         };
         let mut show = |stream, line: &str| {
-            if self.verbose || stream == Stream::Log {
+            if self.commands.verbose || stream == Stream::Log {
                 output.note(line);
             }
         };
@@ -93,6 +97,7 @@ impl RunCommand {
                 out.begin_object();
                 out.field("run", &report.run);
                 out.field("outcome", &outcome);
+                view(out, &session.handle);
                 out.field("clean", &report.is_clean());
                 kept(out, &report);
                 out.end_object();

@@ -1,16 +1,22 @@
 //! `callsheet runs` and `callsheet recover`.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use plan_core::base::json::Writer;
 
 use super::Answer;
 use super::output::{Output, Shape};
+use super::run::kept;
 use super::session::tell_kept;
-use crate::apply::{DisposeReport, Liveness, RecoveryReport, RunSummary, list_runs, recover};
+use crate::apply::{
+    Cleared, DisposeReport, GcOptions, Liveness, RecoveryReport, RunSummary, dispose, gc,
+    list_runs, recover,
+};
 use crate::error::{ExecError, ExecErrorKind};
-use crate::state::StateHome;
+use crate::skills::{SkillCache, sweep_cache};
+use crate::state::{RunId, StateHome};
 
 /// Lists runs.
 #[derive(Debug, Args)]
@@ -40,15 +46,47 @@ pub(super) struct RecoverCommand {
     json: bool,
 }
 
-/// Returns the word for how a run is doing.
-fn word(liveness: Liveness) -> &'static str {
-    match liveness {
-        Liveness::Live => "live",
-        Liveness::Dead => "dead",
-        Liveness::Closed => "closed",
-        Liveness::Committed => "committed",
-        Liveness::Damaged => "damaged",
-    }
+/// Takes a run back by its id.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A run whose process is gone is taken back here; a process that holds it is
+asked to end it, and this waits until it has.
+
+Examples:
+  callsheet dispose r-01m7z5d68w-j19e318sf4
+  id=$(callsheet execute plan.json --detach) && callsheet dispose \"$id\""
+)]
+pub(super) struct DisposeCommand {
+    /// The run.
+    id: String,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Clears away what ended runs left: logs of failures, backups of applied changes,
+/// half-installed skills.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Changes that nobody has applied or discarded are never cleared away.
+
+Examples:
+  callsheet gc --dry-run
+  callsheet gc --older-than 0"
+)]
+pub(super) struct GcCommand {
+    /// How many days old a run must be.
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    older_than: u32,
+    /// Removes runs with a damaged journal too, with their backups.
+    #[arg(long)]
+    damaged: bool,
+    /// Only says what would go.
+    #[arg(long)]
+    dry_run: bool,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl RunsCommand {
@@ -71,7 +109,7 @@ impl RunsCommand {
             output.line(&format!(
                 "{}  {:<8} {label}  {cwd}",
                 run.id,
-                word(run.liveness)
+                run.liveness.as_str()
             ))?;
         }
         if runs.iter().any(|run| run.liveness == Liveness::Dead) {
@@ -89,10 +127,91 @@ fn list(out: &mut Writer, runs: &[RunSummary]) {
         let started = run.started.as_ref();
         out.begin_object();
         out.field("id", run.id.as_str());
-        out.field("state", word(run.liveness));
+        out.field("state", run.liveness.as_str());
         out.field("label", &started.and_then(|started| started.label.as_ref()));
         out.field("cwd", &started.map(|started| &started.cwd));
         out.field("directory", &*run.dir.to_string_lossy());
+        out.end_object();
+    }
+    out.end_array();
+    out.end_object();
+}
+
+impl DisposeCommand {
+    pub(super) fn answer(&self, output: &Output) -> Answer {
+        let id = RunId::parse(&self.id).ok_or_else(|| {
+            let message = format!("`{}` is no run id", self.id);
+            ExecError::new(ExecErrorKind::Usage, message).hint("`callsheet runs` lists the runs")
+        })?;
+        let report = dispose(&StateHome::from_env()?, &id)?.unwrap_or_default();
+        let errors = report.errors();
+        if self.json {
+            let data = Shape(|out: &mut Writer| {
+                out.begin_object();
+                out.field("run", id.as_str());
+                out.field("clean", &errors.is_empty());
+                kept(out, &report);
+                out.end_object();
+            });
+            output.envelope(&data, &[])?;
+        } else if errors.is_empty() {
+            output.note(&format!("{id}: taken back"));
+        }
+        tell_kept(&report, output);
+        for error in &errors {
+            output.problem(&format!("  {}", error.chain()));
+        }
+        Ok(if errors.is_empty() {
+            0
+        } else {
+            ExecErrorKind::NeedsRecovery.exit_code()
+        })
+    }
+}
+
+impl GcCommand {
+    pub(super) fn answer(&self, output: &Output) -> Answer {
+        let options = GcOptions {
+            older_than: Duration::from_secs(u64::from(self.older_than) * 24 * 60 * 60),
+            damaged: self.damaged,
+            dry_run: self.dry_run,
+        };
+        let cleared = gc(&StateHome::from_env()?, &options)?;
+        if let Some(cache) = SkillCache::from_env().filter(|_| !self.dry_run) {
+            let swept = sweep_cache(&cache)?;
+            if swept > 0 {
+                output.note(&format!("removed {swept} half-installed skills"));
+            }
+        }
+        if self.json {
+            let data = Shape(|out: &mut Writer| list_cleared(out, &cleared));
+            output.envelope(&data, &[])?;
+            return Ok(0);
+        }
+        for entry in &cleared {
+            let verb = match (entry.removed, self.dry_run) {
+                (true, false) => "removed",
+                (true, true) => "would remove",
+                (false, _) => "stays",
+            };
+            output.line(&format!("{verb}  {}  {}", entry.dir.display(), entry.what))?;
+        }
+        if cleared.is_empty() {
+            output.note("nothing to clear away");
+        }
+        Ok(0)
+    }
+}
+
+fn list_cleared(out: &mut Writer, cleared: &[Cleared]) {
+    out.begin_object();
+    out.key("runs");
+    out.begin_array();
+    for entry in cleared {
+        out.begin_object();
+        out.field("directory", &*entry.dir.to_string_lossy());
+        out.field("held", entry.what);
+        out.field("removed", &entry.removed);
         out.end_object();
     }
     out.end_array();

@@ -1,8 +1,10 @@
 //! A prepared run on the command line: progress, signals, and a report at its end.
 
 use std::path::Path;
+use std::time::Duration;
 
-use plan_core::effect::{Document, Outcome, describe_action};
+use plan_core::base::json::Writer;
+use plan_core::effect::{Document, Outcome, View, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use super::failure::Failure;
@@ -11,9 +13,31 @@ use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{HelperOptions, prepare_launch};
 use crate::launch::{LaunchDescriptor, missing, resolve_reference};
+use crate::mount::ViewChoice;
+use crate::os::owner::end_with;
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
+use crate::skills::SkillUse;
 use crate::state::StateHome;
+
+/// On which terms a plan is carried out.
+#[derive(Debug)]
+pub(super) struct Terms {
+    /// How skills are provided.
+    pub(super) skills: SkillUse,
+    /// How long one installer may take.
+    pub(super) command_limit: Option<Duration>,
+    /// Whether every line of installers is shown.
+    pub(super) verbose: bool,
+    /// How long to wait for runs that stand in the way.
+    pub(super) wait: Option<Duration>,
+    /// The process whose end ends the run.
+    pub(super) until_exit: Option<u32>,
+    /// Which view of the project is wanted.
+    pub(super) view: ViewChoice,
+    /// Whether we start everything that works in the run.
+    pub(super) entered: bool,
+}
 
 /// A plan that is carried out.
 #[derive(Debug)]
@@ -30,8 +54,8 @@ impl Session {
     /// Carries a plan out. Nothing is touched when a reference has no value.
     pub(super) fn open(
         plan: &PersonaSpawnPlan<'_>,
-        cwd: &str,
-        program: &Path,
+        (cwd, program): (&str, &Path),
+        terms: &Terms,
         output: &Output,
     ) -> Result<Self, Failure> {
         check_references(plan)?;
@@ -39,10 +63,25 @@ impl Session {
         cancel_on_request(&cancel).map_err(|error| {
             ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
         })?;
+        if let Some(id) = terms.until_exit {
+            end_with(id).map_err(|error| {
+                ExecError::new(ExecErrorKind::Usage, format!("--until-exit: {error}"))
+            })?;
+        }
         let state = StateHome::from_env()?;
         let runs = state.root().join("runs").to_string_lossy().into_owned();
-        let progress = |event: &Event<'_>| tell(event, &runs, output);
+        let progress = |event: &Event<'_>| {
+            if let Event::Output { line, .. } = event {
+                show_line(line, terms.verbose, output);
+            } else {
+                tell(event, &runs, output);
+            }
+        };
         let mut options = HelperOptions::new(&state, Path::new(cwd));
+        options.skills.clone_from(&terms.skills);
+        options.view = terms.view;
+        options.entered = terms.entered;
+        options.dotfiles = plan.edition().switches().private_launch;
         options.apply = ApplyOptions {
             label: plan.persona.get_str("personaId").map(String::from),
             edition: Some(plan.edition()),
@@ -50,9 +89,23 @@ impl Session {
             resolver: &resolve_reference,
             progress: Some(&progress),
             cancel: cancel.clone(),
+            command_limit: terms.command_limit,
+            wait: terms.wait,
             ..ApplyOptions::default()
         };
-        let (handle, launch) = prepare_launch(plan, program, &options)?;
+        let prepared = prepare_launch(plan, program, &options);
+        output.settle();
+        let (handle, launch) = prepared?;
+        handle.answer_signals()?;
+        if handle.view() != View::InPlace {
+            output.note(&handle.chosen().line());
+        } else if plan.mount.is_some() {
+            output.note(&format!(
+                "{} {}",
+                output.paint("33", "warning:"),
+                handle.chosen().line()
+            ));
+        }
         for note in handle.notes() {
             output.note(note);
         }
@@ -85,6 +138,13 @@ impl Session {
         ));
         (report, ExecErrorKind::NeedsRecovery.exit_code())
     }
+}
+
+/// Prints how a run sees its project.
+pub(super) fn view(out: &mut Writer, handle: &RunHandle) {
+    out.field("view", handle.view().as_str());
+    out.field("enforcement", handle.enforcement().as_str());
+    out.field("viewReasons", &handle.chosen().why);
 }
 
 /// Says what was kept because somebody changed it.
@@ -120,6 +180,14 @@ fn check_references(plan: &PersonaSpawnPlan<'_>) -> Result<(), ExecError> {
     Ok(())
 }
 
+fn show_line(line: &str, verbose: bool, output: &Output) {
+    if verbose {
+        output.note(&output.paint("2", &format!("    {line}")));
+    } else {
+        output.passing(&format!("    {line}"));
+    }
+}
+
 fn tell(event: &Event<'_>, runs: &str, output: &Output) {
     match event {
         Event::Recovered { run, report } => {
@@ -135,9 +203,13 @@ fn tell(event: &Event<'_>, runs: &str, output: &Output) {
             let line = shorten(&describe_action(&action.kind), runs);
             output.note(&output.paint("2", &format!("  {line}")));
         }
-        Event::Note { text, .. } => output.note(text),
+        Event::Installing { skill, command } => {
+            let line = format!("  install skill {skill}: {command}");
+            output.note(&output.paint("2", &line));
+        }
+        Event::Note { text, .. } | Event::Advice { text } => output.note(text),
         Event::UndoFailed { message, .. } => output.problem(message),
-        Event::Phase(_) | Event::Done(_) | Event::Undone { .. } => {}
+        Event::Phase(_) | Event::Done(_) | Event::Undone { .. } | Event::Output { .. } => {}
     }
 }
 

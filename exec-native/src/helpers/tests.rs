@@ -143,6 +143,7 @@ fn the_order_of_the_parts_is_the_editions() {
         readonly: &[],
         link_targets: &nothing,
         inherited: &[],
+        kept_skills: &[],
     };
     let order = |edition| {
         let plan = plan(&selection, edition);

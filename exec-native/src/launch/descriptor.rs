@@ -14,9 +14,15 @@ use plan_core::persona::plan::PersonaSpawnPlan;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::{env, spawn};
 
+/// No argument or variable is longer. Linux takes 128 KiB a word.
+const WORD_BYTES: usize = 100_000;
+
 /// What is started.
 #[derive(Clone)]
 pub struct LaunchDescriptor {
+    /// The words in front of the program that bring it into the run's view; none where
+    /// its working directory is enough.
+    pub argv_prefix: Vec<String>,
     /// The program.
     pub command: PathBuf,
     /// Its arguments.
@@ -38,6 +44,7 @@ impl fmt::Debug for LaunchDescriptor {
         // The values of variables may be secrets.
         let names: Vec<_> = self.env.iter().map(|(name, _)| name).collect();
         out.debug_struct("LaunchDescriptor")
+            .field("argv_prefix", &self.argv_prefix)
             .field("command", &self.command)
             .field("args", &self.args)
             .field("cwd", &self.cwd)
@@ -75,7 +82,9 @@ impl LaunchDescriptor {
                 text.map_err(|name| missing(&name))?,
             ));
         }
+        check_lengths(&args, &variables)?;
         Ok(Self {
+            argv_prefix: Vec::new(),
             command,
             args,
             cwd: PathBuf::from(places.agent_cwd()),
@@ -84,6 +93,46 @@ impl LaunchDescriptor {
             mark: None,
             timeout_seconds: plan.timeout_seconds,
         })
+    }
+}
+
+impl LaunchDescriptor {
+    /// Returns what is really started: the program and its arguments, behind the prefix.
+    ///
+    /// # Errors
+    /// There is a prefix and the program's path is not text.
+    pub(crate) fn argv(&self) -> Result<(PathBuf, Vec<String>), ExecError> {
+        let Some((first, prefix)) = self.argv_prefix.split_first() else {
+            return Ok((self.command.clone(), self.args.clone()));
+        };
+        let command = self.command.to_str().ok_or_else(|| {
+            ExecError::new(ExecErrorKind::Usage, "the path is not text").at(&self.command)
+        })?;
+        let mut args = prefix.to_vec();
+        args.push(command.to_owned());
+        args.extend(self.args.iter().cloned());
+        Ok((PathBuf::from(first), args))
+    }
+}
+
+/// Refuses what the system would refuse with fewer words.
+fn check_lengths(args: &[String], env: &[(String, String)]) -> Result<(), ExecError> {
+    let long = |what: String, length: usize| {
+        let message = format!("{what} has {length} bytes, and no program takes that many");
+        ExecError::new(ExecErrorKind::Usage, message)
+            .hint("edition 2026 passes prompts in files and on standard input")
+    };
+    for (place, arg) in args.iter().enumerate() {
+        if arg.len() > WORD_BYTES {
+            return Err(long(
+                format!("argument {} of the harness", place + 1),
+                arg.len(),
+            ));
+        }
+    }
+    match env.iter().find(|(_, value)| value.len() > WORD_BYTES) {
+        Some((name, value)) => Err(long(format!("the variable {name}"), value.len())),
+        None => Ok(()),
     }
 }
 

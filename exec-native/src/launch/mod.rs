@@ -10,7 +10,10 @@ pub use descriptor::{LaunchDescriptor, locate, resolve_reference};
 pub use one_shot::{OneShotOptions, run_one_shot};
 pub use user_files::{UserFiles, link_targets};
 
+use std::path::{Path, PathBuf};
+
 use crate::error::{ExecError, ExecErrorKind};
+use crate::os::env;
 use crate::os::proc::Cancel;
 use crate::os::spawn::{self, Exit, Spawn};
 
@@ -20,7 +23,28 @@ use crate::os::spawn::{self, Exit, Spawn};
 /// # Errors
 /// The program cannot be started.
 pub fn run_attached(launch: &LaunchDescriptor, cancel: &Cancel) -> Result<Exit, ExecError> {
-    spawn::run_attached(&launch.spawn(cancel)).map_err(|error| cannot_start(launch, error))
+    let argv = launch.argv()?;
+    let spawn = launch.spawn(&argv, cancel);
+    spawn::run_attached(&spawn).map_err(|error| cannot_start(launch, error))
+}
+
+/// Runs a program of ours in the terminal that we are in, where we are; returns its exit
+/// code.
+pub(crate) fn run_held(program: &Path, args: &[String], cancel: &Cancel) -> Result<i32, ExecError> {
+    let failed = |error: std::io::Error| {
+        let message = "the command cannot be started";
+        ExecError::new(ExecErrorKind::Failed, message).because(error)
+    };
+    let cwd = env::current_dir().map_err(failed)?;
+    let spawn = Spawn {
+        program,
+        args,
+        cwd: &cwd,
+        env: &[],
+        mark: None,
+        cancel: Some(cancel),
+    };
+    Ok(spawn::run_attached(&spawn).map_err(failed)?.code)
 }
 
 fn cannot_start(launch: &LaunchDescriptor, error: std::io::Error) -> ExecError {
@@ -30,10 +54,10 @@ fn cannot_start(launch: &LaunchDescriptor, error: std::io::Error) -> ExecError {
 }
 
 impl LaunchDescriptor {
-    fn spawn<'s>(&'s self, cancel: &'s Cancel) -> Spawn<'s> {
+    fn spawn<'s>(&'s self, argv: &'s (PathBuf, Vec<String>), cancel: &'s Cancel) -> Spawn<'s> {
         Spawn {
-            program: &self.command,
-            args: &self.args,
+            program: &argv.0,
+            args: &argv.1,
             cwd: &self.cwd,
             env: &self.env,
             mark: self.mark.as_deref(),

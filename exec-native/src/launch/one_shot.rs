@@ -47,7 +47,8 @@ pub fn run_one_shot(
         },
     };
     let mut judge = Judge::new(def);
-    let exit = spawn::run_piped(&launch.spawn(cancel), &pipe, &mut |stream, text| {
+    let argv = launch.argv()?;
+    let exit = spawn::run_piped(&launch.spawn(&argv, cancel), &pipe, &mut |stream, text| {
         match stream {
             Stream::Output => judge.line(text),
             Stream::Log => judge.log_line(text),

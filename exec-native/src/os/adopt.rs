@@ -43,19 +43,30 @@ impl Adoption {
 
     /// Ends what came to us since the beginning.
     pub(super) fn end(self) {
-        for _ in 0..64 {
-            let now = children().unwrap_or_default();
-            let mut adopted = now.difference(&self.before).peekable();
-            if adopted.peek().is_none() {
-                return;
-            }
-            for pid in adopted.filter_map(|child| Pid::from_raw(*child)) {
-                // One that has ended already only needs to be collected.
-                kill_process(pid, Signal::KILL).ok();
-                waitpid(Some(pid), WaitOptions::empty()).ok();
-            }
+        end_others(&self.before);
+    }
+}
+
+/// Ends every child, and what comes to us when its parent ends; `false` when something
+/// is left or cannot be named.
+pub(super) fn end_children() -> bool {
+    end_others(&BTreeSet::new())
+}
+
+fn end_others(before: &BTreeSet<i32>) -> bool {
+    for _ in 0..64 {
+        let Some(now) = children() else { return false };
+        let mut adopted = now.difference(before).peekable();
+        if adopted.peek().is_none() {
+            return true;
+        }
+        for pid in adopted.filter_map(|child| Pid::from_raw(*child)) {
+            // One that has ended already only needs to be collected.
+            kill_process(pid, Signal::KILL).ok();
+            waitpid(Some(pid), WaitOptions::empty()).ok();
         }
     }
+    false
 }
 
 impl Drop for Adoption {

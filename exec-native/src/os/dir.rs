@@ -360,6 +360,16 @@ impl Dir {
         Ok(rustix::fs::futimens(&self.fd, &stamps(mtime))?)
     }
 
+    /// Makes everything durable that was written to the directory's file system.
+    ///
+    /// # Errors
+    /// The storage fails.
+    pub fn sync_file_system(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&self.fd)?;
+        self.sync()
+    }
+
     /// Makes the directory's names durable.
     ///
     /// # Errors

@@ -1,7 +1,10 @@
 //! The process environment.
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use plan_core::effect::is_inherited;
 
 use super::proc::Cancel;
 
@@ -18,6 +21,12 @@ pub fn vars() -> Vec<(String, String)> {
     let mut vars: Vec<_> = texts.flatten().collect();
     vars.sort();
     vars
+}
+
+/// Returns the variables that a program gets when nobody says otherwise.
+pub fn safe_vars() -> BTreeMap<String, String> {
+    let safe = vars().into_iter();
+    safe.filter(|(name, _)| is_inherited(name)).collect()
 }
 
 /// Returns the user's home directory.
@@ -39,6 +48,27 @@ pub fn current_dir() -> std::io::Result<PathBuf> {
 /// It cannot be read, or is not UTF-8.
 pub fn read_stdin() -> std::io::Result<String> {
     std::io::read_to_string(std::io::stdin())
+}
+
+/// Reads a line of standard input.
+///
+/// # Errors
+/// It cannot be read, or is not UTF-8.
+pub fn read_line() -> std::io::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line)
+}
+
+/// Tells whether standard input is a terminal.
+pub fn stdin_is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stdin())
+}
+
+/// Returns how many letters a line of standard error's terminal has.
+pub fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
 }
 
 /// Waits until standard input ends or a signal asks to stop, or has asked already;
@@ -69,6 +99,20 @@ pub fn wait_for_end_of_input(cancel: &Cancel) -> std::io::Result<Option<i32>> {
         if ended.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
             return Ok(None);
         }
+    }
+}
+
+/// Waits until a signal asks to stop, or has asked already.
+///
+/// # Errors
+/// A signal handler cannot be installed.
+pub fn wait_for_signal(cancel: &Cancel) -> std::io::Result<i32> {
+    let signals = super::spawn::Signals::listen()?;
+    loop {
+        if let Some(signal) = signals.take().or_else(|| cancel.asked()) {
+            return Ok(signal);
+        }
+        super::clock::rest(std::time::Duration::from_millis(25));
     }
 }
 

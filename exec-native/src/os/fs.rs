@@ -229,6 +229,15 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// Returns the permission bits of a file, through links.
+///
+/// # Errors
+/// The file is missing.
+pub fn mode_of(path: &Path) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(Some(std::fs::metadata(path)?.permissions().mode() & 0o7777))
+}
+
 /// Tells whether a path, through links, is a directory.
 pub fn is_dir(path: &Path) -> bool {
     path.is_dir()
@@ -253,6 +262,14 @@ pub fn absolute(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Ok(plain)
+}
+
+/// Returns the one path of something that exists: absolute, and through no link.
+///
+/// # Errors
+/// It does not exist, or a directory on the way may not be searched.
+pub fn real(path: &Path) -> io::Result<PathBuf> {
+    std::fs::canonicalize(path)
 }
 
 /// Creates a directory and its parents for the user alone.

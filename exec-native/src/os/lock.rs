@@ -34,6 +34,20 @@ impl Lock {
         Self::try_file(dir.open_to_write(name)?)
     }
 
+    /// Shares the lock of a file, which is created when it is missing, with others that
+    /// share it; `None` when somebody holds it alone.
+    ///
+    /// # Errors
+    /// As [`Lock::try_take`].
+    pub fn try_share(dir: &Dir, name: &OsStr) -> io::Result<Option<Self>> {
+        let file = dir.open_or_create(name, 0o600)?;
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(Some(Self { file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn try_file(file: File) -> io::Result<Option<Self>> {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { file })),

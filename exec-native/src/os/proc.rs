@@ -1,12 +1,13 @@
 //! Programs: each in a process group of its own, without input, its output in a
-//! log file, ended with everything it started when it fails or takes too long.
+//! log file, ended with everything it started when it fails, takes too long or we die.
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::fmt;
+use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,9 +15,12 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::clock::{Deadline, rest};
+use super::guard;
+use super::output::Output;
+use super::spawn::find_program;
 
-/// How much of a program's output is kept in memory.
-pub const TAIL_BYTES: u64 = 1 << 20;
+/// The word by which a mark says that a guard ends the program.
+const GUARDED: &str = "guarded";
 
 const GRACE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(10);
@@ -59,7 +63,7 @@ impl Cancel {
 }
 
 /// A program to run to its end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Job<'j> {
     /// Program and arguments.
     pub argv: &'j [String],
@@ -75,6 +79,24 @@ pub struct Job<'j> {
     pub limit: Option<Duration>,
     /// The flag that ends it.
     pub cancel: &'j Cancel,
+    /// Our own binary, which ends the program when we die; `None` leaves that to
+    /// [`end_leftover`].
+    pub guard: Option<&'j Path>,
+    /// Hears the lines of its output; when there are too many, the latest.
+    pub line: &'j dyn Fn(&str),
+}
+
+impl fmt::Debug for Job<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The environment may hold secrets.
+        out.debug_struct("Job")
+            .field("argv", &self.argv)
+            .field("cwd", &self.cwd)
+            .field("log", &self.log)
+            .field("limit", &self.limit)
+            .field("guard", &self.guard)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a program was ended by us.
@@ -97,31 +119,30 @@ pub struct Ended {
     pub stopped: Option<Stopped>,
 }
 
-/// Runs a program to its end. If we are killed meanwhile the program goes on; the
-/// mark lets [`end_leftover`] find it.
+/// Runs a program to its end. If we are killed meanwhile its guard ends it; without one
+/// the program goes on, and the mark lets [`end_leftover`] find it.
 ///
 /// # Errors
-/// The program cannot be started, or its log cannot be written.
+/// The program cannot be started, or its log cannot be created.
 pub fn run(job: &Job<'_>) -> io::Result<Ended> {
-    let (program, arguments) = job
-        .argv
-        .split_first()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program"))?;
+    let (pipe, input) = io::pipe()?;
     let log = private_file(job.log)?;
-    let mut command = Command::new(program);
+    let mut command = command(job)?;
     command
-        .args(arguments)
         .current_dir(job.cwd)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log.try_clone()?)
+        .stdout(input.try_clone()?)
+        .stderr(input)
         .process_group(0);
     if let Some(env) = job.env {
         command.env_clear().envs(env);
     }
     let mut child = command.spawn()?;
-    let marked = write_mark(job.mark, child.id());
-    let waited = marked.and_then(|()| wait(&mut child, job));
+    // It holds the pipe as well.
+    drop(command);
+    let output = Output::follow(pipe, log);
+    let mut leash = child.stdin.take();
+    let marked = write_mark_of(job.mark, child.id(), job.guard.is_some());
+    let waited = marked.and_then(|()| wait(&mut child, &mut leash, job, &output));
     let (status, stopped) = match waited {
         Ok(waited) => waited,
         Err(error) => {
@@ -138,16 +159,55 @@ pub fn run(job: &Job<'_>) -> io::Result<Ended> {
     let code = status
         .code()
         .unwrap_or_else(|| 128 + status.signal().unwrap_or(1));
+    output.lines(job.line);
     Ok(Ended {
         code,
-        tail: tail(log)?,
+        tail: output.end(GRACE),
         stopped,
     })
 }
 
-fn wait(child: &mut Child, job: &Job<'_>) -> io::Result<(ExitStatus, Option<Stopped>)> {
+fn command(job: &Job<'_>) -> io::Result<Command> {
+    let (program, arguments) = job
+        .argv
+        .split_first()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program"))?;
+    let mut command = match job.guard {
+        Some(own) => {
+            // The guard cannot tell us that there is no such program.
+            find(job, program)?;
+            let mut command = guard::command(own, job.argv);
+            command.stdin(Stdio::piped());
+            return Ok(command);
+        }
+        None => Command::new(program),
+    };
+    command.args(arguments).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Fails when the program of a job does not exist.
+fn find(job: &Job<'_>, program: &str) -> io::Result<()> {
+    let given = job.env.map(|env| env.get("PATH").cloned());
+    let path = given.unwrap_or_else(|| std::env::var("PATH").ok());
+    let found = if program.contains('/') {
+        job.cwd.join(program).try_exists()?
+    } else {
+        find_program(program, path.as_deref()).is_some()
+    };
+    let missing = || io::Error::new(io::ErrorKind::NotFound, "there is no such program");
+    found.then_some(()).ok_or_else(missing)
+}
+
+fn wait(
+    child: &mut Child,
+    leash: &mut Option<ChildStdin>,
+    job: &Job<'_>,
+    output: &Output,
+) -> io::Result<(ExitStatus, Option<Stopped>)> {
     let deadline = Deadline::after(job.limit);
     loop {
+        output.lines(job.line);
         if let Some(status) = child.try_wait()? {
             return Ok((status, None));
         }
@@ -159,23 +219,36 @@ fn wait(child: &mut Child, job: &Job<'_>) -> io::Result<(ExitStatus, Option<Stop
             rest(POLL);
             continue;
         };
-        return Ok((stop(child)?, Some(stopped)));
+        return Ok((stop(child, leash)?, Some(stopped)));
     }
 }
 
 /// Asks a program to end, and ends it when it does not.
-fn stop(child: &mut Child) -> io::Result<ExitStatus> {
+fn stop(child: &mut Child, leash: &mut Option<ChildStdin>) -> io::Result<ExitStatus> {
     signal_group(child.id(), Signal::TERM);
-    let deadline = Deadline::after(Some(GRACE));
-    while !deadline.is_over() {
-        if let Some(status) = child.try_wait()? {
-            end_group(child.id());
-            return Ok(status);
-        }
-        rest(POLL);
+    if let Some(status) = wait_a_while(child)? {
+        end_group(child.id());
+        return Ok(status);
+    }
+    // A guard ends everything, also what has left the group.
+    if leash.take().is_some()
+        && let Some(status) = wait_a_while(child)?
+    {
+        return Ok(status);
     }
     end_group(child.id());
     child.wait()
+}
+
+fn wait_a_while(child: &mut Child) -> io::Result<Option<ExitStatus>> {
+    let deadline = Deadline::after(Some(GRACE));
+    while !deadline.is_over() {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        rest(POLL);
+    }
+    Ok(None)
 }
 
 fn end_group(id: u32) {
@@ -196,37 +269,97 @@ fn signal_group(id: u32, signal: Signal) {
 /// # Errors
 /// The mark cannot be read or removed.
 pub fn end_leftover(mark: &Path) -> io::Result<bool> {
-    let text = match std::fs::read_to_string(mark) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        text => text?,
+    let Some(found) = Mark::read(mark)? else {
+        return Ok(false);
     };
-    let mut words = text.split_whitespace();
-    let id = words.next().and_then(|word| word.parse::<u32>().ok());
-    let lives = id.filter(|id| {
-        words
-            .next()
-            .is_some_and(|start| birth(*id).as_deref() == Some(start))
-    });
+    let lives = found.living().is_some().then_some(found.id);
     if let Some(id) = lives {
+        if found.guarded {
+            // Its guard is at it, and knows more of them than the group.
+            wait_for_end(id);
+        }
         end_group(id);
         // One that shared our terminal leads no group of its own.
         if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
             kill_process(pid, Signal::KILL).ok();
         }
         // A killed process still holds its files for a moment.
-        let deadline = Deadline::after(Some(GRACE));
-        while birth(id).is_some() && !deadline.is_over() {
-            rest(POLL);
-        }
+        wait_for_end(id);
     }
     std::fs::remove_file(mark)?;
     Ok(lives.is_some())
 }
 
+fn wait_for_end(id: u32) {
+    let deadline = Deadline::after(Some(GRACE));
+    while birth(id).is_some() && !deadline.is_over() {
+        rest(POLL);
+    }
+}
+
+/// A process that a file names: its number and when it started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    id: u32,
+    birth: String,
+    /// Whether it ends the program that it stands for by itself.
+    guarded: bool,
+}
+
+impl Mark {
+    /// Describes a process that runs; `None` when there is none.
+    pub fn of(id: u32) -> Option<Self> {
+        Some(Self {
+            id,
+            birth: birth(id)?,
+            guarded: false,
+        })
+    }
+
+    /// Reads a mark; `None` when there is no file. Half of one names nobody.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(file: &Path) -> io::Result<Option<Self>> {
+        let text = match std::fs::read_to_string(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text?,
+        };
+        let mut words = text.split_whitespace();
+        let id = words.next().and_then(|word| word.parse().ok());
+        let mark = id.zip(words.next());
+        let guarded = words.next() == Some(GUARDED);
+        Ok(Some(mark.map_or(
+            Self {
+                id: 0,
+                birth: String::new(),
+                guarded: false,
+            },
+            |(id, birth)| Self {
+                id,
+                birth: birth.to_owned(),
+                guarded,
+            },
+        )))
+    }
+
+    /// Returns the process if it still runs, and not a later one with the same number.
+    pub fn living(&self) -> Option<Pid> {
+        let lives = birth(self.id).is_some_and(|birth| birth == self.birth);
+        let pid = i32::try_from(self.id).ok().and_then(Pid::from_raw);
+        pid.filter(|_| lives)
+    }
+}
+
 pub(super) fn write_mark(mark: &Path, id: u32) -> io::Result<()> {
+    write_mark_of(mark, id, false)
+}
+
+fn write_mark_of(mark: &Path, id: u32, guarded: bool) -> io::Result<()> {
     use std::io::Write as _;
     let birth = birth(id).unwrap_or_default();
-    writeln!(private_file(mark)?, "{id} {birth}")
+    let guarded = if guarded { GUARDED } else { "" };
+    writeln!(private_file(mark)?, "{id} {birth} {guarded}")
 }
 
 /// When a process started, as the kernel counts; `None` when there is no such
@@ -246,14 +379,6 @@ fn private_file(path: &Path) -> io::Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);
     options.open(path)
-}
-
-fn tail(mut log: std::fs::File) -> io::Result<Vec<u8>> {
-    let length = log.seek(SeekFrom::End(0))?;
-    log.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-    let mut tail = Vec::new();
-    log.take(TAIL_BYTES).read_to_end(&mut tail)?;
-    Ok(tail)
 }
 
 /// Ends this process at once, as a power cut would.

@@ -66,6 +66,8 @@ codes! {
     PERSONA_SETTING_WARNING = "persona.setting-warning";
     /// A skill source is of no known form or gives an unsafe name.
     PERSONA_SKILL_INVALID = "persona.skill-invalid";
+    /// A plan brings a command that does not follow from what it installs.
+    PLAN_COMMAND_REFUSED = "plan.command-refused";
     /// A plan's digest or version does not fit its content.
     PLAN_CORRUPT = "plan.corrupt";
     /// A field of a wire record is missing or wrong.

@@ -8,5 +8,6 @@ pub mod edition;
 pub mod json;
 pub mod path;
 pub mod record;
+pub mod secret;
 pub mod text;
 pub mod toml;

@@ -19,6 +19,9 @@ words! {
     }
 }
 
+/// The directory of a layer that holds what was written to it.
+pub const UPPER: &str = "upper";
+
 words! {
     /// How a run sees the project that it is about.
     pub enum View {
@@ -93,8 +96,8 @@ pub enum ActionKind {
         argv: Vec<String>,
         /// Its working directory.
         cwd: String,
-        /// What it is expected to create below `cwd`. Undo removes those that did
-        /// not exist before and nothing else.
+        /// What it is expected to create below `cwd`. What stands there is moved away
+        /// first; undo removes what the program created and moves it back.
         creates: Vec<String>,
     },
     /// Makes a view of a project.

@@ -94,6 +94,10 @@ pub fn describe_undo(undo: &Undo) -> String {
         Undo::RemoveTrees(undo) if undo.paths.is_empty() => {
             String::from("leave things as they are")
         }
+        Undo::RemoveTrees(undo) if undo.aside.is_some() => format!(
+            "remove {}, and put back what stood there",
+            undo.paths.join(", ")
+        ),
         Undo::RemoveTrees(undo) => format!("remove {}", undo.paths.join(", ")),
         Undo::RemoveMount(undo) => format!("remove the mirror {}", undo.path),
         Undo::RemoveLayer(undo) => format!("remove the layer {}", undo.path),

@@ -7,6 +7,7 @@ mod action;
 mod check;
 mod describe;
 mod document;
+mod environment;
 mod phase;
 mod record;
 mod recover;
@@ -14,9 +15,10 @@ mod status;
 mod tagged;
 mod undo;
 
-pub use action::{Action, ActionKind, ActionList, Content, View, WriteMode};
+pub use action::{Action, ActionKind, ActionList, Content, UPPER, View, WriteMode};
 pub use describe::{describe_action, describe_undo};
 pub use document::{Document, Escape, Format, MissingReference, Reference};
+pub use environment::{is_hook, is_inherited};
 pub use phase::Phase;
 pub use record::{
     ActionAnnounced, ActionDone, ActionFailed, JOURNAL_VERSION, Outcome, OutcomeKind, Record,

@@ -94,6 +94,9 @@ record! {
         pub paths: Vec<String> => "paths",
         /// What existed before and is left alone.
         pub existed: Vec<String> => "existed",
+        /// What existed before and was moved away for the trees; it returns when they
+        /// are gone. It is among the trees as well.
+        pub aside: Option<Vec<MoveBack>> => "aside",
         /// Directories above the trees that did not exist, outermost first.
         pub dirs: Vec<String> => "dirs",
         /// The name of the list of what was created, in the run's blob directory. It

@@ -153,6 +153,19 @@ impl<'a> PersonaSpawnPlan<'a> {
         self.edition.unwrap_or(Edition::PersonaKit4)
     }
 
+    /// Returns the variables that the persona's author wrote in plain words. What comes
+    /// from an environment, an input or the harness may be a secret and is none of them.
+    pub fn plain_env(&self) -> Vec<(&str, &str)> {
+        let written = self.persona.get("env").and_then(Value::as_object);
+        let variables = self.env.iter();
+        let texts = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
+        let plain = |(name, text): &(&str, &str)| {
+            let own = written.and_then(|written| written.get(name));
+            own.and_then(Value::as_str) == Some(*text) && !text.contains(STAGE)
+        };
+        texts.filter(plain).collect()
+    }
+
     fn check(&self) -> Result<(), Diagnostic> {
         let corrupt = |problem: &str| Err(Diagnostic::error(Code::PLAN_CORRUPT, problem));
         if self.edition().switches().envelope {

@@ -8,7 +8,7 @@ use super::{is_test_file, none, sources};
 
 /// Paths that reach the operating system. A module of the standard library that is
 /// imported whole counts as its worst member.
-const SYSTEM: [&[&str]; 20] = [
+const SYSTEM: [&[&str]; 22] = [
     &["std", "fs"],
     &["std", "env"],
     &["std", "net"],
@@ -29,6 +29,8 @@ const SYSTEM: [&[&str]; 20] = [
     &["fs_err"],
     &["rustix"],
     &["signal_hook"],
+    &["rustls"],
+    &["ureq"],
 ];
 
 /// The only directory that may name them.

@@ -129,7 +129,7 @@ records! {
     effect::PutBack { path, below, dirs, original, written, block }
     effect::Block { digest, length }
     effect::RemoveDirs { dirs }
-    effect::RemoveTrees { below, paths, existed, dirs, manifest }
+    effect::RemoveTrees { below, paths, existed, aside, dirs, manifest }
     effect::RemoveMount { path, dirs, manifest, from, identity }
     effect::RemoveLayer { path, from, dirs }
     effect::RestoreTree { below, list }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use plan_core::effect::{Outcome, RemoveTrees, Undo};
 
+use super::remove;
 use super::write_file::parents_to_make;
 use super::{Bench, Prepared};
 use crate::apply::manifest::Manifest;
@@ -40,6 +41,7 @@ pub(super) fn prepare(
         below: below.clone(),
         paths: vec![to.clone()],
         existed: Vec::new(),
+        aside: None,
         dirs: parents_to_make(below, to)?,
         manifest: manifest_name(bench.id),
     };
@@ -203,6 +205,13 @@ pub(super) fn undo(run: &RunDir, id: u64, undo: &RemoveTrees) -> Result<Outcome,
         outcome = Outcome::nothing();
     }
     for path in undo.paths.iter().rev() {
+        let original = undo.aside.iter().flatten().find(|own| own.path == *path);
+        if let Some(original) = original
+            && !remove::is_away(run, original)?
+        {
+            // It never went, or is back: what stands there is the user's.
+            continue;
+        }
         let place = match resolve_strictly(Path::new(&undo.below), Path::new(path)) {
             Ok(Some(place)) => place,
             Ok(None) => continue,
@@ -223,6 +232,12 @@ pub(super) fn undo(run: &RunDir, id: u64, undo: &RemoveTrees) -> Result<Outcome,
         if left > 0 {
             let why = format!("{left} files in it were changed or added by somebody else");
             outcome = Outcome::kept(path.clone(), why);
+        }
+    }
+    for original in undo.aside.iter().flatten() {
+        let returned = remove::undo(run, id, original)?;
+        if returned.beside.is_some() {
+            outcome = returned;
         }
     }
     remove_dirs(&undo.dirs)?;

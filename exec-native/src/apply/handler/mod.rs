@@ -2,6 +2,7 @@
 //! performed, how it is taken back.
 
 mod copy_tree;
+mod layer;
 mod make_dir;
 mod mount;
 mod remove;
@@ -10,13 +11,13 @@ mod share;
 mod symlink;
 mod write_file;
 
+pub(crate) use run_command::run_to_success;
 pub(crate) use write_file::{check_content, would_write};
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use plan_core::effect::{ActionKind, ActionList, Outcome, Undo, View};
-use plan_core::persona::lower::UPPER;
+use plan_core::effect::{ActionKind, ActionList, Outcome, UPPER, Undo, View};
 
 use super::options::ApplyOptions;
 use super::restore;
@@ -101,6 +102,10 @@ pub(crate) fn prepare(
             let message = "this action is not known here";
             return Err(ExecError::new(ExecErrorKind::Internal, message));
         }
+        ActionKind::Mount {
+            view: View::Overlay,
+            ..
+        } => Box::new(layer::prepare(bench, kind)?),
         ActionKind::Mount { .. } => Box::new(mount::prepare(bench, kind)?),
         ActionKind::Remove { path, below } => remove::prepare(bench, path, below)?,
     })
@@ -113,7 +118,8 @@ pub(crate) fn undo(run: &RunDir, id: u64, undo: &Undo) -> Result<Outcome, ExecEr
         Undo::PutBack(undo) => restore::put_back(run, id, undo),
         Undo::RemoveDirs(undo) => make_dir::undo(undo),
         Undo::RemoveTrees(undo) => copy_tree::undo(run, id, undo),
-        Undo::RemoveLayer(_) | Undo::RestoreTree(_) => {
+        Undo::RemoveLayer(undo) => layer::undo(run, id, undo),
+        Undo::RestoreTree(_) => {
             let message = "this undo is not known here";
             Err(ExecError::new(ExecErrorKind::Internal, message))
         }

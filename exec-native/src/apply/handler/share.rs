@@ -7,6 +7,7 @@ use std::io;
 use plan_core::effect::{Undo, describe_undo};
 
 use super::copy_tree::manifest_name;
+use super::remove;
 use super::{Bench, Prepared};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal;
@@ -40,7 +41,17 @@ pub(super) fn prepare(bench: &Bench<'_>, run: &str, action: u64) -> Result<Share
                 copy(blob, format!("{}.original", bench.id))?;
             }
         }
-        Undo::RemoveTrees(undo) => copy(&mut undo.manifest, manifest_name(bench.id))?,
+        Undo::RemoveTrees(undo) => {
+            copy(&mut undo.manifest, manifest_name(bench.id))?;
+            let asides = undo.aside.iter_mut().flatten().enumerate();
+            for (number, original) in asides {
+                let own = remove::aside_name(bench.id, number);
+                let (from, name) = (&blobs, OsStr::new(&original.blob));
+                let copied = remove::copy_away(from, name, &bench.run.blobs, OsStr::new(&own));
+                copied.at(from.path().join(name))?;
+                original.blob = own;
+            }
+        }
         other => {
             let message = format!("`{}` cannot be shared", describe_undo(other));
             return Err(ExecError::new(ExecErrorKind::Internal, message));

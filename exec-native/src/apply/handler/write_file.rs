@@ -1,6 +1,7 @@
 //! Writing files.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use plan_core::base::digest;
@@ -15,13 +16,17 @@ use crate::apply::restore::{DELIMITER, capture, temp_name};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::Dir;
 use crate::os::fs::{
-    self, Attributes, is_file, missing_parents, resolve, resolve_making, write_atomic,
+    self, Attributes, is_dir, is_file, missing_parents, resolve, resolve_making, write_atomic,
 };
 
 pub(super) struct WriteFile {
     path: PathBuf,
     below: PathBuf,
+    /// The directory that shows through.
+    over: Option<PathBuf>,
     bytes: Vec<u8>,
+    /// The mode of what stood there before.
+    mode: Option<u32>,
     private: bool,
     undo: PutBack,
 }
@@ -30,7 +35,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     let ActionKind::WriteFile {
         path,
         below,
-        over: _,
+        over,
         how,
         content,
         private,
@@ -46,7 +51,17 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     let place = resolve(Path::new(below), at).at(at)?;
     let original = capture(bench.run, bench.id, place.as_ref()).at(at)?;
     let length = text.len();
-    let bytes = combine(*how, &original, at, text)?;
+    let over = over.as_deref().map(Path::new);
+    // What shows through is what the agent would see without this file.
+    let shown = shown_through(over, Path::new(below), at).filter(|_| !stands(&original));
+    let bytes = match &shown {
+        Some(path) => combine(*how, EntryKind::File, path, text)?,
+        None => combine(*how, original.kind, at, text)?,
+    };
+    let mode = match shown {
+        Some(path) => fs::mode_of(&path).at(&path)?,
+        None => original.mode.and_then(|mode| u32::try_from(mode).ok()),
+    };
     let block = added(&bytes, length, &original);
     let dirs = parents_to_make(below, path)?;
     // A harness may rewrite the settings in its private home.
@@ -66,10 +81,34 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     Ok(WriteFile {
         path: path.into(),
         below: below.into(),
+        over: over.map(Path::to_owned),
         bytes,
+        mode,
         private: *private,
         undo,
     })
+}
+
+fn stands(original: &Original) -> bool {
+    original.kind != EntryKind::Absent
+}
+
+/// Finds the file that shows through at a path of a layer.
+fn shown_through(over: Option<&Path>, below: &Path, path: &Path) -> Option<PathBuf> {
+    let shown = over?.join(path.strip_prefix(below).ok()?);
+    is_file(&shown).then_some(shown)
+}
+
+/// Lets the parents of a path look like the directories that they lie over.
+fn pass_for(over: &Path, below: &Path, path: &Path) -> io::Result<()> {
+    let inside = path.strip_prefix(below).unwrap_or(Path::new(""));
+    for dir in inside.ancestors().skip(1) {
+        let shown = over.join(dir);
+        if is_dir(&shown) {
+            Dir::open(&below.join(dir))?.look_like(&Dir::open(&shown)?)?;
+        }
+    }
+    Ok(())
 }
 
 /// Lists the directories that a path needs and that do not exist, as text.
@@ -93,11 +132,11 @@ fn added(bytes: &[u8], length: usize, original: &Original) -> Option<Block> {
 
 fn combine(
     how: WriteMode,
-    original: &Original,
+    found: EntryKind,
     path: &Path,
     text: Vec<u8>,
 ) -> Result<Vec<u8>, ExecError> {
-    match (how, original.kind) {
+    match (how, found) {
         (WriteMode::Overwrite, _) | (_, EntryKind::Absent) => Ok(text),
         (WriteMode::CreateOnly, _) => {
             Err(ExecError::new(ExecErrorKind::Failed, "the file exists already").at(path))
@@ -174,15 +213,10 @@ impl Prepared for WriteFile {
     }
 
     fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError> {
-        let original = self
-            .undo
-            .original
-            .mode
-            .and_then(|mode| u32::try_from(mode).ok());
         let mode = if self.private {
             Some(0o600)
         } else {
-            original.map(|mode| mode & 0o777)
+            self.mode.map(|mode| mode & 0o777)
         };
         let attributes = Attributes { mode, mtime: None };
         let dir_mode = if self.private { 0o700 } else { 0o777 };
@@ -190,6 +224,9 @@ impl Prepared for WriteFile {
         resolve_making(&self.below, &self.path, dir_mode)
             .and_then(|place| write_atomic(&place, &temp, &self.bytes, attributes))
             .at(&self.path)?;
+        if let Some(over) = &self.over {
+            pass_for(over, &self.below, &self.path).at(&self.path)?;
+        }
         Ok(self.undo.written.digest.clone())
     }
 }

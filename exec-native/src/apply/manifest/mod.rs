@@ -17,7 +17,7 @@ use crate::os::fs::{Attributes, Place, descend, have_same_content, read_at, writ
 use crate::os::tree::{self, Copied};
 
 /// Git rewrites it whenever somebody looks; real changes show elsewhere too.
-const RESTLESS: &str = ".git/index";
+pub(crate) const RESTLESS: &str = ".git/index";
 
 /// What was in a tree, by path relative to its root.
 #[derive(Debug, Clone, Default)]

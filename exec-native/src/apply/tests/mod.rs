@@ -41,6 +41,11 @@ impl World {
         set_old_mtime(&repo.join("AGENTS.md"));
         fs::write(repo.join("opencode.json"), "{}").unwrap();
         fs::write(repo.join("sub/deep.txt"), "deep").unwrap();
+        fs::create_dir_all(repo.join("owned/inner")).unwrap();
+        fs::write(repo.join("owned/inner/mine"), "mine").unwrap();
+        set_old_mtime(&repo.join("owned/inner/mine"));
+        fs::write(repo.join("lock.json"), "{}").unwrap();
+        std::os::unix::fs::symlink("owned", repo.join("alias")).unwrap();
         fs::write(repo.join("twin"), "one content").unwrap();
         fs::hard_link(repo.join("twin"), repo.join("other-twin")).unwrap();
         std::os::unix::fs::symlink("AGENTS.md", repo.join("CLAUDE.md")).unwrap();
@@ -143,6 +148,9 @@ impl World {
         );
         let install = "mkdir -p .skills/made && echo x > .skills/made/SKILL.md";
         list.push(Phase::Skills, self.command(install, &[".skills/made"]));
+        let over = "mkdir -p owned alias && echo x > owned/mine && echo y > lock.json";
+        let created = ["owned", "lock.json", "alias"];
+        list.push(Phase::Sidecars, self.command(over, &created));
         list.push(
             Phase::ConfigFiles,
             self.write("opencode.json", WriteMode::Overwrite, "{1}"),

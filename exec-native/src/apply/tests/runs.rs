@@ -111,7 +111,7 @@ fn everything_is_undone_last_first_and_disposed_once() {
     let report = handle.dispose();
     assert!(report.is_clean(), "{report:?}");
     let order: Vec<_> = report.entries.iter().map(|entry| entry.action).collect();
-    assert_eq!(order, (0..12).rev().collect::<Vec<_>>());
+    assert_eq!(order, (0..13).rev().collect::<Vec<_>>());
     assert_eq!(world.snapshot(), before);
     fs::write(world.repo().join("later"), "x").unwrap();
     assert_eq!(
@@ -125,7 +125,7 @@ fn everything_is_undone_last_first_and_disposed_once() {
 fn a_failure_at_any_action_leaves_no_trace() {
     let world = World::new();
     let before = world.snapshot();
-    for action in 0..12 {
+    for action in 0..13 {
         for moment in [Moment::BeforeAction(action), Moment::AfterAction(action)] {
             let faults = Faults {
                 fail: Some(moment),
@@ -142,8 +142,8 @@ fn a_failure_at_any_action_leaves_no_trace() {
     }
     assert_eq!(
         world.run_dirs(),
-        1,
-        "the log of the program that was called a failure"
+        2,
+        "the logs of the programs that were called a failure"
     );
 }
 

@@ -35,6 +35,28 @@ fn kinds(report: &DisposeReport) -> Vec<OutcomeKind> {
 const ALL_SHARED: [OutcomeKind; 4] = [OutcomeKind::Shared; 4];
 
 #[test]
+fn who_ends_last_puts_back_what_was_moved_away() {
+    for first_ends_first in [true, false] {
+        let world = World::new();
+        let before = world.snapshot();
+        let script = "mkdir owned alias && echo x > owned/mine && echo y > lock.json";
+        let actions = || list([world.command(script, &["owned", "lock.json", "alias"])]);
+        let one = world.apply(&actions()).unwrap();
+        let two = world.apply(&actions()).unwrap();
+        let during = world.snapshot();
+        let (early, late) = if first_ends_first {
+            (one, two)
+        } else {
+            (two, one)
+        };
+        assert_eq!(kinds(&early.dispose()), [OutcomeKind::Shared]);
+        assert_eq!(world.snapshot(), during);
+        assert!(late.dispose().is_clean());
+        assert_eq!(world.snapshot(), before);
+    }
+}
+
+#[test]
 fn who_ends_last_puts_the_original_back() {
     for first_ends_first in [true, false] {
         let world = World::new();
@@ -164,4 +186,26 @@ fn fifty_runs_at_once_leave_the_directory_as_it_was() {
     assert_eq!(world.meta("AGENTS.md"), original);
     assert!(fs::read_dir(world.repo().join("own")).is_err());
     assert_eq!(world.run_dirs(), 0);
+}
+
+#[test]
+fn a_directory_is_the_same_by_whatever_path() {
+    let world = World::new();
+    let before = world.snapshot();
+    let link = world.root.join("state-of-things");
+    std::os::unix::fs::symlink(world.repo(), &link).unwrap();
+    let actions = persona(&world);
+    let handle = world.apply(&actions).unwrap();
+    let options = ExecuteOptions {
+        state: world.state(),
+        cwd: link.join("sub/.."),
+        apply: ApplyOptions::default(),
+    };
+    let other = execute(&actions, &options).unwrap();
+    assert_eq!(other.cwd(), handle.cwd());
+    drop((handle, other));
+    let reports = recover(&world.state(), Some(&link)).unwrap();
+    assert_eq!(reports.len(), 2);
+    fs::remove_file(link).unwrap();
+    assert_eq!(world.snapshot(), before);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use plan_core::effect::{ActionKind, OutcomeKind, Phase, View};
@@ -23,6 +24,35 @@ fn what_a_command_creates_goes_and_what_was_there_stays() {
     assert_eq!(handle.notes().len(), 1, "{:?}", handle.notes());
     assert_eq!(world.read(".skills/new/SKILL.md"), b"x\n");
     assert!(handle.dispose().is_clean());
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn work_in_the_place_of_something_is_kept_beside_it() {
+    let world = World::new();
+    let script = "mkdir owned && echo x > owned/new";
+    let handle = world.one(world.command(script, &["owned"]));
+    assert!(!world.repo().join("owned/inner").exists());
+    fs::write(world.repo().join("owned/new"), "worked on").unwrap();
+    let report = handle.dispose();
+    let outcome = report.entries[0].result.as_ref().unwrap();
+    assert_eq!(outcome.kind, OutcomeKind::Kept);
+    let beside = PathBuf::from(outcome.beside.as_ref().unwrap());
+    assert_eq!(fs::read(beside.join("new")).unwrap(), b"worked on");
+    assert_eq!(world.read("owned/inner/mine"), b"mine");
+}
+
+#[test]
+fn what_is_to_stay_takes_nobody_s_place() {
+    let world = World::new();
+    let before = world.snapshot();
+    let options = ApplyOptions {
+        cleanup_skills_on_dispose: false,
+        ..ApplyOptions::default()
+    };
+    let list = list([world.command("echo x > ran", &["owned"])]);
+    let error = world.apply_with(&list, options).unwrap_err();
+    assert!(error.to_string().contains("must not replace"), "{error}");
     assert_eq!(world.snapshot(), before);
 }
 

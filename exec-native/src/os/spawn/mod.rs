@@ -1,6 +1,8 @@
 //! Harness processes: attached to the terminal, or piped for a one-shot run.
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
+mod detached;
+
 use std::io::{self, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use super::adopt::Adoption;
 use super::clock::{Deadline, rest};
 use super::lines::Lines;
 use super::proc::{Cancel, write_mark};
+
+pub use detached::{Detached, detach};
 
 const POLL: Duration = Duration::from_millis(15);
 const GRACE: Duration = Duration::from_secs(5);
@@ -193,6 +197,13 @@ pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
         asked,
         late: None,
     })
+}
+
+/// Replaces this process by a program that works in a directory; returns why it cannot.
+pub fn replace(program: &str, args: &[String], cwd: &Path) -> io::Error {
+    let mut command = Command::new(program);
+    // Programs believe the variable more than the kernel.
+    command.args(args).current_dir(cwd).env("PWD", cwd).exec()
 }
 
 /// What a program printed, and how it ended.

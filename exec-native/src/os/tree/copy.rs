@@ -87,6 +87,34 @@ pub fn copy<G: Guide>(from: &Dir, to: &Dir, guide: &G) -> io::Result<Vec<G::Log>
     })
 }
 
+/// Copies what is in a directory into another, empty one, and leaves nothing out.
+///
+/// # Errors
+/// As [`copy`], and when something cannot be copied.
+pub fn copy_whole(from: &Dir, to: &Dir) -> io::Result<()> {
+    let logs = copy(from, to, &Whole)?;
+    match logs.into_iter().flatten().next() {
+        Some(problem) => Err(io::Error::other(problem)),
+        None => Ok(()),
+    }
+}
+
+struct Whole;
+
+impl Guide for Whole {
+    type Log = Option<String>;
+
+    fn fate(&self, _log: &mut Self::Log, _path: &Path, _kind: Kind) -> Fate {
+        Fate::Copy
+    }
+
+    fn copied(&self, _log: &mut Self::Log, _entry: &Copied<'_>) {}
+
+    fn skipped(&self, log: &mut Self::Log, path: &Path, why: &'static str) {
+        *log = Some(format!("{} {why}", path.display()));
+    }
+}
+
 struct Copy<'g, G> {
     guide: &'g G,
     /// The target, which may lie in the source.

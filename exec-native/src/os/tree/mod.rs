@@ -4,7 +4,7 @@ mod copy;
 mod pool;
 mod remove;
 
-pub use copy::{Copied, Fate, Guide, copy};
+pub use copy::{Copied, Fate, Guide, copy, copy_whole};
 pub use remove::remove;
 
 use std::ffi::OsStr;

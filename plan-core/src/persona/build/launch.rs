@@ -11,6 +11,7 @@ use crate::base::diag::{Diagnostic, Path};
 use crate::base::edition::Edition;
 use crate::base::json::{Object, Text, Value};
 use crate::base::path::{is_absolute, resolve};
+use crate::base::secret;
 use crate::effect::{Document, Format, Reference};
 use crate::persona::harness::compat::UnhandledHarness;
 use crate::persona::harness::launch::{EnvDocument, Launch, LaunchInput};
@@ -79,6 +80,7 @@ pub(super) fn build<'s>(
     let (env, env_documents) = environment(selection, options, &bindings, &mut launch);
     warn_powerful(selection, &mut warnings);
     warn_literal(selection, &mut warnings);
+    warn_secret(selection, &mut warnings);
     let sidecar = match sidecar(selection, def) {
         Some(sidecar) => Some(place_sidecar(sidecar, options, &values)?),
         None => None,
@@ -330,6 +332,23 @@ fn literal(value: &Value<'_>, at: &Path<'_>, warnings: &mut Vec<Diagnostic>) {
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Warns of secrets that are written out: they end up in the plan.
+fn warn_secret(selection: Selection<'_>, warnings: &mut Vec<Diagnostic>) {
+    let at = Path::root("selection");
+    let at = at.field("env");
+    for (name, value) in selection.object("env").into_iter().flat_map(Object::iter) {
+        let at = at.field(name);
+        let is_literal = |text: &str| !text.is_empty() && !text.contains('$');
+        if value.as_str().is_some_and(is_literal) && secret::is_secret_name(name) {
+            let message = format!("{at} holds a secret in clear text, and so does the plan");
+            let warning = Diagnostic::warning(Code::PERSONA_SETTING_WARNING, message).help(
+                format!("write \"${name}\" and set the variable where the agent is started"),
+            );
+            warnings.push(warning.pointing(&at));
+        }
     }
 }
 

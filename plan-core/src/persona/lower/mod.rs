@@ -15,10 +15,7 @@ use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Text, Value};
 use crate::base::path::{RelPath, join};
-use crate::effect::{ActionKind, ActionList, Content, Document, Phase, View, WriteMode};
-
-/// The directory of a layer that holds what was written to it.
-pub const UPPER: &str = "upper";
+use crate::effect::{ActionKind, ActionList, Content, Document, Phase, UPPER, View, WriteMode};
 
 /// Where a plan is carried out. All paths are absolute.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +40,18 @@ pub struct Places<'p> {
     /// The user's own files that the plan's private files take members over from, one
     /// each; `None` when there is none.
     pub inherited: &'p [Option<Object<'static>>],
+    /// Where skills are kept for all runs, one each; `None` when one is installed for
+    /// this run alone.
+    pub kept_skills: &'p [Option<KeptSkill>],
+}
+
+/// A skill that is kept for all runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptSkill {
+    /// The directory that its installer works in.
+    pub dir: String,
+    /// Whether it is installed.
+    pub filled: bool,
 }
 
 impl Places<'_> {

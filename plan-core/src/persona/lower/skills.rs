@@ -9,11 +9,13 @@ use super::{Places, inside};
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::edition::Edition;
-use crate::base::path::{join, parent};
+use crate::base::json::Text;
+use crate::base::path::{join, parent, resolve};
 use crate::effect::{ActionKind, ActionList, Content, Document, Phase, WriteMode};
 use crate::persona::harness::{self, HarnessDef};
 use crate::persona::skills::{
-    SESSION_MANIFEST, SkillInstall, SkillMaterializationPlan, SourceKind, provide,
+    Provided, SESSION_MANIFEST, SkillInstall, SkillMaterializationPlan, SourceKind,
+    check_safe_source, local_file, provide,
 };
 
 /// Lowers the installs of a plan. In an edition with private launches the commands must
@@ -49,8 +51,8 @@ pub fn lower_skills(
         .filter(|root| !root.is_empty());
     match session {
         Some(root) => {
-            session_plugin(plan, &join(places.agent_cwd(), root), list);
-            Ok(())
+            let root = join(places.agent_cwd(), root);
+            session_plugin(plan, &root, (places, &at), list)
         }
         None => in_project(plan, places, &at, list),
     }
@@ -64,30 +66,70 @@ fn in_project(
 ) -> Result<(), Diagnostic> {
     for (place, install) in plan.installs.iter().enumerate() {
         let at = at.index(place);
+        let provided = provide(&install.source, &plan.harness, plan.repo_root.as_deref());
+        let provided = provided.ok().filter(|provided| {
+            check_safe_source(&provided.source).is_ok()
+                && provided.is_command(&install.install_command, None)
+        });
+        if let Some(provided) = &provided
+            && provided.source.kind == SourceKind::Local
+        {
+            let root = (&*places.files_root(), places.over());
+            list.push(Phase::Skills, copy(plan, provided, root, places));
+            continue;
+        }
         let at = at.field("cleanupPaths");
         let paths = install.cleanup_paths.iter().enumerate();
         let creates = paths.map(|(place, path)| inside(path, &at.index(place)));
-        let creates = creates.collect::<Result<Vec<_>, _>>()?;
-        list.push(Phase::Skills, command(install, places.agent_cwd(), creates));
+        let mut creates = creates.collect::<Result<Vec<_>, _>>()?;
+        creates.extend(provided.and_then(|provided| lock_file(&provided)));
+        list.push(
+            Phase::Skills,
+            command(&install.install_command, places.agent_cwd(), creates),
+        );
     }
     Ok(())
 }
 
-fn command(install: &SkillInstall<'_>, cwd: &str, creates: Vec<String>) -> ActionKind {
-    let argv = install
-        .install_command
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+fn command(argv: &[Text<'_>], cwd: &str, creates: Vec<String>) -> ActionKind {
     ActionKind::RunCommand {
-        argv,
+        argv: argv.iter().map(ToString::to_string).collect(),
         cwd: cwd.into(),
         creates,
     }
 }
 
-/// Stages skills as persona-kit 4 does: a plugin directory outside the project.
-fn session_plugin(plan: &SkillMaterializationPlan<'_>, root: &str, list: &mut ActionList) {
+fn lock_file(provided: &Provided<'_>) -> Option<String> {
+    provided.source.kind.lock_file().map(String::from)
+}
+
+/// What the generated shell command of a local skill does, without a shell.
+fn copy(
+    plan: &SkillMaterializationPlan<'_>,
+    provided: &Provided<'_>,
+    (root, over): (&str, Option<String>),
+    places: &Places<'_>,
+) -> ActionKind {
+    let source = local_file(&provided.source.package_ref, plan.repo_root.as_deref());
+    let directory = join(root, &provided.directory);
+    ActionKind::WriteFile {
+        path: join(&directory, "SKILL.md"),
+        below: root.into(),
+        over,
+        how: WriteMode::Overwrite,
+        content: Content::File(resolve(places.agent_cwd(), &source)),
+        private: false,
+    }
+}
+
+/// Stages skills as persona-kit 4 does: a plugin directory outside the project. The
+/// commands are derived from the sources; those in the plan are not used.
+fn session_plugin(
+    plan: &SkillMaterializationPlan<'_>,
+    root: &str,
+    (places, at): (&Places<'_>, &Path<'_>),
+    list: &mut ActionList,
+) -> Result<(), Diagnostic> {
     for directory in [".claude-plugin", ".claude/skills"] {
         let path = join(root, directory);
         list.push(Phase::Skills, ActionKind::MakeDir { path, mode: 0o755 });
@@ -108,11 +150,29 @@ fn session_plugin(plan: &SkillMaterializationPlan<'_>, root: &str, list: &mut Ac
         private: false,
     };
     list.push(Phase::Skills, manifest);
-    for install in &plan.installs {
-        let inside = install.installed_dir.strip_prefix(&*format!("{root}/"));
-        let creates = inside.map(String::from).into_iter().collect();
-        list.push(Phase::Skills, command(install, root, creates));
+    for (place, install) in plan.installs.iter().enumerate() {
+        let at = at.index(place);
+        let provided = provide(&install.source, &plan.harness, plan.repo_root.as_deref());
+        let provided = provided.map_err(|error| {
+            Diagnostic::at(Code::PERSONA_SKILL_INVALID, &at, &error.to_string())
+        })?;
+        check_safe_source(&provided.source)
+            .map_err(|problem| problem.pointing(&at.field("source")))?;
+        if provided.source.kind == SourceKind::Local {
+            let action = copy(plan, &provided, (root, None), places);
+            list.push(Phase::Skills, action);
+            continue;
+        }
+        // `skills` is a link to another of them.
+        let paths = provided.cleanup_paths.iter();
+        let own = paths.filter(|path| !path.starts_with("skills/"));
+        let creates = own.map(ToString::to_string).chain(lock_file(&provided));
+        list.push(
+            Phase::Skills,
+            command(&provided.command, root, creates.collect()),
+        );
     }
+    Ok(())
 }
 
 /// Installs skills below the private directory and puts each where the harness reads it.
@@ -123,10 +183,10 @@ fn private(
     list: &mut ActionList,
 ) -> Result<(), Diagnostic> {
     let workshop = join(places.stage, "install");
-    if plan
-        .installs
-        .iter()
-        .any(|install| install.source_kind != SourceKind::Local)
+    let kept = |place: usize| places.kept_skills.get(place).and_then(Option::as_ref);
+    let mut installs = plan.installs.iter().enumerate();
+    if installs
+        .any(|(place, install)| install.source_kind != SourceKind::Local && kept(place).is_none())
     {
         let path = workshop.clone();
         list.push(Phase::Skills, ActionKind::MakeDir { path, mode: 0o700 });
@@ -140,6 +200,8 @@ fn private(
         };
         let provided =
             provide(&install.source, def.id, None).map_err(|error| invalid(&error.to_string()))?;
+        check_safe_source(&provided.source)
+            .map_err(|problem| problem.pointing(&at.field("source")))?;
         let name = &provided.source.installed_name;
         let to = join(
             &places.concrete(def.private_skills),
@@ -155,8 +217,12 @@ fn private(
         if install.install_command != provided.command {
             return Err(corrupt("installCommand"));
         }
-        list.push(Phase::Skills, command(install, &workshop, Vec::new()));
-        let from = join(&workshop, &provided.directory);
+        let (here, filled) =
+            kept(place).map_or((&*workshop, false), |kept| (&*kept.dir, kept.filled));
+        if !filled {
+            list.push(Phase::Skills, command(&provided.command, here, Vec::new()));
+        }
+        let from = join(here, &provided.directory);
         let below = places.stage.into();
         list.push(Phase::Skills, ActionKind::CopyTree { from, to, below });
     }

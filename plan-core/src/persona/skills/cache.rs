@@ -256,6 +256,33 @@ pub fn is_upstream_check_due(
     interval == 0.0 || last.is_none_or(|last| now_ms - last >= interval)
 }
 
+/// Writes milliseconds since 1970 as JavaScript's `toISOString` does.
+pub fn ms_to_iso(ms: u64) -> String {
+    let (days, in_day) = (ms / 86_400_000, ms % 86_400_000);
+    let (seconds, millis) = (in_day / 1000, in_day % 1000);
+    let (year, month, day) = civil(i64::try_from(days).unwrap_or(0));
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    alloc::format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// The year, month and day of a day since 1970, with years that begin in March.
+const fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year + era * 400 + (month <= 2) as i64;
+    (year, month, day)
+}
+
 /// Reads an ISO 8601 timestamp, `YYYY-MM-DDTHH:MM[:SS[.fff]]` with `Z` or an
 /// offset, or a date alone, as milliseconds since 1970. What our own writer never
 /// produces (other forms that `Date.parse` may accept) is not a timestamp.

@@ -77,17 +77,29 @@ pub(crate) struct Provided<'a> {
     pub(crate) command: Vec<Text<'a>>,
     /// Where the command leaves it, below its working directory.
     pub(crate) directory: Text<'a>,
-    cleanup_paths: Vec<Text<'a>>,
+    /// What the command may leave besides, and the directory itself.
+    pub(crate) cleanup_paths: Vec<Text<'a>>,
 }
 
 impl Provided<'_> {
+    /// Tells whether a plan's command is the one that follows from its source, in the
+    /// project or in a directory of its own.
+    pub(crate) fn is_command(&self, command: &[Text<'_>], root: Option<&str>) -> bool {
+        let staged = root.map(|root| staged_command(&self.command, root));
+        command == staged.as_ref().unwrap_or(&self.command)
+    }
+
     /// Moves the install into a directory of its own, which is removed whole.
     fn stage(&mut self, root: &str) {
-        let command = shell_join(&self.command);
-        self.command = shell(format!("cd {} && {command}", shell_quote(root)));
+        self.command = staged_command(&self.command, root);
         self.directory = below(root, &self.directory);
         self.cleanup_paths = Vec::new();
     }
+}
+
+fn staged_command<'a>(command: &[Text<'_>], root: &str) -> Vec<Text<'a>> {
+    let command = shell_join(command);
+    shell(format!("cd {} && {command}", shell_quote(root)))
 }
 
 /// Derives an install from a source alone.
@@ -159,14 +171,19 @@ fn skill_sh_command<'a>(reference: &Text<'a>) -> Vec<Text<'a>> {
     vec![npx, yes.clone(), skills, add, url, flag, name, yes]
 }
 
-fn local_command<'a>(source: &str, directory: &str, repo_root: Option<&str>) -> Vec<Text<'a>> {
-    let from = match repo_root.filter(|root| !root.is_empty()) {
+/// The file of a local source.
+pub(crate) fn local_file<'s>(source: &'s str, repo_root: Option<&str>) -> Text<'s> {
+    match repo_root.filter(|root| !root.is_empty()) {
         Some(root) if !source.starts_with('/') => below(
             root.strip_suffix('/').unwrap_or(root),
             source.strip_prefix("./").unwrap_or(source),
         ),
         _ => Cow::Borrowed(source),
-    };
+    }
+}
+
+fn local_command<'a>(source: &str, directory: &str, repo_root: Option<&str>) -> Vec<Text<'a>> {
+    let from = local_file(source, repo_root);
     let (from, to) = (shell_quote(&from), shell_quote(directory));
     shell(format!("mkdir -p {to} && cp {from} {to}/SKILL.md"))
 }

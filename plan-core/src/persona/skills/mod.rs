@@ -6,6 +6,7 @@ mod materialize;
 mod source;
 #[cfg(test)]
 mod tests;
+pub mod upstream;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -19,7 +20,7 @@ use crate::base::record::{record, words};
 
 pub(crate) use artifacts::SESSION_MANIFEST;
 pub use artifacts::{CleanupArtifacts, InstallArtifacts, cleanup_artifacts, install_artifacts};
-pub(crate) use materialize::provide;
+pub(crate) use materialize::{Provided, local_file, provide};
 pub use materialize::{SkillOptions, materialize_skills};
 pub use source::{ResolvedSource, check_safe_source, resolve_skill_source};
 
@@ -32,6 +33,17 @@ words! {
         SkillSh = "skill.sh",
         /// A Markdown file.
         Local = "local",
+    }
+}
+
+impl SourceKind {
+    /// The file in which its installer notes what it installed, in its working directory.
+    pub const fn lock_file(self) -> Option<&'static str> {
+        match self {
+            SourceKind::Prpm => Some("prpm.lock"),
+            SourceKind::SkillSh => Some("skills-lock.json"),
+            SourceKind::Local => None,
+        }
     }
 }
 
@@ -71,6 +83,55 @@ record! {
         /// The directory that relative sources start from.
         pub repo_root: Option<Text<'a>> => "repoRoot",
     }
+}
+
+/// Finds the installs whose command does not follow from their source, or whose source
+/// would act as an option of its installer: what only whoever trusts the plan may run.
+pub fn foreign_installs<'p, 'a>(
+    plan: &'p SkillMaterializationPlan<'a>,
+) -> Vec<&'p SkillInstall<'a>> {
+    let root = plan.session_install_root.as_deref();
+    let known = |install: &&SkillInstall<'a>| {
+        let provided = provide(&install.source, &plan.harness, plan.repo_root.as_deref());
+        provided.is_ok_and(|provided| {
+            check_safe_source(&provided.source).is_ok()
+                && provided.is_command(&install.install_command, root)
+        })
+    };
+    let installs = plan.installs.iter();
+    installs.filter(|install| !known(install)).collect()
+}
+
+/// How the files of a skill come about that is kept for all runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe<'a> {
+    /// The name of its place in the cache.
+    pub fingerprint: String,
+    /// The command that installs it into its working directory.
+    pub command: Vec<Text<'a>>,
+    /// Where the command leaves it.
+    pub directory: Text<'a>,
+    /// The name of the directory that it gets.
+    pub name: Text<'a>,
+}
+
+/// Tells how a skill is installed that does not come from a local file.
+pub fn recipe<'a>(install: &'a SkillInstall<'_>, harness: &str) -> Option<Recipe<'a>> {
+    let provided = provide(&install.source, harness, None).ok()?;
+    if provided.source.kind == SourceKind::Local || check_safe_source(&provided.source).is_err() {
+        return None;
+    }
+    let key = cache::SkillKey {
+        id: &install.skill_id,
+        source: &install.source,
+        local_hash: None,
+    };
+    Some(Recipe {
+        fingerprint: cache::fingerprint(harness, &[key]),
+        command: provided.command,
+        directory: provided.directory,
+        name: provided.source.installed_name,
+    })
 }
 
 /// Why skills cannot be planned.

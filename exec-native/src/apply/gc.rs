@@ -1,0 +1,92 @@
+//! Clearing away what ended runs left for people: logs of failures, backups of committed
+//! runs, damaged runs. Work that nobody has looked at is never among it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use plan_core::effect::RunStatus;
+
+use super::undo::keeps_work;
+use crate::error::ExecError;
+use crate::journal;
+use crate::os::clock;
+use crate::state::{Found, RunDir, StateHome};
+
+/// What is cleared away.
+#[derive(Debug, Clone, Copy)]
+pub struct GcOptions {
+    /// How old a run must be.
+    pub older_than: Duration,
+    /// Whether runs that recovery set aside go too.
+    pub damaged: bool,
+    /// Whether it is only said what would go.
+    pub dry_run: bool,
+}
+
+/// What became of one directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cleared {
+    /// The directory.
+    pub dir: PathBuf,
+    /// What it held.
+    pub what: &'static str,
+    /// Whether it is gone, or would be.
+    pub removed: bool,
+}
+
+/// Clears away what old runs left.
+///
+/// # Errors
+/// The state home cannot be read or changed.
+pub fn gc(state: &StateHome, options: &GcOptions) -> Result<Vec<Cleared>, ExecError> {
+    let _gate = state.gate()?;
+    if !options.dry_run {
+        state.sweep()?;
+    }
+    let mut cleared = Vec::new();
+    for id in state.run_ids()? {
+        if let Some(Found::Ours(run)) = state.open_run(&id)? {
+            cleared.extend(clear(&run, options)?);
+        }
+    }
+    if options.damaged {
+        for dir in state.damaged()? {
+            cleared.push(Cleared {
+                dir: dir.path(),
+                what: "a damaged run",
+                removed: true,
+            });
+            if !options.dry_run {
+                dir.remove()?;
+            }
+        }
+    }
+    Ok(cleared)
+}
+
+fn clear(run: &RunDir, options: &GcOptions) -> Result<Option<Cleared>, ExecError> {
+    // A damaged journal is for `recover`.
+    let Ok(Some(journal)) = journal::read(&run.dir) else {
+        return Ok(None);
+    };
+    let what = match journal.state.status() {
+        RunStatus::Closed if keeps_work(&journal.state) => "unsaved changes",
+        RunStatus::Closed => "the log of a failure",
+        RunStatus::Committed => "the backups of applied changes",
+        // It lives, or recovery takes it back.
+        RunStatus::New | RunStatus::Applying | RunStatus::Ready | RunStatus::Undoing => {
+            return Ok(None);
+        }
+    };
+    let started = journal.state.started().map_or(0, |run| run.started_ms);
+    let age = Duration::from_millis(clock::now_ms().saturating_sub(started));
+    let removed = what != "unsaved changes" && age >= options.older_than;
+    if removed && !options.dry_run {
+        run.remove()?;
+    }
+    Ok(Some(Cleared {
+        dir: run.dir.path().to_owned(),
+        what,
+        removed,
+    }))
+}

@@ -1,0 +1,201 @@
+//! What can be asked for.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plan_core::base::edition::Edition;
+use plan_core::base::json::Writer;
+use plan_core::persona::harness::compat::ConfigFile;
+use plan_core::persona::mount::MountPolicy;
+use plan_core::persona::plan::{PersonaSpawnPlan, SidecarWrite};
+use plan_core::persona::skills::SkillMaterializationPlan;
+
+use super::answer::{plain, print_event, write_handle, write_report};
+use super::request::{Request, wrong};
+use super::{Bridge, Data, PROTOCOL};
+use crate::apply::{
+    ApplyOptions, Attached, COMMAND_LIMIT, Event, RecoveryReport, RunHandle, RunSummary, attach,
+    dispose, list_runs, recover,
+};
+use crate::error::{ExecError, ExecErrorKind};
+use crate::helpers::{
+    HelperOptions, apply_persona_mount, execute_persona_spawn_plan,
+    materialize_persona_config_files, run_skill_installs, write_persona_sidecars,
+};
+use crate::launch::resolve_reference;
+use crate::mount::ViewChoice;
+use crate::os::proc::Cancel;
+use crate::os::walk::text_of;
+use crate::state::RunId;
+
+impl Bridge {
+    /// Does what a request asks.
+    pub(super) fn answer(&self, request: &Request<'_>, cancel: &Cancel) -> Result<Data, ExecError> {
+        match request.text("op")? {
+            "hello" => Ok(Box::new(|out| {
+                out.begin_object();
+                out.field("protocol", &PROTOCOL);
+                out.field("version", env!("CARGO_PKG_VERSION"));
+                out.end_object();
+            })),
+            "execute" => self.run(request, cancel, |options| {
+                let plan = request
+                    .member("plan")
+                    .ok_or_else(|| wrong("plan", "is missing"))?;
+                let plan = PersonaSpawnPlan::read(plan)
+                    .map_err(|problem| ExecError::refused("the plan is refused", vec![problem]))?;
+                execute_persona_spawn_plan(&plan, options)
+            }),
+            "mount" => self.run(request, cancel, |options| {
+                let policy = request.member("policy");
+                let policy = policy.map(|_| request.record::<MountPolicy<'_>>("policy"));
+                apply_persona_mount(policy.transpose()?.as_ref(), options)
+            }),
+            "skills" => self.run(request, cancel, |options| {
+                let skills = request.record::<SkillMaterializationPlan<'_>>("skills")?;
+                let edition = request.member("edition");
+                let edition = edition.map(|_| request.record::<Edition>("edition"));
+                let edition = edition.transpose()?.unwrap_or(Edition::PersonaKit4);
+                run_skill_installs(&skills, edition, options)
+            }),
+            "sidecars" => self.run(request, cancel, |options| {
+                let sidecars = request.record::<Vec<SidecarWrite<'_>>>("sidecars")?;
+                write_persona_sidecars(&sidecars, options)
+            }),
+            "configFiles" => self.run(request, cancel, |options| {
+                let files = request.record::<Vec<ConfigFile<'_>>>("configFiles")?;
+                materialize_persona_config_files(&files, options)
+            }),
+            "dispose" => self.dispose(&request.run()?),
+            "attach" => self.attach(&request.run()?),
+            "cancel" => {
+                let target = request.member("target");
+                let target = target.ok_or_else(|| wrong("target", "is missing"))?;
+                Ok(plain(self.stop(target)))
+            }
+            "recover" => {
+                let cwd = request.opt_text("cwd")?.map(Path::new);
+                let reports = recover(&self.state, cwd)?;
+                Ok(Box::new(move |out| write_recovered(out, &reports)))
+            }
+            "list" => {
+                let runs = list_runs(&self.state)?;
+                Ok(Box::new(move |out| write_runs(out, &runs)))
+            }
+            other => Err(wrong("op", &format!("is unknown: {other}"))),
+        }
+    }
+
+    /// Carries something out and keeps its handle.
+    fn run(
+        &self,
+        request: &Request<'_>,
+        cancel: &Cancel,
+        act: impl FnOnce(&HelperOptions<'_>) -> Result<RunHandle, ExecError>,
+    ) -> Result<Data, ExecError> {
+        let cwd = request.dir("cwd")?;
+        let progress = |event: &Event<'_>| {
+            if let Some(line) = print_event(request.id(), event) {
+                self.say(&line);
+            }
+        };
+        let above = request.texts("above")?;
+        let above = above.iter().map(|id| RunId::parse(id));
+        let above: Option<Vec<RunId>> = above.collect();
+        let mut options = HelperOptions::new(&self.state, &cwd);
+        if let Some(word) = request.opt_text("view")? {
+            let known = "must be auto, overlay, copy or inplace";
+            options.view = ViewChoice::parse(word).ok_or_else(|| wrong("view", known))?;
+        }
+        options.include_git = request.flag("includeGit", true)?;
+        options.apply = ApplyOptions {
+            label: request.opt_text("label")?.map(String::from),
+            resolver: &resolve_reference,
+            progress: Some(&progress),
+            cleanup_skills_on_dispose: request.flag("cleanupSkillsOnDispose", true)?,
+            above: above.ok_or_else(|| wrong("above", "must be ids of runs"))?,
+            wait: request.number("waitMs")?.map(Duration::from_millis),
+            command_limit: request
+                .number("commandTimeoutMs")?
+                .map_or(Some(COMMAND_LIMIT), |ms| Some(Duration::from_millis(ms)))
+                .filter(|limit| !limit.is_zero()),
+            cancel: cancel.clone(),
+            ..ApplyOptions::default()
+        };
+        let handle = self.keep(act(&options)?);
+        Ok(described(handle))
+    }
+
+    fn dispose(&self, id: &RunId) -> Result<Data, ExecError> {
+        let report = match self.find(id.as_str()) {
+            Some(handle) => {
+                let report = handle.dispose();
+                self.forget(id.as_str());
+                report
+            }
+            None => dispose(&self.state, id)?.unwrap_or_default(),
+        };
+        Ok(Box::new(move |out| write_report(out, &report)))
+    }
+
+    fn attach(&self, id: &RunId) -> Result<Data, ExecError> {
+        if let Some(handle) = self.find(id.as_str()) {
+            return Ok(described(handle));
+        }
+        match attach(&self.state, id)? {
+            Attached::Ours(handle) => Ok(described(self.keep(*handle))),
+            Attached::Theirs(_) => {
+                let message = format!("run {id} is held by another process");
+                Err(ExecError::new(ExecErrorKind::Busy, message).in_run(id.as_str()))
+            }
+            Attached::Over(summary) => {
+                let message = format!("run {id} is over");
+                let error = ExecError::new(ExecErrorKind::Usage, message).at(summary.dir);
+                Err(error.in_run(id.as_str()))
+            }
+        }
+    }
+}
+
+fn described(handle: Arc<RunHandle>) -> Data {
+    Box::new(move |out| write_handle(out, &handle))
+}
+
+fn write_runs(out: &mut Writer, runs: &[RunSummary]) {
+    out.begin_array();
+    for run in runs {
+        let started = run.started.as_ref();
+        out.begin_object();
+        out.field("id", run.id.as_str());
+        out.field("state", run.liveness.as_str());
+        out.field("label", &started.and_then(|started| started.label.as_ref()));
+        out.field("cwd", &started.map(|started| &started.cwd));
+        out.field("startedMs", &started.map(|started| started.started_ms));
+        out.field("directory", &text_of(&run.dir));
+        out.end_object();
+    }
+    out.end_array();
+}
+
+fn write_recovered(out: &mut Writer, reports: &[RecoveryReport]) {
+    out.begin_array();
+    for recovered in reports {
+        out.begin_object();
+        out.field("id", recovered.id.as_str());
+        out.field("cwd", &recovered.cwd.as_deref().map(text_of));
+        match &recovered.result {
+            Ok(report) => {
+                out.field("recovered", &report.errors().is_empty());
+                out.key("report");
+                write_report(out, report);
+            }
+            Err(error) => {
+                out.field("recovered", &false);
+                out.field("error", &error.chain());
+            }
+        }
+        out.end_object();
+    }
+    out.end_array();
+}
