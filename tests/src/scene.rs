@@ -18,7 +18,10 @@ pub const COPY: &[&str] = &["--view", "copy"];
 
 /// Tells whether a layer can be put over a project here, and says so when it cannot.
 pub fn has_layers() -> Answer<bool> {
-    let doctor = Stage::new()?.call(&["doctor", "--json"])?.run()?.envelope()?;
+    let doctor = Stage::new()?
+        .call(&["doctor", "--json"])?
+        .run()?
+        .envelope()?;
     let views = doctor.get("data").and_then(|data| data.get("views"));
     let problem = views.and_then(|views| views.get_str("overlayProblem"));
     if let Some(why) = problem {

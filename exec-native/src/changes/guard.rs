@@ -41,7 +41,7 @@ fn total(view: &View) -> Result<usize, ExecError> {
     match &view.base {
         Base::List(list) => Ok(list
             .entries()
-            .filter(|(path, stamp)| stamp.is_leaf() && !in_git(path))
+            .filter(|entry| Stamp::listed(entry).is_leaf() && !in_git(entry.path))
             .count()),
         Base::Since(_) => Dir::open(&view.project)
             .and_then(|dir| count(view, &dir, Path::new("")))

@@ -3,14 +3,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::{AtFlags, FileType, Stat, fstat, statat};
 #[cfg(target_os = "linux")]
 use rustix::fs::{Mode, mknodat};
 use rustix::io::Errno;
 
-use super::dir::{Dir, File, Kind, Mtime};
+use super::dir::{Dir, File};
 
 /// What the kernel says of a directory that hides everything below it.
 const OPAQUE: &str = "user.overlay.opaque";
@@ -81,49 +80,6 @@ impl Dir {
         let meta = other.meta()?;
         self.set_own_mode(shown_mode(meta.mode))?;
         self.set_own_mtime(meta.mtime)
-    }
-
-    fn set_own_mtime(&self, mtime: Mtime) -> io::Result<()> {
-        let keep = rustix::fs::Timespec {
-            tv_sec: 0,
-            tv_nsec: rustix::fs::UTIME_OMIT,
-        };
-        let stamps = rustix::fs::Timestamps {
-            last_access: keep,
-            last_modification: rustix::fs::Timespec {
-                tv_sec: mtime.seconds,
-                tv_nsec: mtime.nanos,
-            },
-        };
-        Ok(rustix::fs::futimens(self, &stamps)?)
-    }
-
-    /// Lists the names in the directory with what they stand for, in no order.
-    ///
-    /// # Errors
-    /// The directory may not be read.
-    pub fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
-        let mut entries = Vec::new();
-        for entry in rustix::fs::Dir::read_from(self)? {
-            let entry = entry?;
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if matches!(name.as_bytes(), b"." | b"..") {
-                continue;
-            }
-            let kind = match entry.file_type() {
-                FileType::RegularFile => Kind::File,
-                FileType::Directory => Kind::Dir,
-                FileType::Symlink => Kind::Symlink,
-                // Not every file system tells without being asked.
-                FileType::Unknown => match self.stat(name)? {
-                    Some(meta) => meta.kind,
-                    None => continue,
-                },
-                _ => Kind::Other,
-            };
-            entries.push((name.to_owned(), kind));
-        }
-        Ok(entries)
     }
 
     /// Names the first entry, the directory itself included, that belongs to another

@@ -25,7 +25,10 @@ fn scene(stage: Stage, more: &str) -> Answer<Scene> {
         .file("secrets/key", "k\n")?;
     let rules = r#", "mount": {"ignoredPatterns": ["Secrets/", "AGENTS.md"],
         "readonlyPatterns": ["locked.txt"]}"#;
-    let more = format!("{}{rules}{more}", sidecar("agentsMd", "# Notes\\n", "extend"));
+    let more = format!(
+        "{}{rules}{more}",
+        sidecar("agentsMd", "# Notes\\n", "extend")
+    );
     Scene::new(stage)?.plan(PLAN, EDITION, &selection("opencode", &[], &more))
 }
 
@@ -103,7 +106,11 @@ fn mount_nosync() -> Answer<()> {
         let ended = session(&scene, view, "echo work > b.txt")?;
         scene.expect_same()?;
         let run = the_run(&scene)?;
-        assert!(ended.says(&format!("callsheet apply {run}")), "{}", ended.stderr());
+        assert!(
+            ended.says(&format!("callsheet apply {run}")),
+            "{}",
+            ended.stderr()
+        );
         // Nothing gives it up without being asked.
         scene.call(&["recover"], 0)?;
         scene.call(&["gc", "--older-than", "0"], 0)?;
@@ -239,15 +246,25 @@ fn mount_prexist() -> Answer<()> {
         cwd: stage.project(),
         apply: ApplyOptions::default(),
     };
-    let error = execute(&list, &options).map(drop).err().ok_or("it was taken")?;
-    assert!(error.chain().contains("exists already"), "{}", error.chain());
+    let error = execute(&list, &options)
+        .map(drop)
+        .err()
+        .ok_or("it was taken")?;
+    assert!(
+        error.chain().contains("exists already"),
+        "{}",
+        error.chain()
+    );
     tests::tree::expect_same(&before, &stage.path("taken"))
 }
 
 #[test]
 fn mount_unreadable() -> Answer<()> {
     let stage = Stage::new()?.file("closed", "c\n")?;
-    fs::set_permissions(stage.project().join("closed"), fs::Permissions::from_mode(0))?;
+    fs::set_permissions(
+        stage.project().join("closed"),
+        fs::Permissions::from_mode(0),
+    )?;
     let scene = scene(stage, "")?;
     let call = scene.execute_in(COPY, PLAN, &["cat", "a.txt"])?;
     if !tests::program::is_root() {
@@ -307,7 +324,11 @@ fn git(dir: &Path, arguments: &[&str]) -> Answer<String> {
     if ended.status.success() {
         return Ok(String::from_utf8(ended.stdout)?.trim().to_owned());
     }
-    Err(format!("git {arguments:?}: {}", String::from_utf8_lossy(&ended.stderr)).into())
+    Err(format!(
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&ended.stderr)
+    )
+    .into())
 }
 
 const COMMIT: &str = "echo more >> a.txt; git -c user.name=n -c user.email=n@example.com \
@@ -323,7 +344,10 @@ fn mount_worktree() -> Answer<()> {
         git(&main, &["init", "-q", "-b", "main"])?;
         git(&main, &["commit", "-q", "--allow-empty", "-m", "first"])?;
         fs::remove_dir(stage.project())?;
-        git(&main, &["worktree", "add", "-q", "-b", "side", "../project"])?;
+        git(
+            &main,
+            &["worktree", "add", "-q", "-b", "side", "../project"],
+        )?;
         let stage = stage.file("a.txt", "a\n")?;
         git(&stage.project(), &["add", "a.txt"])?;
         git(&stage.project(), &["commit", "-q", "-m", "second"])?;
@@ -355,7 +379,10 @@ fn mount_git() -> Answer<()> {
         scene.call(&["apply", &run], 0)?;
         let commit = scene.note("commit")?;
         assert_eq!(git(&project, &["rev-parse", "HEAD"])?, head);
-        let refs = git(&project, &["for-each-ref", &format!("refs/callsheet/{run}")])?;
+        let refs = git(
+            &project,
+            &["for-each-ref", &format!("refs/callsheet/{run}")],
+        )?;
         assert!(refs.contains(commit.trim()), "{refs}");
         assert_eq!(scene.text("a.txt")?, "a\nmore\n");
         Ok(())
