@@ -57,12 +57,13 @@ fn in_view(stage: &Stage, view: &str, script: &str) -> Answer<Ended> {
         .run()
 }
 
-/// The views that this machine has, besides the project itself.
+/// The views that this machine has of this project, besides the project itself.
+#[expect(clippy::print_stdout, reason = "says what is skipped")]
 fn views(stage: &Stage) -> Answer<Vec<&'static str>> {
     if in_view(stage, "overlay", "true")?.code() == Some(0) {
         return Ok(vec!["copy", "overlay"]);
     }
-    println!("skipped: overlays cannot be mounted here");
+    println!("skipped: this project gets no overlay here");
     Ok(vec!["copy"])
 }
 
