@@ -29,7 +29,7 @@ pub(super) fn check(view: &View, entries: &[&Change]) -> Result<(), ExecError> {
     }
     let message = format!("{deletions} of {total} files would be deleted");
     let hint = "if that is what you want, confirm it with --confirm-deletions";
-    Err(ExecError::new(ExecErrorKind::Guarded, message)
+    Err(ExecError::new(ExecErrorKind::Refused, message)
         .in_run(view.id.as_str())
         .at(&view.project)
         .hint(hint))

@@ -162,7 +162,7 @@ fn since(dir: &Dir) -> Result<Mtime, ExecError> {
 /// deleted.
 fn check_root(root: &Path, note: Option<&ViewNote>) -> Result<(), ExecError> {
     let guarded = |message: &str| {
-        let error = ExecError::new(ExecErrorKind::Guarded, message).at(root);
+        let error = ExecError::new(ExecErrorKind::Refused, message).at(root);
         error.hint("nothing was changed; `callsheet discard` gives the run up")
     };
     if !is_dir(root) {
