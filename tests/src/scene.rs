@@ -1,5 +1,6 @@
 //! A project with a saved plan and an agent to disturb: what most tests with faults
 //! begin with.
+#![expect(clippy::print_stdout, reason = "says what is skipped")]
 
 use std::fs;
 
@@ -18,7 +19,10 @@ pub const COPY: &[&str] = &["--view", "copy"];
 
 /// Tells whether a layer can be put over a project here, and says so when it cannot.
 pub fn has_layers() -> Answer<bool> {
-    let doctor = Stage::new()?.call(&["doctor", "--json"])?.run()?.envelope()?;
+    let doctor = Stage::new()?
+        .call(&["doctor", "--json"])?
+        .run()?
+        .envelope()?;
     let views = doctor.get("data").and_then(|data| data.get("views"));
     let problem = views.and_then(|views| views.get_str("overlayProblem"));
     if let Some(why) = problem {

@@ -1,8 +1,8 @@
 //! The reverse run: takes back, last first, what a journal says was announced.
 
 use plan_core::effect::{
-    ActionState, ActionStatus, Outcome, OutcomeKind, PutBack, Record, RunClosed, RunState, Undo, UndoDone,
-    UndoFailed, UndoStarted, UndoStep,
+    ActionState, ActionStatus, Outcome, OutcomeKind, PutBack, Record, RunClosed, RunState, Undo,
+    UndoDone, UndoFailed, UndoStarted, UndoStep,
 };
 
 use super::dirs;
@@ -136,9 +136,8 @@ impl Reversal<'_> {
     /// gone by right only when an earlier try came as far as that.
     fn refuse_lost(&self, step: &UndoStep) -> Result<(), ExecError> {
         let mut actions = self.journal.state().actions().iter();
-        let is_tried = actions.any(|action| {
-            action.announced.id == step.id && action.status == ActionStatus::Undoing
-        });
+        let is_tried = actions
+            .any(|action| action.announced.id == step.id && action.status == ActionStatus::Undoing);
         match &step.undo {
             Undo::PutBack(undo) if !is_tried && !step.stays => refuse_lost(self.run, undo),
             _ => Ok(()),

@@ -1,5 +1,6 @@
 //! Death at every system call that changes a file, for every example plan: recovery,
 //! which dies once as well, gives the project back to the byte.
+#![expect(clippy::print_stdout, reason = "says what was swept")]
 
 use tests::program::Stage;
 use tests::repo::{Answer, root};
@@ -107,34 +108,59 @@ const LEAST: usize = 40;
 #[test]
 fn recorded_claude_overwrite() -> Answer<()> {
     let more = sidecar("claudeMd", "# Notes\\n", "overwrite");
-    recorded(project()?, IN_PLACE, &selection("claude", &[], &more), LEAST)
+    recorded(
+        project()?,
+        IN_PLACE,
+        &selection("claude", &[], &more),
+        LEAST,
+    )
 }
 
 #[test]
 fn recorded_claude_extend() -> Answer<()> {
     let more = sidecar("claudeMd", "# Notes\\n", "extend");
     let sources = ["skills/local/SKILL.md"];
-    recorded(project()?, IN_PLACE, &selection("claude", &sources, &more), LEAST)
+    recorded(
+        project()?,
+        IN_PLACE,
+        &selection("claude", &sources, &more),
+        LEAST,
+    )
 }
 
 #[test]
 fn recorded_codex() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "extend");
     let sources = ["maker/skill", "skills/local/SKILL.md"];
-    recorded(project()?, IN_PLACE, &selection("codex", &sources, &more), LEAST)
+    recorded(
+        project()?,
+        IN_PLACE,
+        &selection("codex", &sources, &more),
+        LEAST,
+    )
 }
 
 #[test]
 fn recorded_opencode() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "extend");
     let sources = ["skills/local/SKILL.md"];
-    recorded(project()?, IN_PLACE, &selection("opencode", &sources, &more), LEAST)
+    recorded(
+        project()?,
+        IN_PLACE,
+        &selection("opencode", &sources, &more),
+        LEAST,
+    )
 }
 
 #[test]
 fn recorded_opencode_in_a_fresh_directory() -> Answer<()> {
     let more = sidecar("agentsMd", "# Notes\\n", "overwrite");
-    recorded(Stage::new()?, IN_PLACE, &selection("opencode", &[], &more), LEAST)
+    recorded(
+        Stage::new()?,
+        IN_PLACE,
+        &selection("opencode", &[], &more),
+        LEAST,
+    )
 }
 
 #[test]

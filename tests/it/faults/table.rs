@@ -100,7 +100,9 @@ fn every_fault_has_a_test() -> Answer<()> {
             tests.extend(name.map(|name| format!("{module}::{name}")));
         }
     }
-    let missing = TABLE.iter().filter(|(_, test)| !tests.iter().any(|name| name == test));
+    let missing = TABLE
+        .iter()
+        .filter(|(_, test)| !tests.iter().any(|name| name == test));
     let missing: Vec<&Row> = missing.collect();
     assert!(missing.is_empty(), "faults without a test: {missing:?}");
     Ok(())

@@ -107,7 +107,11 @@ fn death_of_a_run_that_shares() {
     let before = world.snapshot();
     let alive = world.apply(&super::share::persona(&world)).unwrap();
     let during = world.snapshot();
-    for how in ["share-before-record", "share-torn-record", "share-after-record"] {
+    for how in [
+        "share-before-record",
+        "share-torn-record",
+        "share-after-record",
+    ] {
         for place in 0..RECORDS {
             die(&world, how, place);
             for report in recover(&world.state(), None).unwrap() {
@@ -128,7 +132,10 @@ fn a_backup_that_somebody_removed_is_no_original_that_returned() {
     let before = world.snapshot();
     let handle = world.one(world.write("AGENTS.md", plan_core::effect::WriteMode::Overwrite, "x"));
     let run = list_runs(&world.state()).unwrap().remove(0);
-    let (blob, aside) = (run.dir.join("blobs/0.original"), world.root.join("state/aside"));
+    let (blob, aside) = (
+        run.dir.join("blobs/0.original"),
+        world.root.join("state/aside"),
+    );
     std::fs::rename(&blob, &aside).unwrap();
     let report = handle.dispose();
     assert!(!report.closed, "{report:?}");
