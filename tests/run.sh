@@ -69,6 +69,11 @@ if ! command -v cargo >/dev/null; then
     finish
 fi
 cargo --version
+# The tests with faults stop programs at single system calls; without it they say so.
+if ! command -v strace >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    printf 'Installing strace, by which tests stop programs at single system calls.\n'
+    apt-get install -qq -y strace >/dev/null || skip "strace could not be installed"
+fi
 wasm=no
 if [ "${CALLSHEET_SKIP_WASM:-}" = 1 ]; then
     skip "WebAssembly (CALLSHEET_SKIP_WASM=1)"

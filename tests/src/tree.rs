@@ -1,6 +1,7 @@
 //! A directory as data: everything that a run must give back as it was.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,10 @@ fn record(root: &Path, at: &Path, entries: &mut Tree) -> Answer<()> {
             };
             let (node, names) = (meta.ino(), meta.nlink());
             let (seconds, nanos) = (meta.mtime(), meta.mtime_nsec());
-            text += &format!(" inode {node} names {names} time {seconds}.{nanos:09} {content}");
+            write!(
+                text,
+                " inode {node} names {names} time {seconds}.{nanos:09} {content}"
+            )?;
         }
         entries.insert(path.strip_prefix(root)?.to_owned(), text);
     }

@@ -1,5 +1,6 @@
 //! Failure of every system call that changes a file, one at a time: the project is as it
 //! was, at once or after recovery, and the error says what went wrong.
+#![expect(clippy::print_stdout, reason = "says what was swept")]
 
 use tests::program::Stage;
 use tests::repo::Answer;

