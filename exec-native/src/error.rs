@@ -43,7 +43,7 @@ impl ExecErrorKind {
             ExecErrorKind::Missing => 69,
             ExecErrorKind::Internal => 70,
             ExecErrorKind::Config => 78,
-            ExecErrorKind::Guarded | ExecErrorKind::Refused => 77,
+            ExecErrorKind::Refused => 77,
             ExecErrorKind::Cancelled(signal) => 128_u8.saturating_add(signal),
         }
     }

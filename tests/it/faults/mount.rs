@@ -263,7 +263,7 @@ fn mount_unreadable() -> Answer<()> {
     let stage = Stage::new()?.file("closed", "c\n")?;
     fs::set_permissions(
         stage.project().join("closed"),
-        fs::Permissions::from_mode(0),
+        fs::Permissions::from_mode(0o000),
     )?;
     let scene = scene(stage, "")?;
     let call = scene.execute_in(COPY, PLAN, &["cat", "a.txt"])?;
