@@ -9,7 +9,7 @@ import { environment, host, newPlan, oldPlan, picture, put, returns, sidecar, te
 
 const home = world();
 Object.assign(process.env, environment(home));
-const { applyPersonaMount, executePersonaSpawnPlan, recover, writePersonaSidecars } = await import('callsheet/execute');
+const { applyPersonaMount, changes, executePersonaSpawnPlan, recover, revert, writePersonaSidecars } = await import('callsheet/execute');
 
 const FILES = { 'AGENTS.md': 'mine\n', 'a/b.txt': 'b', 'secrets/key': 'key', 'docs/x.md': 'x' };
 const POLICY = { ignoredPatterns: ['Secrets/'], readonlyPatterns: ['docs/'] };
@@ -40,18 +40,52 @@ test('without a place the mirror is in the run\'s directory', async () => {
   await handle.dispose();
 });
 
-test('work in a mirror is kept and reported, never lost', async () => {
+test('what was done in a mirror stays there until it is asked for', async () => {
   const place = world(FILES);
   const mountDir = path.join(place.outside, 'mirror');
   const handle = await executePersonaSpawnPlan(oldPlan(PARTS), {
     cwd: place.project,
-    mount: { mountDir, personaId: 'p', autoSync: true },
+    mount: { mountDir, personaId: 'p' },
   });
-  assert.equal(handle.notes.length, 1);
+  const before = picture(place.project);
   put(path.join(mountDir, 'new/dir/work.txt'), 'work');
   const report = await handle.dispose();
   assert.equal(report.clean, false);
-  assert.equal(fs.readFileSync(path.join(mountDir, 'new/dir/work.txt'), 'utf8'), 'work');
+  assert.deepEqual(picture(place.project), before);
+  const set = await handle.changes();
+  assert.deepEqual(set.changes.map((change) => [change.kind, change.path]), [['added', 'new/dir/work.txt']]);
+  const done = await handle.apply();
+  assert.equal(done.conflicts.length, 0);
+  assert.equal(fs.readFileSync(path.join(place.project, 'new/dir/work.txt'), 'utf8'), 'work');
+  assert.equal(done.viewRemoved, true);
+  await revert(done.appliedBy);
+  assert.deepEqual(picture(place.project), before);
+});
+
+test('what is given up is gone', async () => {
+  const place = world(FILES);
+  const handle = await executePersonaSpawnPlan(oldPlan(PARTS), { cwd: place.project });
+  const before = picture(place.project);
+  put(path.join(handle.cwd, 'work.txt'), 'work');
+  assert.match((await handle.discard()).discarded, /1 added/);
+  assert.deepEqual(picture(place.project), before);
+  await assert.rejects(changes(handle.id), { name: 'CallsheetError' });
+});
+
+test('autoSync brings every file of a fresh nested directory back', async () => {
+  const place = world(FILES);
+  for (let round = 0; round < 5; round += 1) {
+    const handle = await executePersonaSpawnPlan(oldPlan(PARTS), {
+      cwd: place.project,
+      mount: { autoSync: { scanIntervalMs: 20 } },
+    });
+    const dir = `deep${round}/a/b/c`;
+    for (let file = 0; file < 30; file += 1) put(path.join(handle.cwd, dir, `${file}.txt`), 'x');
+    const report = await handle.dispose();
+    assert.deepEqual(report.live, { conflicts: [] });
+    assert.equal(fs.readdirSync(path.join(place.project, dir)).length, 30);
+    assert.equal(report.clean, true);
+  }
 });
 
 test('a directory that exists is refused and stays', async () => {

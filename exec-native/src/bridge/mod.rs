@@ -9,6 +9,7 @@
 mod answer;
 mod ops;
 mod request;
+mod results;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -19,6 +20,7 @@ use std::time::Duration;
 use plan_core::base::json::{self, Value, Writer};
 
 use crate::apply::RunHandle;
+use crate::changes::Live;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::owner::parent;
 use crate::os::proc::Cancel;
@@ -38,6 +40,8 @@ pub(crate) struct Bridge {
     state: StateHome,
     /// Runs that are not disposed, in the order in which they became ready.
     open: Mutex<Vec<Arc<RunHandle>>>,
+    /// What brings results back meanwhile, by the run's id.
+    live: Mutex<BTreeMap<String, Live>>,
     /// How each request that runs is stopped, by its id as JSON.
     running: Mutex<BTreeMap<String, Cancel>>,
     /// The process that is served.
@@ -123,6 +127,11 @@ impl Bridge {
             let Some(handle) = locked(&self.open).pop() else {
                 return code;
             };
+            let live = self.end_live(handle.id().as_str());
+            if live.is_some_and(|live| live.error.is_some()) {
+                // What could not be brought back stays in the view.
+                code = ExecErrorKind::Failed.exit_code();
+            }
             if !handle.dispose().errors().is_empty() {
                 code = ExecErrorKind::NeedsRecovery.exit_code();
             }
@@ -143,6 +152,7 @@ pub fn serve(state: StateHome) -> Result<u8, ExecError> {
     let bridge = Bridge {
         state,
         open: Mutex::default(),
+        live: Mutex::default(),
         running: Mutex::default(),
         client: parent(),
         out: Mutex::new(Box::new(io::stdout())),

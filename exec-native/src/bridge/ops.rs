@@ -15,6 +15,7 @@ use plan_core::persona::skills::SkillMaterializationPlan;
 
 use super::answer::{plain, print_event, write_handle, write_report};
 use super::request::{Request, wrong};
+use super::results::write_live;
 use super::{Bridge, Data, PROTOCOL};
 use crate::apply::{
     ApplyOptions, Attached, COMMAND_LIMIT, Cleared, Event, GcOptions, RecoveryReport, RunHandle,
@@ -38,6 +39,9 @@ const GC_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 impl Bridge {
     /// Does what a request asks.
     pub(super) fn answer(&self, request: &Request<'_>, cancel: &Cancel) -> Result<Data, ExecError> {
+        if let Some(data) = self.results(request, cancel)? {
+            return Ok(data);
+        }
         match request.text("op")? {
             "hello" => Ok(Box::new(|out| {
                 out.begin_object();
@@ -150,10 +154,15 @@ impl Bridge {
             ..ApplyOptions::default()
         };
         let handle = self.keep(act(&options)?);
+        if let Err(error) = self.begin_live(request, &handle) {
+            self.forget(handle.id().as_str());
+            return Err(error.with_undo_errors(handle.dispose().errors()));
+        }
         Ok(described(handle))
     }
 
     fn dispose(&self, id: &RunId) -> Result<Data, ExecError> {
+        let live = self.end_live(id.as_str());
         let report = match self.find(id.as_str()) {
             Some(handle) => {
                 let report = handle.dispose();
@@ -162,7 +171,17 @@ impl Bridge {
             }
             None => dispose(&self.state, id)?.unwrap_or_default(),
         };
-        Ok(Box::new(move |out| write_report(out, &report)))
+        Ok(Box::new(move |out| match &live {
+            None => write_report(out, &report),
+            Some(live) => {
+                out.begin_object();
+                out.key("report");
+                write_report(out, &report);
+                out.key("live");
+                write_live(out, live);
+                out.end_object();
+            }
+        }))
     }
 
     fn attach(&self, id: &RunId) -> Result<Data, ExecError> {

@@ -385,8 +385,8 @@ fn give_up(
 
 /// Tells what is in a view and nowhere else, for the report of a run that ends; `None`
 /// when there is nothing.
-pub(crate) fn unsaved(run: &RunDir) -> Result<Option<String>, ExecError> {
-    let view = match View::of(&run.id, &run.dir) {
+pub(crate) fn unsaved(run: &RunDir, action: u64) -> Result<Option<String>, ExecError> {
+    let view = match View::made_by(&run.id, &run.dir, Some(action)) {
         Err(error) if error.kind() == ExecErrorKind::Refused => return Ok(Some(error.to_string())),
         view => view?,
     };

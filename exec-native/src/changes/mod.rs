@@ -10,6 +10,7 @@ mod guard;
 mod inward;
 mod live;
 mod note;
+mod print;
 mod revert;
 mod scan;
 mod set;

@@ -13,7 +13,11 @@ use crate::os::dir::Dir;
 use crate::os::durable::sync_file;
 use crate::os::fs::{read, read_at};
 
-const FILE: &str = "view.json";
+/// The note's name; a run may make more than one view.
+fn file_of(action: u64) -> String {
+    format!("view-{action}.json")
+}
+
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The note about a view.
@@ -46,7 +50,7 @@ impl ViewNote {
     }
 
     /// Leaves the note in a run's directory.
-    pub(crate) fn save(&self, dir: &Dir) -> Result<(), ExecError> {
+    pub(crate) fn save(&self, dir: &Dir, action: u64) -> Result<(), ExecError> {
         let mut out = Writer::compact();
         out.begin_object();
         out.field("device", &self.identity.0.to_string());
@@ -56,7 +60,8 @@ impl ViewNote {
         out.field("readonly", &self.readonly);
         out.end_object();
         let text = out.finish();
-        let (name, temp) = (OsStr::new(FILE), OsStr::new("view.json.tmp"));
+        let file = file_of(action);
+        let (name, temp) = (OsStr::new(&file), OsStr::new("view.json.tmp"));
         let write = || {
             dir.remove_file(temp)?;
             let mut file = dir.create(temp, 0o600)?;
@@ -67,13 +72,14 @@ impl ViewNote {
             }
             dir.rename(temp, dir, name)
         };
-        write().at(dir.path().join(FILE))
+        write().at(dir.path().join(file_of(action)))
     }
 
     /// Reads the note of a run; `None` when it left none.
-    pub(super) fn load(dir: &Dir) -> Result<Option<Self>, ExecError> {
-        let path = dir.path().join(FILE);
-        let bytes = match read_at(dir, OsStr::new(FILE)) {
+    pub(super) fn load(dir: &Dir, action: u64) -> Result<Option<Self>, ExecError> {
+        let name = file_of(action);
+        let path = dir.path().join(&name);
+        let bytes = match read_at(dir, OsStr::new(&name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.at(&path)?,
         };
@@ -166,11 +172,11 @@ mod tests {
     fn notes_survive_and_know_their_directory() {
         let temp = tempfile::tempdir().expect("a directory");
         let dir = Dir::open(temp.path()).expect("a directory");
-        assert_eq!(ViewNote::load(&dir).expect("a look"), None);
+        assert_eq!(ViewNote::load(&dir, 0).expect("a look"), None);
         let lines = ["/secrets/".to_owned(), "*.pem".to_owned()];
         let note = ViewNote::about(temp.path(), &lines, &["docs".to_owned()]).expect("a note");
-        note.save(&dir).expect("a file");
-        let read = ViewNote::load(&dir).expect("a look").expect("a note");
+        note.save(&dir, 0).expect("a file");
+        let read = ViewNote::load(&dir, 0).expect("a look").expect("a note");
         assert_eq!(read, note);
         assert!(read.names(&dir).expect("a look"));
         let other = tempfile::tempdir().expect("a directory");

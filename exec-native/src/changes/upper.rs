@@ -82,6 +82,13 @@ impl Scan<'_> {
             _ if self.view.rules.protects(&path, is_dir) => Some(Blocked::ReadOnly),
             _ => None,
         };
+        if is_dir && hidden && same_dir(meta.mode, &lower) {
+            let dir = dir.child(name)?;
+            // A trace of something that was written below it and is gone again.
+            if !dir.is_opaque()? && dir.names()?.is_empty() {
+                return Ok(());
+            }
+        }
         if is_dir && !hidden {
             let count = self.found.len();
             let inner = match (&lower, below) {

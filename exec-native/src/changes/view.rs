@@ -87,6 +87,15 @@ pub(super) fn unknown(id: &RunId) -> ExecError {
 impl View {
     /// Reads what a run's directory says about its view; `None` when the run is gone.
     pub(crate) fn of(id: &RunId, dir: &Dir) -> Result<Option<Self>, ExecError> {
+        Self::made_by(id, dir, None)
+    }
+
+    /// As [`View::of`], the view that an action made.
+    pub(super) fn made_by(
+        id: &RunId,
+        dir: &Dir,
+        action: Option<u64>,
+    ) -> Result<Option<Self>, ExecError> {
         let Some(journal) = journal::read(dir)? else {
             return Ok(None);
         };
@@ -94,25 +103,27 @@ impl View {
         let Some(started) = state.started() else {
             return Ok(None);
         };
-        let undos = state.actions().iter().map(|action| &action.announced.undo);
         let mut found = None;
-        for undo in undos {
-            found = match undo {
+        for announced in state.actions().iter().map(|action| &action.announced) {
+            if action.is_some_and(|action| action != announced.id) {
+                continue;
+            }
+            found = match &announced.undo {
                 Undo::RemoveMount(undo) => {
                     let project = undo.from.as_ref().unwrap_or(&started.cwd);
-                    Some((&undo.path, project, Some(&undo.manifest)))
+                    Some((announced.id, &undo.path, project, Some(&undo.manifest)))
                 }
-                Undo::RemoveLayer(undo) => Some((&undo.path, &undo.from, None)),
+                Undo::RemoveLayer(undo) => Some((announced.id, &undo.path, &undo.from, None)),
                 _ => continue,
             };
         }
-        let Some((root, project, list)) = found else {
+        let Some((made_by, root, project, list)) = found else {
             let message =
                 format!("run {id} works in the project itself: it has no changes to look at");
             return Err(ExecError::new(ExecErrorKind::Usage, message).in_run(id.as_str()));
         };
         let root = PathBuf::from(root);
-        let note = ViewNote::load(dir)?;
+        let note = ViewNote::load(dir, made_by)?;
         check_root(&root, note.as_ref()).map_err(|error| error.in_run(id.as_str()))?;
         let place = match list {
             Some(_) => root.clone(),

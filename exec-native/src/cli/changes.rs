@@ -1,6 +1,6 @@
 //! `callsheet changes`, `apply`, `discard` and `revert`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -10,10 +10,9 @@ use super::Answer;
 use super::output::{Output, Shape};
 use super::run::kept;
 use super::session::tell_kept;
-use crate::apply::ops::word;
 use crate::changes::{
-    ApplyChanges, BroughtBack, Change, ChangeKind, ChangeSet, Conflict, Conflicts, apply_changes,
-    changes, discard_changes, revert,
+    ApplyChanges, BroughtBack, ChangeKind, ChangeSet, Conflict, Conflicts, apply_changes, changes,
+    discard_changes, revert,
 };
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::env;
@@ -144,7 +143,7 @@ impl ChangesCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
         let set = changes(&StateHome::from_env()?, &run_id(&self.id)?)?;
         if self.json {
-            output.envelope(&Shape(|out: &mut Writer| print_set(out, &set)), &[])?;
+            output.envelope(&set, &[])?;
         } else {
             show(&set, output)?;
         }
@@ -194,53 +193,6 @@ fn letter(kind: ChangeKind) -> char {
     }
 }
 
-/// Prints a path as text; one that is no text also with its bytes, as in a URL.
-fn print_path(out: &mut Writer, path: &Path) {
-    out.field("path", &*path.to_string_lossy());
-    if path.to_str().is_none() {
-        out.field("rawPath", &word(path.as_os_str()));
-    }
-}
-
-fn print_set(out: &mut Writer, set: &ChangeSet) {
-    out.begin_object();
-    out.field("run", &set.run);
-    out.field("project", &*set.project.to_string_lossy());
-    out.field("view", &*set.view.to_string_lossy());
-    out.key("changes");
-    out.begin_array();
-    for change in &set.entries {
-        print_change(out, change);
-    }
-    out.end_array();
-    out.key("commits");
-    out.begin_array();
-    for commit in &set.commits {
-        out.begin_object();
-        out.field("name", &commit.name);
-        out.field("id", &commit.id);
-        out.field("reference", &commit.reference(&set.run));
-        out.end_object();
-    }
-    out.end_array();
-    out.end_object();
-}
-
-fn print_change(out: &mut Writer, change: &Change) {
-    out.begin_object();
-    print_path(out, &change.path);
-    out.field("kind", change.kind.as_str());
-    out.field("what", change.what);
-    out.field("size", &change.size);
-    out.field("projectSize", &change.project_size);
-    out.field("conflict", &change.conflict);
-    out.field(
-        "blocked",
-        &change.blocked.map(|why| why.as_str().to_owned()),
-    );
-    out.end_object();
-}
-
 impl ApplyCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
         let cancel = Cancel::new();
@@ -262,7 +214,7 @@ impl ApplyCommand {
         let id = run_id(&self.id)?;
         let done = apply_changes(&StateHome::from_env()?, &id, &options)?;
         if self.json {
-            let data = Shape(|out: &mut Writer| print_done(out, (&id, &done), self.dry_run));
+            let data = Shape(|out: &mut Writer| done.print(out, &id, self.dry_run));
             output.envelope(&data, &[])?;
         } else {
             self.tell(&id, &done, output)?;
@@ -331,60 +283,6 @@ pub(super) fn tell_conflicts(conflicts: &[Conflict], output: &Output) {
         );
         output.problem(&format!("conflict: {}: {place}", conflict.path.display()));
     }
-}
-
-fn print_done(out: &mut Writer, (id, done): (&RunId, &BroughtBack), dry_run: bool) {
-    out.begin_object();
-    out.field("run", id.as_str());
-    out.field("dryRun", &dry_run);
-    out.field("appliedBy", &done.run.as_ref().map(ToString::to_string));
-    out.key("applied");
-    out.begin_array();
-    for (path, kind) in &done.applied {
-        out.begin_object();
-        print_path(out, path);
-        out.field("kind", kind.as_str());
-        out.end_object();
-    }
-    out.end_array();
-    out.key("conflicts");
-    out.begin_array();
-    for conflict in &done.conflicts {
-        out.begin_object();
-        print_path(out, &conflict.path);
-        let beside = conflict.beside.as_ref();
-        out.field(
-            "beside",
-            &beside.map(|path| path.to_string_lossy().into_owned()),
-        );
-        out.end_object();
-    }
-    out.end_array();
-    out.key("left");
-    out.begin_array();
-    for (path, why) in &done.left {
-        out.begin_object();
-        print_path(out, path);
-        out.field("reason", why.as_str());
-        out.end_object();
-    }
-    out.end_array();
-    out.key("missed");
-    out.begin_array();
-    for path in &done.missed {
-        out.begin_object();
-        print_path(out, path);
-        out.end_object();
-    }
-    out.end_array();
-    let references: Vec<String> = done
-        .commits
-        .iter()
-        .map(|commit| commit.reference(id.as_str()))
-        .collect();
-    out.field("commits", &references);
-    out.field("viewRemoved", &done.view_removed);
-    out.end_object();
 }
 
 impl DiscardCommand {

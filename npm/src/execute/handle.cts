@@ -2,7 +2,8 @@
 
 import { CallsheetError, type WireError } from './errors.cjs';
 import { ask } from './executor.cjs';
-import type { DisposeReport, ExecutionHandle } from './types.cjs';
+import { apply, changes, discard } from './results.cjs';
+import type { DisposeReport, ExecutionHandle, LiveReport } from './types.cjs';
 
 /** A handle as the executor tells it. */
 export interface WireHandle {
@@ -15,15 +16,21 @@ export interface WireHandle {
 }
 
 /** A report as the executor tells it. */
-export interface WireReport extends Omit<DisposeReport, 'kept'> {
+export interface WireReport extends Omit<DisposeReport, 'kept' | 'live'> {
   readonly errors: readonly WireError[];
+}
+
+/** The report of a run whose changes were brought back as they came. */
+interface LiveAnswer {
+  readonly report: WireReport;
+  readonly live: LiveReport;
 }
 
 /** The runs of the parts that are open, which later parts may work upon. */
 export const parts = new Map<string, 'mount' | 'part'>();
 
 /** Makes a handle of a run. */
-export function toHandle(wire: WireHandle, cwd: string, notes: readonly string[] = []): ExecutionHandle {
+export function toHandle(wire: WireHandle, cwd: string): ExecutionHandle {
   let disposed: Promise<DisposeReport> | undefined;
   const dispose = () => (disposed ??= takeBack(wire.run));
   return {
@@ -32,8 +39,14 @@ export function toHandle(wire: WireHandle, cwd: string, notes: readonly string[]
     view: wire.view,
     enforcement: wire.enforcement,
     argvPrefix: wire.argvPrefix,
-    notes: [...wire.notes, ...notes],
+    notes: wire.notes,
     dispose,
+    changes: (options) => changes(wire.run, options),
+    apply: (options) => apply(wire.run, options),
+    discard: async () => {
+      await dispose();
+      return await discard(wire.run, { confirmed: true });
+    },
     [Symbol.asyncDispose]: async () => {
       await dispose();
     },
@@ -41,8 +54,12 @@ export function toHandle(wire: WireHandle, cwd: string, notes: readonly string[]
 }
 
 async function takeBack(run: string): Promise<DisposeReport> {
-  const { errors, ...report } = toReport((await ask('dispose', { run })) as WireReport);
+  const answer = (await ask('dispose', { run })) as WireReport | LiveAnswer;
   parts.delete(run);
+  const followed = 'report' in answer;
+  const live = followed ? { live: answer.live } : {};
+  const { errors, ...rest } = toReport(followed ? answer.report : answer);
+  const report = { ...rest, ...live };
   if (errors.length === 0) return report;
   const first = errors[0]?.message ?? '';
   const more = errors.length > 1 ? `, and ${errors.length - 1} more` : '';

@@ -39,10 +39,10 @@ export async function executePersonaSpawnPlan(
     entered: options.entered,
     dotfiles: options.dotfiles,
     cleanupSkillsOnDispose: options.cleanupSkillsOnDispose,
+    ...syncing(plan.mount, mount),
     ...installing(options),
   };
-  const run = { op: 'execute', members, upon: ['mount'], notes: syncNotes(plan.mount, mount) };
-  return await carryOut(run, options);
+  return await carryOut({ op: 'execute', members, upon: ['mount'] }, options);
 }
 
 /**
@@ -60,9 +60,13 @@ export async function applyPersonaMount(
       throw usage(`applyPersonaMount: ${problem}`);
     }
   }
-  const members = { policy, ...mounting(options), label: options.personaId };
-  const notes = syncNotes(policy, options);
-  return await carryOut({ op: 'mount', members, kind: 'mount', notes }, options);
+  const members = {
+    policy,
+    ...mounting(options),
+    ...syncing(policy, options),
+    label: options.personaId,
+  };
+  return await carryOut({ op: 'mount', members, kind: 'mount' }, options);
 }
 
 /** Installs skills. When one fails, those before it are removed again. */
@@ -108,7 +112,6 @@ interface Deed {
   readonly kind?: 'mount' | 'part';
   /** The kinds of open parts that it may work upon. */
   readonly upon?: readonly string[];
-  readonly notes?: readonly string[];
 }
 
 async function carryOut(deed: Deed, options: HelperOptions): Promise<ExecutionHandle> {
@@ -124,7 +127,7 @@ async function carryOut(deed: Deed, options: HelperOptions): Promise<ExecutionHa
   );
   if (deed.kind) parts.set(wire.run, deed.kind);
   // Where nothing was mirrored, the caller's own spelling comes back.
-  const handle = toHandle(wire, wire.cwd === cwd ? options.cwd : wire.cwd, deed.notes);
+  const handle = toHandle(wire, wire.cwd === cwd ? options.cwd : wire.cwd);
   if (!signal?.aborted) return handle;
   await handle.dispose();
   throw signal.reason;
@@ -167,9 +170,10 @@ function mounting(mount: MountOptions): object {
   };
 }
 
-function syncNotes(policy: MountPolicy | undefined, mount: MountOptions): string[] {
-  if (!policy || !mount.autoSync) return [];
-  return ['autoSync is not there yet: changes stay in the mount directory when the run ends'];
+/** Without a policy there is no mirror to bring anything back from. */
+function syncing(policy: MountPolicy | undefined, { autoSync }: MountOptions): object {
+  if (!policy || !autoSync) return {};
+  return { live: true, liveMs: autoSync === true ? undefined : autoSync.scanIntervalMs };
 }
 
 function idle(cwd: string): MountHandle {

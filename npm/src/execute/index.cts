@@ -12,5 +12,6 @@ export {
   runSkillInstalls,
   writePersonaSidecars,
 } from './helpers.cjs';
+export { apply, changes, discard, revert } from './results.cjs';
 export { attach, gc, list, recover } from './runs.cjs';
 export type * from './types.cjs';

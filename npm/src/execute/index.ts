@@ -6,13 +6,17 @@
 export {
   CallsheetError,
   SkillInstallError,
+  apply,
   applyPersonaMount,
   attach,
+  changes,
+  discard,
   executePersonaSpawnPlan,
   gc,
   list,
   materializePersonaConfigFiles,
   recover,
+  revert,
   runSkillInstalls,
   writePersonaSidecars,
 } from './index.cjs';

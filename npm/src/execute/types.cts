@@ -104,8 +104,18 @@ export interface MountOptions {
   readonly personaId?: string | undefined;
   /** Whether the mirror has `.git` too; it has by default. */
   readonly includeGit?: boolean | undefined;
-  /** Reserved: changes stay in the mirror until they are asked for. */
-  readonly autoSync?: boolean | object | undefined;
+  /**
+   * Brings changes of the mirror into the project as they come, and what the user changes
+   * there into the mirror. Deletions come when the handle is disposed. Without it changes
+   * stay in the mirror until `apply` brings them back.
+   */
+  readonly autoSync?: boolean | AutoSyncOptions | undefined;
+}
+
+/** How changes are brought back as they come. */
+export interface AutoSyncOptions {
+  /** How often the mirror is looked at, in milliseconds; every second by default. */
+  readonly scanIntervalMs?: number | undefined;
 }
 
 /** How installers of skills are run. */
@@ -156,7 +166,7 @@ export interface DisposeEntry {
   /** `restored`, `removed`, `kept`, … or `failed`. */
   readonly kind: string;
   readonly path?: string | null;
-  /** Where the original lies when something else was kept in its place. */
+  /** Where changed content was moved to when the original came back. */
   readonly movedTo?: string | null;
   readonly why?: string | null;
   readonly error?: string;
@@ -175,6 +185,94 @@ export interface DisposeReport {
   readonly entries: readonly DisposeEntry[];
   /** Those of the entries that were left in place, because somebody changed them. */
   readonly kept: readonly DisposeEntry[];
+  /** What `autoSync` came to at the end. */
+  readonly live?: LiveReport;
+}
+
+/** What bringing changes back as they came led to. */
+export interface LiveReport {
+  /** Where the project had changed too. */
+  readonly conflicts: readonly Conflict[];
+  /** Why not everything was brought back; it is still in the view then. */
+  readonly error?: string | null;
+}
+
+/** A path that was changed in a view and in the project. */
+export interface Conflict {
+  readonly path: string;
+  /** Where the view's version is now, if both were kept. */
+  readonly beside?: string | null;
+}
+
+/** An entry of a view that is not as it was when the run began. */
+export interface Change {
+  /** Relative to the project; one that is no text has its bytes in `rawPath`. */
+  readonly path: string;
+  readonly rawPath?: string;
+  readonly kind: 'added' | 'modified' | 'deleted' | 'mode' | 'type';
+  readonly what: 'file' | 'symlink' | 'directory' | 'other';
+  readonly size?: number | null;
+  readonly projectSize?: number | null;
+  /** Whether the project's entry has changed too. */
+  readonly conflict: boolean;
+  /** Why it is not brought back: `hidden`, `read-only`, `generated`, `git`, … */
+  readonly blocked?: string | null;
+}
+
+/** A commit that only a view has. */
+export interface Commit {
+  readonly name: string;
+  readonly id: string;
+  /** What it is called in the project's repository. */
+  readonly reference: string;
+}
+
+/** What was done in a run's view. */
+export interface ChangeSet {
+  readonly run: string;
+  readonly project: string;
+  readonly view: string;
+  readonly changes: readonly Change[];
+  readonly commits: readonly Commit[];
+}
+
+/** How changes are brought into the project. */
+export interface ApplyOptions extends CallOptions {
+  /** What happens where the project has changed too; both versions stay by default. */
+  readonly conflicts?: 'ours' | 'theirs' | 'keep-both' | undefined;
+  /** Only these paths and what is below them, relative to the project. */
+  readonly paths?: readonly string[] | undefined;
+  /** Whether many deletions are meant. */
+  readonly confirmDeletions?: boolean | undefined;
+  /** Whether edited files of the run itself are put beside the project's. */
+  readonly generated?: boolean | undefined;
+  /** Whether it is only said what would be done. */
+  readonly dryRun?: boolean | undefined;
+  readonly waitMs?: number | undefined;
+}
+
+/** What became of changes. */
+export interface Applied {
+  readonly run: string;
+  readonly dryRun: boolean;
+  /** The run that did it, for `revert`. */
+  readonly appliedBy?: string | null;
+  readonly applied: readonly { readonly path: string; readonly kind: Change['kind'] }[];
+  readonly conflicts: readonly Conflict[];
+  /** What stays in the view, and why. */
+  readonly left: readonly { readonly path: string; readonly reason: string }[];
+  /** What changed meanwhile; another call gets it. */
+  readonly missed: readonly { readonly path: string }[];
+  readonly commits: readonly string[];
+  /** Whether the view had nothing else and is gone. */
+  readonly viewRemoved: boolean;
+}
+
+/** What was given up. */
+export interface Discarded {
+  /** The changes that are gone, in a few words. */
+  readonly discarded: string;
+  readonly references: readonly string[];
 }
 
 /** Something that was carried out and can be taken back. */
@@ -196,11 +294,18 @@ export interface ExecutionHandle {
    * rejects when something could not be taken back; `recover` tries again.
    */
   dispose(): Promise<DisposeReport>;
+  /** Lists what was done in the run's view, while it lives or after it. */
+  changes(options?: CallOptions): Promise<ChangeSet>;
+  /** Brings that into the project: all of it or nothing. */
+  apply(options?: ApplyOptions): Promise<Applied>;
+  /** Disposes the run and gives up what was done in its view. */
+  discard(): Promise<Discarded>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Like a handle; without a policy nothing was carried out and there is no run. */
-export type MountHandle = Omit<ExecutionHandle, 'id'> & { readonly id?: string };
+export type MountHandle = Omit<ExecutionHandle, 'id' | 'changes' | 'apply' | 'discard'> &
+  Partial<Pick<ExecutionHandle, 'id' | 'changes' | 'apply' | 'discard'>>;
 
 /** A run in a list. */
 export interface RunSummary {

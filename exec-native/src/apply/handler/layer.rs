@@ -213,7 +213,7 @@ fn remove(run: &RunDir, id: u64, undo: &RemoveLayer, place: &Place) -> Result<Ou
     if place.dir.stat(&place.name).at(path)?.is_none() {
         return Ok(Outcome::removed());
     }
-    if let Some(why) = unsaved(run)? {
+    if let Some(why) = unsaved(run, id)? {
         return Ok(Outcome::kept(undo.path.clone(), why));
     }
     // From here on it can be taken for changed: it gets the name of what is half-made.

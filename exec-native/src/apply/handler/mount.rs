@@ -330,7 +330,7 @@ fn remove(run: &RunDir, id: u64, undo: &RemoveMount, place: &Place) -> Result<Ou
     if meta.kind != Kind::Dir || known.is_some_and(|known| *known != identity_text(meta.identity)) {
         return foreign();
     }
-    if let Some(why) = unsaved(run)? {
+    if let Some(why) = unsaved(run, id)? {
         return Ok(Outcome::kept(undo.path.clone(), why));
     }
     // From here on it can be taken for changed: it gets the name of what is half-made.

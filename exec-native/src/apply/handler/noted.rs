@@ -48,7 +48,7 @@ impl Prepared for Noted {
     fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError> {
         let wrote = self.view.perform(bench)?;
         let note = ViewNote::about(Path::new(&self.root), &self.ignored, &self.readonly)?;
-        note.save(&bench.run.dir)?;
+        note.save(&bench.run.dir, bench.id)?;
         Ok(wrote)
     }
 }

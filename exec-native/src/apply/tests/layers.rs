@@ -62,7 +62,12 @@ fn work_in_a_layer_is_kept_and_traces_of_none_are_not() {
         let report = handle.dispose();
         let layer = report.entries.last().unwrap();
         let last = layer.result.as_ref().unwrap().kind;
-        assert_eq!(last == OutcomeKind::Kept, kept, "{}", path.display());
+        assert_eq!(
+            last == OutcomeKind::Kept,
+            kept,
+            "{}: {layer:?}",
+            path.display()
+        );
         assert_eq!(upper.exists(), kept, "{}", path.display());
     }
 }

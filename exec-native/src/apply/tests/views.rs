@@ -167,10 +167,8 @@ fn an_edit_that_hides_itself_is_seen_and_a_touch_is_none() {
     let handle = copy_of(&world, &[], &[]);
     edit(&handle, "AGENTS.md", b"caf\xe9, as Latin-1 spells_it");
     let (kind, why) = outcome(&handle);
-    assert_eq!(
-        (kind, &*why),
-        (OutcomeKind::Kept, "1 changed, 0 added, 0 deleted since")
-    );
+    assert_eq!(kind, OutcomeKind::Kept);
+    assert!(why.starts_with("1 changed in it; look with"), "{why}");
     let handle = copy_of(&world, &[], &[]);
     edit(&handle, "AGENTS.md", b"caf\xe9, as Latin-1 spells it");
     assert_eq!(outcome(&handle).0, OutcomeKind::Removed);
@@ -206,10 +204,8 @@ fn what_can_be_made_again_is_left_out_unless_somebody_wants_it() {
     // What is made in the copy is work like any other.
     fs::create_dir(handle.cwd().join("dist")).unwrap();
     let (kind, why) = outcome(&handle);
-    assert_eq!(
-        (kind, &*why),
-        (OutcomeKind::Kept, "0 changed, 1 added, 0 deleted since")
-    );
+    assert_eq!(kind, OutcomeKind::Kept);
+    assert!(why.starts_with("1 added in it; look with"), "{why}");
 }
 
 #[test]
