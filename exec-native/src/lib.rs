@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod bridge;
+pub mod changes;
 pub mod cli;
 pub mod error;
 pub mod helpers;
@@ -23,6 +24,10 @@ pub use apply::{
     ApplyOptions, Attached, Cleared, DisposeEntry, DisposeReport, Event, ExecuteOptions, GcOptions,
     Liveness, RecoveryReport, Run, RunHandle, RunSummary, attach, dispose, execute, gc, list_runs,
     recover,
+};
+pub use changes::{
+    ApplyChanges, BroughtBack, ChangeSet, Conflicts, Discarded, Live, LiveOptions, apply_changes,
+    discard_changes, revert,
 };
 pub use error::{ExecError, ExecErrorKind, IoResultExt};
 pub use helpers::{

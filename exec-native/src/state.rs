@@ -18,7 +18,7 @@ use crate::os::fs::Place;
 use crate::os::lock::Lock;
 use crate::os::{clock, env, fs, rng, tree};
 
-const LEASE: &str = "lease";
+pub(crate) const LEASE: &str = "lease";
 pub(crate) const BLOBS: &str = "blobs";
 const STAGE: &str = "stage";
 const LOGS: &str = "logs";

@@ -318,13 +318,17 @@ fn the_machine_is_looked_at() -> Answer<()> {
 #[test]
 fn every_command_helps_with_examples() -> Answer<()> {
     let stage = Stage::new()?;
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 19] = [
         &[],
         &["plan"],
         &["run"],
         &["execute"],
         &["runs"],
         &["recover"],
+        &["changes"],
+        &["apply"],
+        &["discard"],
+        &["revert"],
         &["persona"],
         &["persona", "list"],
         &["persona", "show"],

@@ -2,6 +2,7 @@
 //! behaviour.
 
 mod bad_input;
+mod changes;
 mod cli;
 mod conformance;
 mod editions;

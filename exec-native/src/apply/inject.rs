@@ -17,6 +17,8 @@ pub enum Moment {
     BeforeAction(u64),
     /// After an action was performed and before its record.
     AfterAction(u64),
+    /// Before a step of an action that has many, counted from 0.
+    WithinAction(u32),
     /// Before an action is taken back.
     BeforeUndo(u64),
     /// After an action was taken back and before its record.

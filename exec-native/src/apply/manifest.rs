@@ -9,41 +9,17 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use super::stamp::Stamp;
 use crate::error::{ExecError, IoResultExt as _};
 use crate::os::dir::{Dir, Kind, Meta};
 use crate::os::fs::{Attributes, Place, read_at, write_atomic};
 use crate::os::tree;
 
 const HEAD: &str = "callsheet-manifest 1";
-/// Git rewrites it whenever somebody looks; real changes show elsewhere too.
-const RESTLESS: &str = ".git/index";
 
 /// What was in a tree, by path relative to its root.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Manifest(BTreeMap<PathBuf, String>);
-
-/// How many entries of a tree differ from its list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Changes {
-    pub(crate) changed: usize,
-    pub(crate) added: usize,
-    pub(crate) deleted: usize,
-}
-
-impl Changes {
-    pub(crate) fn is_none(self) -> bool {
-        self == Self::default()
-    }
-
-    pub(crate) fn describe(self) -> String {
-        let Self {
-            changed,
-            added,
-            deleted,
-        } = self;
-        format!("{changed} changed, {added} added, {deleted} deleted since")
-    }
-}
 
 impl Manifest {
     /// Notes an entry.
@@ -69,24 +45,16 @@ impl Manifest {
         Ok(())
     }
 
-    /// Compares the list with what a directory holds now.
-    pub(crate) fn compare(&self, dir: &Dir) -> io::Result<Changes> {
-        let mut changes = Changes::default();
-        let mut seen = 0;
-        tree::walk(dir, Path::new(""), &mut |dir, name, path, meta| {
-            let Some(known) = self.0.get(path) else {
-                changes.added += 1;
-                return Ok(());
-            };
-            seen += 1;
-            let target = link_target(dir, name, meta)?;
-            if *known != stamp(meta, target.as_deref()) && path != Path::new(RESTLESS) {
-                changes.changed += 1;
-            }
-            Ok(())
-        })?;
-        changes.deleted = self.0.len() - seen;
-        Ok(changes)
+    /// Walks the entries, parents before what is in them.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Path, Stamp)> {
+        let entries = self.0.iter();
+        entries.map(|(path, stamp)| (&**path, Stamp::parse(stamp).unwrap_or(Stamp::Other)))
+    }
+
+    /// Returns what an entry was.
+    pub(crate) fn get(&self, path: &Path) -> Option<Stamp> {
+        let stamp = self.0.get(path)?;
+        Some(Stamp::parse(stamp).unwrap_or(Stamp::Other))
     }
 
     /// Removes what stands at a place as far as it is as listed; returns how many
@@ -197,7 +165,7 @@ fn stamp(meta: &Meta, target: Option<&OsStr>) -> String {
 }
 
 /// Writes a name so that it has no space, newline or byte outside ASCII.
-fn escape(name: &OsStr, out: &mut String) {
+pub(crate) fn escape(name: &OsStr, out: &mut String) {
     for byte in name.as_bytes() {
         if byte.is_ascii_graphic() && *byte != b'%' {
             out.push(char::from(*byte));
@@ -208,7 +176,7 @@ fn escape(name: &OsStr, out: &mut String) {
     }
 }
 
-fn unescape(text: &str) -> Option<OsString> {
+pub(crate) fn unescape(text: &str) -> Option<OsString> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((plain, escaped)) = rest.split_once('%') {

@@ -4,16 +4,18 @@
 mod attach;
 mod dirs;
 mod gc;
-mod handler;
+pub(crate) mod handler;
 pub mod inject;
-mod manifest;
+pub(crate) mod manifest;
+pub(crate) mod ops;
 mod options;
 mod orphan;
-mod recover;
+pub(crate) mod recover;
 mod report;
-mod restore;
-mod share;
-mod undo;
+pub(crate) mod restore;
+pub(crate) mod share;
+pub(crate) mod stamp;
+pub(crate) mod undo;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -22,7 +24,7 @@ use std::time::Duration;
 
 use plan_core::effect::{
     Action, ActionAnnounced, ActionDone, ActionFailed, ActionKind, ActionList, JOURNAL_VERSION,
-    Record, RunReady, RunStarted, View, describe_action,
+    Record, RunCommitted, RunReady, RunStarted, View, describe_action,
 };
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
@@ -327,7 +329,10 @@ fn check(actions: &ActionList, options: &ApplyOptions<'_>) -> Result<(), ExecErr
 fn touched(actions: &ActionList, own: &Path) -> Vec<String> {
     let mut paths: Vec<_> = actions
         .iter()
-        .flat_map(|action| share::paths(&action.kind))
+        .flat_map(|action| match &action.kind {
+            ActionKind::Transfer { list, to } => ops::claims(list, to),
+            kind => share::paths(kind),
+        })
         .collect();
     paths.retain(|path| !Path::new(path).starts_with(own));
     paths.sort();
@@ -434,6 +439,10 @@ impl RunHandle {
         &self.id
     }
 
+    pub(crate) const fn state(&self) -> &StateHome {
+        &self.state
+    }
+
     /// Returns where to work: the mirror if the run made one, else its directory.
     pub fn cwd(&self) -> &Path {
         &self.cwd
@@ -490,6 +499,22 @@ impl RunHandle {
     pub fn mark(&self) -> Option<PathBuf> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.live.as_ref().map(|(run, _)| run.mark())
+    }
+
+    /// Lets what the run did stay, and ends it. Its undo data is kept for a while, so that
+    /// it can be reverted on purpose.
+    ///
+    /// # Errors
+    /// The journal cannot be written; then the run can still be disposed.
+    pub fn commit(&self) -> Result<(), ExecError> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((run, journal)) = &mut inner.live else {
+            return Err(over());
+        };
+        journal.append(&Record::RunCommitted(RunCommitted {}))?;
+        let cleared = run.clear_stage();
+        inner.live = None;
+        cleared
     }
 
     /// Notes that a signal ends this process and with it this run, so that others can ask

@@ -229,6 +229,13 @@ impl Claims {
             .any(|path| Path::new(path).starts_with(dir))
     }
 
+    /// Tells whether a run that is not over wants one of the paths.
+    pub(crate) fn want(&self, paths: &[String]) -> bool {
+        self.paths
+            .iter()
+            .any(|path| paths.iter().any(|own| overlap(own, path)))
+    }
+
     /// Returns the run that has a share in what an undo would take back.
     pub(crate) fn sharer(&self, own: &Undo) -> Option<&str> {
         self.first(|theirs| match (own, theirs) {

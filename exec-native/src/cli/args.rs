@@ -155,6 +155,7 @@ impl CommandArgs {
             verbose: self.verbose,
             wait: hold.wait.map(Duration::from_secs),
             until_exit: hold.until_exit,
+            live: hold.live,
             view: hold.view.into(),
             entered,
         })
@@ -173,6 +174,11 @@ pub(super) struct HoldArgs {
     /// Ends, and takes everything back, as soon as this process has ended.
     #[arg(long, value_name = "PID")]
     pub(super) until_exit: Option<u32>,
+    /// Brings what the agent does in its view into the project as it works, looking every
+    /// second or so many. Deletions come at the end.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "1")]
+    pub(super) live: Option<u64>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -1,6 +1,7 @@
 //! The command line: one file a command, each a thin layer over the library.
 
 mod args;
+mod changes;
 mod doctor;
 mod enter;
 mod execute;
@@ -68,6 +69,14 @@ enum Command {
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
     Recover(runs::RecoverCommand),
+    /// Shows what was done in a run's view.
+    Changes(changes::ChangesCommand),
+    /// Brings what was done in a run's view into the project.
+    Apply(changes::ApplyCommand),
+    /// Gives up what was done in a run's view.
+    Discard(changes::DiscardCommand),
+    /// Takes back what `callsheet apply` brought into a project.
+    Revert(changes::RevertCommand),
     /// Takes a run back by its id.
     Dispose(runs::DisposeCommand),
     /// Clears away what ended runs left: logs of failures, backups of applied changes.
@@ -117,6 +126,10 @@ pub fn main() -> ExitCode {
         Command::Map(command) => command.answer(),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
+        Command::Changes(command) => command.answer(&output),
+        Command::Apply(command) => command.answer(&output),
+        Command::Discard(command) => command.answer(&output),
+        Command::Revert(command) => command.answer(&output),
         Command::Dispose(command) => command.answer(&output),
         Command::Gc(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),

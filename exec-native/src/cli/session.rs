@@ -1,5 +1,6 @@
 //! A prepared run on the command line: progress, signals, and a report at its end.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,9 +8,11 @@ use plan_core::base::json::Writer;
 use plan_core::effect::{Document, Outcome, View, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
+use super::changes::tell_conflicts;
 use super::failure::Failure;
 use super::output::Output;
 use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
+use crate::changes::{Live, LiveOptions, LiveReport};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{HelperOptions, prepare_launch};
 use crate::launch::{LaunchDescriptor, missing, resolve_reference};
@@ -33,6 +36,8 @@ pub(super) struct Terms {
     pub(super) wait: Option<Duration>,
     /// The process whose end ends the run.
     pub(super) until_exit: Option<u32>,
+    /// How often results are brought back meanwhile, in seconds.
+    pub(super) live: Option<u64>,
     /// Which view of the project is wanted.
     pub(super) view: ViewChoice,
     /// Whether we start everything that works in the run.
@@ -48,6 +53,8 @@ pub(super) struct Session {
     pub(super) launch: LaunchDescriptor,
     /// The flag by which somebody asks to stop.
     pub(super) cancel: Cancel,
+    /// What brings results back meanwhile.
+    live: RefCell<Option<Live>>,
 }
 
 impl Session {
@@ -112,16 +119,28 @@ impl Session {
         for note in handle.notes() {
             output.note(note);
         }
+        let live = terms.live.map(|seconds| {
+            let interval = Duration::from_secs(seconds);
+            Live::start(&state, handle.id(), LiveOptions { interval })
+        });
+        let live = live.transpose().map_err(|error| {
+            let report = handle.dispose();
+            error.with_undo_errors(report.errors())
+        })?;
         Ok(Self {
             handle,
             launch,
             cancel,
+            live: RefCell::new(live),
         })
     }
 
     /// Takes everything back and says what could not be, or was kept on purpose.
     /// Returns the exit code that this asks for: 0, or 6 when recovery is needed.
     pub(super) fn close(&self, output: &Output) -> (DisposeReport, u8) {
+        if let Some(live) = self.live.take() {
+            tell_live(&live.stop(), output);
+        }
         let report = self.handle.dispose();
         tell_kept(&report, output);
         let errors = report.errors();
@@ -148,6 +167,17 @@ pub(super) fn view(out: &mut Writer, handle: &RunHandle) {
     out.field("view", handle.view().as_str());
     out.field("enforcement", handle.enforcement().as_str());
     out.field("viewReasons", &handle.chosen().why);
+}
+
+/// Says what live results came to.
+fn tell_live(report: &LiveReport, output: &Output) {
+    tell_conflicts(&report.conflicts, output);
+    if let Some(error) = &report.error {
+        output.problem(&format!(
+            "not everything was brought back: {}",
+            error.chain()
+        ));
+    }
 }
 
 /// Says what was kept because somebody changed it.

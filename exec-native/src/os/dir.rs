@@ -32,7 +32,7 @@ pub enum Kind {
 }
 
 /// A modification time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mtime {
     /// Seconds since 1970.
     pub seconds: i64,
@@ -51,6 +51,8 @@ pub struct Meta {
     pub size: u64,
     /// When the content changed last.
     pub mtime: Mtime,
+    /// When anything about it changed last; nobody can set this one.
+    pub ctime: Mtime,
     /// Device and inode: which file it is.
     pub identity: (u64, u64),
 }
@@ -75,6 +77,10 @@ impl Meta {
             mtime: Mtime {
                 seconds: stat.st_mtime as i64,
                 nanos: stat.st_mtime_nsec as i64,
+            },
+            ctime: Mtime {
+                seconds: stat.st_ctime as i64,
+                nanos: stat.st_ctime_nsec as i64,
             },
             identity: (stat.st_dev as u64, stat.st_ino as u64),
         }
@@ -313,6 +319,22 @@ impl Dir {
         Ok(rustix::fs::fchmod(&self.fd, bits(mode))?)
     }
 
+    /// Sets the permission bits of a file or directory that is no link; its other bits
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// The name is missing or the user does not own it.
+    pub fn set_mode(&self, name: &OsStr, mode: u32) -> io::Result<()> {
+        let others = self.stat(name)?.map_or(0, |meta| meta.mode & 0o7000);
+        let flags = AtFlags::empty();
+        Ok(rustix::fs::chmodat(
+            &self.fd,
+            name,
+            bits(mode | others),
+            flags,
+        )?)
+    }
+
     /// Sets the modification time of a name, not of what it links to.
     ///
     /// # Errors
@@ -343,6 +365,14 @@ impl Dir {
     /// The storage fails.
     pub fn sync(&self) -> io::Result<()> {
         super::durable::sync_dir(&self.fd)
+    }
+
+    /// Makes everything on the directory's file system durable.
+    ///
+    /// # Errors
+    /// The storage fails.
+    pub fn sync_all(&self) -> io::Result<()> {
+        super::durable::sync_all(&self.fd)
     }
 }
 

@@ -66,6 +66,19 @@ pub(super) fn sync_dir(dir: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes everything on the file system of an open directory durable: one call for many
+/// files.
+pub(super) fn sync_all(dir: impl AsFd) -> io::Result<()> {
+    if is_full() {
+        FLUSHES.fetch_add(1, Ordering::Relaxed);
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(dir)?;
+        #[cfg(not(target_os = "linux"))]
+        rustix::fs::fsync(dir)?;
+    }
+    Ok(())
+}
+
 /// Makes the content of a file durable, and what is needed to find it.
 ///
 /// # Errors

@@ -307,12 +307,60 @@ fn finish(place: &Place, temp: &OsStr, written: io::Result<()>) -> io::Result<()
 /// # Errors
 /// The file may not be read or the storage is full.
 pub fn back_up(place: &Place, store: &Dir, blob: &OsStr) -> io::Result<()> {
-    store.remove_file(blob)?;
-    if place.dir.hard_link(&place.name, store, blob).is_err() {
-        let mut source = place.dir.open_file(&place.name)?;
-        copy_into(&mut source, store, blob)?;
-    }
+    keep(place, store, blob)?;
     store.sync()
+}
+
+/// As [`back_up`], for one of many files: the name is durable only when the store is
+/// synced. A link that cannot get a second name is made again.
+///
+/// # Errors
+/// The file may not be read or the storage is full.
+pub fn keep(place: &Place, store: &Dir, blob: &OsStr) -> io::Result<()> {
+    store.remove_file(blob)?;
+    if place.dir.hard_link(&place.name, store, blob).is_ok() {
+        return Ok(());
+    }
+    if let Some(meta) = place.dir.stat(&place.name)?
+        && meta.kind == Kind::Symlink
+    {
+        return store.make_link(blob, &place.dir.read_link(&place.name)?);
+    }
+    let mut source = place.dir.open_file(&place.name)?;
+    copy_into(&mut source, store, blob)
+}
+
+/// Copies an open file to a new name with the mode and time given; returns the copy,
+/// which is not durable yet.
+///
+/// # Errors
+/// The name is taken, the file may not be read or the storage is full.
+pub fn copy_to(source: &mut File, place: &Place, attributes: Attributes) -> io::Result<File> {
+    let mut copy = place.dir.create(&place.name, 0o600)?;
+    io::copy(source, &mut copy)?;
+    set_attributes(&copy, attributes.mode, attributes.mtime)?;
+    Ok(copy)
+}
+
+/// Tells whether two open files have the same bytes.
+///
+/// # Errors
+/// One of them may not be read.
+pub fn same_bytes(one: &mut File, other: &mut File) -> io::Result<bool> {
+    const PART: usize = 64 << 10;
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    loop {
+        left.clear();
+        right.clear();
+        let count = one.take(PART as u64).read_to_end(&mut left)?;
+        other.take(PART as u64).read_to_end(&mut right)?;
+        if left != right {
+            return Ok(false);
+        }
+        if count == 0 {
+            return Ok(true);
+        }
+    }
 }
 
 /// Puts a backup back in one step. The very file returns if it can; else a copy with
@@ -332,8 +380,15 @@ pub fn put_back(store: &Dir, blob: &OsStr, place: &Place, temp: &OsStr) -> io::R
     match store.rename(blob, &place.dir, &place.name) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             place.dir.remove_file(temp)?;
-            let mut source = store.open_file(blob)?;
-            let copied = copy_into(&mut source, &place.dir, temp);
+            let is_link = store
+                .stat(blob)?
+                .is_some_and(|meta| meta.kind == Kind::Symlink);
+            let copied = if is_link {
+                place.dir.make_link(temp, &store.read_link(blob)?)
+            } else {
+                let mut source = store.open_file(blob)?;
+                copy_into(&mut source, &place.dir, temp)
+            };
             finish(place, temp, copied)?;
             place.dir.sync()
         }

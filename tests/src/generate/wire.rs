@@ -172,9 +172,11 @@ records! {
 }
 
 variants! {
-    Undo { Nothing PutBack RemoveDirs RemoveTrees RemoveMount MoveBack }
+    Undo {
+        Nothing PutBack RemoveDirs RemoveTrees RemoveMount RemoveLayer RestoreTree MoveBack
+    }
     Record {
-        RunStarted ActionAnnounced ActionDone ActionFailed RunReady UndoStarted UndoDone
+        RunStarted ActionAnnounced ActionDone ActionFailed RunReady RunCommitted UndoStarted UndoDone
         UndoFailed RunClosed
     }
 }

@@ -11,6 +11,7 @@ use super::copy_tree::refuse_existing;
 use super::mount::existing_above;
 use super::{Bench, Prepared};
 use crate::apply::restore::{remove_dirs, temp_name};
+use crate::changes::unsaved;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::mount::find::{Found, Rules, find};
 use crate::mount::layer::{HIDDEN, READONLY, WORK, print_list};
@@ -18,7 +19,6 @@ use crate::os::dir::{Dir, Kind};
 use crate::os::fs::{
     Attributes, Place, is_dir, missing_parents, resolve, resolve_making, write_atomic,
 };
-use crate::os::layer::shown_mode;
 use crate::os::tree;
 use crate::state::RunDir;
 
@@ -181,43 +181,11 @@ fn remove(run: &RunDir, id: u64, undo: &RemoveLayer, place: &Place) -> Result<Ou
     if place.dir.stat(&place.name).at(path)?.is_none() {
         return Ok(Outcome::removed());
     }
-    let upper = place
-        .dir
-        .child(&place.name)
-        .and_then(|layer| layer.child(OsStr::new(UPPER)))
-        .at(path)?;
-    // A project that is gone differs from everything.
-    let project = Dir::open(Path::new(&undo.from)).ok();
-    let changes = count_changes(&upper, project.as_ref()).at(path)?;
-    if changes > 0 {
-        let why = format!("{changes} changes were made in it");
+    if let Some(why) = unsaved(run)? {
         return Ok(Outcome::kept(undo.path.clone(), why));
     }
     // From here on it can be taken for changed: it gets the name of what is half-made.
     place.dir.rename(&place.name, &place.dir, &temp).at(path)?;
     tree::remove(&place.dir, &temp).at(path)?;
     Ok(Outcome::removed())
-}
-
-/// Counts what a directory of the upper layer changes. Directories that are there only
-/// because something was written below them, and is gone, change nothing.
-fn count_changes(upper: &Dir, project: Option<&Dir>) -> io::Result<u64> {
-    let same = match project {
-        Some(project) => {
-            let (ours, theirs) = (upper.meta()?.mode, project.meta()?.mode);
-            shown_mode(ours) == shown_mode(theirs) && !upper.is_opaque()?
-        }
-        None => false,
-    };
-    let mut changes = u64::from(!same);
-    for name in upper.names()? {
-        let meta = upper.stat(&name)?;
-        if meta.is_none_or(|meta| meta.kind != Kind::Dir) {
-            changes += 1;
-            continue;
-        }
-        let below = project.and_then(|project| project.child(&name).ok());
-        changes += count_changes(&upper.child(&name)?, below.as_ref())?;
-    }
-    Ok(changes)
 }

@@ -5,10 +5,12 @@ mod copy_tree;
 mod layer;
 mod make_dir;
 mod mount;
+mod noted;
 mod remove;
 mod run_command;
 mod share;
 mod symlink;
+mod transfer;
 mod write_file;
 
 pub(crate) use mount::patterns;
@@ -21,7 +23,7 @@ use plan_core::effect::{ActionKind, Outcome, Undo, View};
 
 use super::options::ApplyOptions;
 use super::restore;
-use crate::error::{ExecError, ExecErrorKind};
+use crate::error::ExecError;
 use crate::state::RunDir;
 
 /// What an action may use while it is prepared and performed.
@@ -70,15 +72,14 @@ pub(crate) fn prepare(
             Box::new(run_command::prepare(bench, argv, cwd, creates)?)
         }
         ActionKind::Share { run, action, .. } => Box::new(share::prepare(bench, run, *action)?),
-        ActionKind::Transfer { .. } => {
-            let message = "this action is not known here";
-            return Err(ExecError::new(ExecErrorKind::Internal, message));
+        ActionKind::Transfer { list, to } => Box::new(transfer::prepare(bench, list, to)?),
+        ActionKind::Mount { view, .. } => {
+            let made: Box<dyn Prepared> = match view {
+                View::Overlay => Box::new(layer::prepare(bench, kind)?),
+                View::Copy | View::InPlace => Box::new(mount::prepare(bench, kind)?),
+            };
+            Box::new(noted::Noted::new(made, kind))
         }
-        ActionKind::Mount {
-            view: View::Overlay,
-            ..
-        } => Box::new(layer::prepare(bench, kind)?),
-        ActionKind::Mount { .. } => Box::new(mount::prepare(bench, kind)?),
         ActionKind::Remove { path, below } => remove::prepare(bench, path, below)?,
     })
 }
@@ -91,10 +92,7 @@ pub(crate) fn undo(run: &RunDir, id: u64, undo: &Undo) -> Result<Outcome, ExecEr
         Undo::RemoveDirs(undo) => make_dir::undo(undo),
         Undo::RemoveTrees(undo) => copy_tree::undo(run, id, undo),
         Undo::RemoveLayer(undo) => layer::undo(run, id, undo),
-        Undo::RestoreTree(_) => {
-            let message = "this undo is not known here";
-            Err(ExecError::new(ExecErrorKind::Internal, message))
-        }
+        Undo::RestoreTree(undo) => transfer::undo(run, id, undo),
         Undo::RemoveMount(undo) => mount::undo(run, id, undo),
         Undo::MoveBack(undo) => remove::undo(run, id, undo),
     }

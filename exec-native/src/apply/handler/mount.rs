@@ -10,6 +10,7 @@ use super::copy_tree::{fill, is_finished, manifest_name, refuse_existing};
 use super::{Bench, Prepared};
 use crate::apply::manifest::Manifest;
 use crate::apply::restore::{remove_dirs, temp_name};
+use crate::changes::unsaved;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Kind, Meta};
 use crate::os::fs::{Place, is_dir, missing_parents, resolve, resolve_making};
@@ -192,18 +193,13 @@ fn remove(run: &RunDir, id: u64, undo: &RemoveMount, place: &Place) -> Result<Ou
     if place.dir.stat(&place.name).at(path)?.is_none() {
         return Ok(Outcome::removed());
     }
-    let Some(manifest) = Manifest::load(&run.blobs, &undo.manifest)? else {
+    if Manifest::load(&run.blobs, &undo.manifest)?.is_none() {
         // The list is durable before the mirror gets its name, so this one is not ours.
         let why = String::from("it was created by somebody else");
         return Ok(Outcome::kept(undo.path.clone(), why));
-    };
-    let changes = place
-        .dir
-        .child(&place.name)
-        .and_then(|dir| manifest.compare(&dir))
-        .at(path)?;
-    if !changes.is_none() {
-        return Ok(Outcome::kept(undo.path.clone(), changes.describe()));
+    }
+    if let Some(why) = unsaved(run)? {
+        return Ok(Outcome::kept(undo.path.clone(), why));
     }
     // From here on it can be taken for changed: it gets the name of what is half-made.
     let temp = temp_name(run, id);
