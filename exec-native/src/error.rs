@@ -24,8 +24,6 @@ pub enum ExecErrorKind {
     Missing,
     /// Callsheet contradicts itself.
     Internal,
-    /// It would lose too much to be done without being confirmed.
-    Guarded,
     /// A setting or variable is missing or wrong.
     Config,
     /// The request is one that nobody should carry out unasked.
@@ -44,7 +42,6 @@ impl ExecErrorKind {
             ExecErrorKind::Usage => 64,
             ExecErrorKind::Missing => 69,
             ExecErrorKind::Internal => 70,
-            ExecErrorKind::Guarded => 77,
             ExecErrorKind::Config => 78,
             ExecErrorKind::Refused => 77,
             ExecErrorKind::Cancelled(signal) => 128_u8.saturating_add(signal),

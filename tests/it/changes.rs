@@ -9,6 +9,9 @@ use plan_core::base::json::Value;
 use tests::program::{Ended, Stage};
 use tests::repo::Answer;
 
+/// A layer where the system allows one, and a copy.
+const VIEWS: [&str; 2] = ["auto", "copy"];
+
 /// A project whose plan gives the agent a view and a sidecar.
 fn planned() -> Answer<Stage> {
     let selection = r##"{"personaId": "scout", "harness": "claude", "model": "m",
@@ -67,11 +70,17 @@ fn listed(data: &Value<'_>, list: &str) -> Vec<String> {
 
 #[test]
 fn work_without_an_order_stays_in_its_view_and_comes_back_on_one() -> Answer<()> {
+    VIEWS
+        .iter()
+        .try_for_each(|view| work_without_an_order_stays_in_its_view_and_comes_back_on_one_in(view))
+}
+
+fn work_without_an_order_stays_in_its_view_and_comes_back_on_one_in(view: &str) -> Answer<()> {
     let stage = planned()?;
     let before = stage.tree()?;
     let script = "cat CLAUDE.md > seen; echo more >> a.txt; rm b.txt; mkdir -p new/dir hollow;
         echo x > new/dir/file; chmod 755 x.json; ln -s a.txt link";
-    let (run, ended) = worked(&stage, script, &[])?;
+    let (run, ended) = worked(&stage, script, &["--view", view])?;
     assert_eq!(stage.tree()?, before, "neither work nor persona leaks");
     for command in ["changes", "apply", "discard"] {
         assert!(
@@ -212,12 +221,18 @@ fn an_emptied_view_does_not_empty_the_project() -> Answer<()> {
 
 #[test]
 fn live_results_lose_no_file_of_a_fresh_nested_directory() -> Answer<()> {
+    VIEWS
+        .iter()
+        .try_for_each(|view| live_results_lose_no_file_of_a_fresh_nested_directory_in(view))
+}
+
+fn live_results_lose_no_file_of_a_fresh_nested_directory_in(view: &str) -> Answer<()> {
     let stage = planned()?;
-    for round in 0..5 {
+    for round in 0..3 {
         let script = format!(
             "mkdir -p r{round}/b/c; for n in $(seq 30); do echo $n > r{round}/b/c/$n; done"
         );
-        worked(&stage, &script, &["--live"])?;
+        worked(&stage, &script, &["--live", "--view", view])?;
         let dir = stage.project().join(format!("r{round}/b/c"));
         assert_eq!(fs::read_dir(dir)?.count(), 30);
     }
@@ -299,6 +314,12 @@ fn git(stage: &Stage, arguments: &[&str]) -> Answer<String> {
 
 #[test]
 fn commits_of_an_agent_come_under_a_name_of_their_own() -> Answer<()> {
+    VIEWS
+        .iter()
+        .try_for_each(|view| commits_of_an_agent_come_under_a_name_of_their_own_in(view))
+}
+
+fn commits_of_an_agent_come_under_a_name_of_their_own_in(view: &str) -> Answer<()> {
     let stage = planned()?;
     let settings = "[user]\nname = T\nemail = t@example.org\n[init]\ndefaultBranch = main\n";
     fs::write(stage.path("home").join(".gitconfig"), settings)?;
@@ -307,7 +328,7 @@ fn commits_of_an_agent_come_under_a_name_of_their_own() -> Answer<()> {
     git(&stage, &["commit", "-qm", "first"])?;
     let head = git(&stage, &["rev-parse", "HEAD"])?;
     let script = "echo agent > a.txt; git commit -qm second a.txt";
-    let (run, _) = worked(&stage, script, &[])?;
+    let (run, _) = worked(&stage, script, &["--view", view])?;
     let shown = stage.call(&["changes", &run])?.run()?;
     assert!(
         shown.stdout().contains("C  heads/main "),

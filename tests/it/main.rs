@@ -9,6 +9,7 @@ mod editions;
 mod examples;
 mod faults;
 mod fuzz;
+mod git_views;
 mod harness_registry;
 mod launches;
 mod layering;

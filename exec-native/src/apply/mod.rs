@@ -44,7 +44,6 @@ use undo::Reversal;
 
 pub use attach::{Attached, attach, dispose};
 pub use gc::{Cleared, GcOptions, gc};
-pub(crate) use handler::patterns;
 pub use options::{ApplyOptions, COMMAND_LIMIT, Event, ExecuteOptions, Progress, Resolver};
 pub use recover::{Liveness, RecoveryReport, RunSummary, list_runs, recover};
 pub use report::{DisposeEntry, DisposeReport};
@@ -278,6 +277,7 @@ fn take_shares(
         run,
         options,
         id: 0,
+        generated: handler::generated(&opened.actions),
         notes: RefCell::default(),
     };
     for action in opened.actions.iter().take(opened.done) {
@@ -349,6 +349,7 @@ fn perform_all(
         run,
         options,
         id: 0,
+        generated: handler::generated(&opened.actions),
         notes: RefCell::default(),
     };
     let mut phase = None;

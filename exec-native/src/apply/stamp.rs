@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io;
 
-use super::manifest::{escape, unescape};
+use super::manifest::{Entry, escape, unescape};
 use crate::os::dir::{Dir, Kind, Meta, Mtime};
 
 /// The permission bits that are compared and carried over; the others are never given to
@@ -50,6 +50,23 @@ impl Stamp {
             },
             (Kind::Symlink, Some(target)) => Self::Link(target),
             (Kind::Symlink | Kind::Other, _) => Self::Other,
+        }
+    }
+
+    /// Describes what a list says.
+    pub(crate) fn listed(entry: &Entry<'_>) -> Self {
+        let mode = entry.mode & BITS;
+        match entry.kind {
+            Kind::Dir => Self::Dir { mode },
+            Kind::File => Self::File {
+                mode,
+                size: entry.size,
+                mtime: entry.mtime,
+            },
+            Kind::Symlink => entry
+                .target
+                .map_or(Self::Other, |target| Self::Link(target.to_owned())),
+            Kind::Other => Self::Other,
         }
     }
 

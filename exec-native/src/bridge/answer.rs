@@ -37,7 +37,6 @@ const fn code(kind: ExecErrorKind) -> &'static str {
         ExecErrorKind::Usage => "usage",
         ExecErrorKind::Missing => "missing",
         ExecErrorKind::Internal => "internal",
-        ExecErrorKind::Guarded => "guarded",
         ExecErrorKind::Config => "config",
         ExecErrorKind::Refused => "refused",
         ExecErrorKind::Cancelled(_) => "cancelled",

@@ -345,7 +345,7 @@ pub fn discard_changes(
             give_up(lease.as_ref(), &view.project, (id, changes.describe()))
         }
         // Without a view there is nothing to look at, only something to clear away.
-        Err(error) if error.kind() == ExecErrorKind::Guarded => {
+        Err(error) if error.kind() == ExecErrorKind::Refused => {
             if !confirmed {
                 return Err(error.hint(format!("`callsheet discard {id} --yes` removes the rest")));
             }
@@ -387,7 +387,7 @@ fn give_up(
 /// when there is nothing.
 pub(crate) fn unsaved(run: &RunDir) -> Result<Option<String>, ExecError> {
     let view = match View::of(&run.id, &run.dir) {
-        Err(error) if error.kind() == ExecErrorKind::Guarded => return Ok(Some(error.to_string())),
+        Err(error) if error.kind() == ExecErrorKind::Refused => return Ok(Some(error.to_string())),
         view => view?,
     };
     let Some(view) = view else {

@@ -132,6 +132,7 @@ impl Generated {
             return Ok(Whose::Agent);
         };
         let known = manifest.as_ref().and_then(|manifest| manifest.get(path));
+        let known = known.as_ref().map(Stamp::listed);
         Ok(match known {
             Some(known) if known == *stamp => Whose::Run,
             // Trees go when the run ends, so of those that are gone nothing is missing.

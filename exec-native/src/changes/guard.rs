@@ -29,7 +29,7 @@ pub(super) fn check(view: &View, entries: &[&Change]) -> Result<(), ExecError> {
     }
     let message = format!("{deletions} of {total} files would be deleted");
     let hint = "if that is what you want, confirm it with --confirm-deletions";
-    Err(ExecError::new(ExecErrorKind::Guarded, message)
+    Err(ExecError::new(ExecErrorKind::Refused, message)
         .in_run(view.id.as_str())
         .at(&view.project)
         .hint(hint))
@@ -41,7 +41,7 @@ fn total(view: &View) -> Result<usize, ExecError> {
     match &view.base {
         Base::List(list) => Ok(list
             .entries()
-            .filter(|(path, stamp)| stamp.is_leaf() && !in_git(path))
+            .filter(|entry| Stamp::listed(entry).is_leaf() && !in_git(entry.path))
             .count()),
         Base::Since(_) => Dir::open(&view.project)
             .and_then(|dir| count(view, &dir, Path::new("")))

@@ -73,7 +73,8 @@ impl Walk<'_> {
         let (was, ours) = if let Some(pair) = self.view.applied.get(&path) {
             (pair.project.clone(), pair.view.clone())
         } else {
-            let was = self.base.get(&path).unwrap_or(Stamp::Absent);
+            let was = self.base.get(&path);
+            let was = was.as_ref().map_or(Stamp::Absent, Stamp::listed);
             (was.clone(), was)
         };
         if kept || was == now {

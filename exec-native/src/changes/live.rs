@@ -184,7 +184,7 @@ impl Passes {
         };
         let choice = |change: &Change| !(refused.get() && deletes(change));
         let done = match transfer(&self.state, &view, &patient, &choice) {
-            Err(error) if error.kind() == ExecErrorKind::Guarded => {
+            Err(error) if error.kind() == ExecErrorKind::Refused => {
                 refused.set(true);
                 let done = transfer(&self.state, &view, &patient, &choice)?;
                 self.note(done)?;

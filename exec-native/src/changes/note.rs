@@ -5,11 +5,10 @@ use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use ignore::gitignore::Gitignore;
 use plan_core::base::json::{self, Value, Writer};
 
-use crate::apply::handler::patterns;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::mount::patterns::{Patterns, Said, is_made_again};
 use crate::os::dir::Dir;
 use crate::os::durable::sync_file;
 use crate::os::fs::{read, read_at};
@@ -118,15 +117,15 @@ fn boot() -> String {
 /// What a view hides and protects.
 #[derive(Debug)]
 pub(super) struct Rules {
-    ignored: Gitignore,
-    readonly: Gitignore,
+    ignored: Patterns,
+    readonly: Patterns,
 }
 
 impl Rules {
     pub(super) fn of(note: &ViewNote) -> Result<Self, ExecError> {
         Ok(Self {
-            ignored: patterns(&note.ignored)?,
-            readonly: patterns(&note.readonly)?,
+            ignored: Patterns::read(&note.ignored)?,
+            readonly: Patterns::read(&note.readonly)?,
         })
     }
 
@@ -135,22 +134,24 @@ impl Rules {
         applies(&self.ignored, path, is_dir)
     }
 
+    /// Tells whether a copy leaves a path out because it can be made again.
+    pub(super) fn leaves_out(&self, path: &Path, is_dir: bool) -> bool {
+        is_made_again(path, is_dir) && self.ignored.say(path, is_dir) != Said::Excepted
+    }
+
     /// Tells whether a path is protected.
     pub(super) fn protects(&self, path: &Path, is_dir: bool) -> bool {
         applies(&self.readonly, path, is_dir)
     }
 }
 
-fn applies(rules: &Gitignore, path: &Path, is_dir: bool) -> bool {
-    if rules.is_empty() {
-        return false;
-    }
+fn applies(rules: &Patterns, path: &Path, is_dir: bool) -> bool {
     let mut walked = PathBuf::new();
     let mut segments = path.components().peekable();
     while let Some(segment) = segments.next() {
         walked.push(segment);
         let is_dir = is_dir || segments.peek().is_some();
-        if rules.matched(&walked, is_dir).is_ignore() {
+        if rules.say(&walked, is_dir) == Said::Meant {
             return true;
         }
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::view::View;
-use crate::apply::manifest::Manifest;
+use crate::apply::manifest::{Manifest, Verdict, is_as_origin};
 use crate::apply::stamp::Stamp;
 use crate::os::dir::{Dir, Kind, Meta, Mtime};
 
@@ -78,6 +78,8 @@ pub(super) fn copy(view: &View, base: &Manifest) -> io::Result<Vec<Touched>> {
     let mut scan = Scan {
         view,
         base,
+        // Without the project nothing can be compared, and all doubtful files count.
+        project: Dir::open(&view.project).ok(),
         seen: BTreeSet::new(),
         blind: Vec::new(),
         found: Vec::new(),
@@ -90,6 +92,7 @@ pub(super) fn copy(view: &View, base: &Manifest) -> io::Result<Vec<Touched>> {
 struct Scan<'s> {
     view: &'s View,
     base: &'s Manifest,
+    project: Option<Dir>,
     seen: BTreeSet<PathBuf>,
     /// Directories that were not looked into: what is missing in them is not deleted.
     blind: Vec<PathBuf>,
@@ -107,14 +110,27 @@ impl Scan<'_> {
             let Some(meta) = dir.stat(&name)? else {
                 continue;
             };
-            let was = self.base.get(&path);
-            if was.is_none() && self.view.rules.hides(&path, meta.kind == Kind::Dir) {
+            let listed = self.base.get(&path);
+            let was = listed.as_ref().map(Stamp::listed);
+            let is_dir = meta.kind == Kind::Dir;
+            let rules = &self.view.rules;
+            if was.is_none() && (rules.hides(&path, is_dir) || rules.leaves_out(&path, is_dir)) {
                 let stamp = Stamp::at(dir, &name)?;
                 self.push(path, (stamp, &meta), Stamp::Absent, Some(Blocked::Hidden));
                 continue;
             }
             if was.is_some() {
                 self.seen.insert(path.clone());
+            }
+            // Somebody set the time back: only the content tells.
+            let doubtful = listed.filter(|listed| {
+                listed.judge(&meta, None) == Verdict::Doubtful
+                    && !is_as_origin(listed, (dir, &name), self.project.as_ref())
+            });
+            if doubtful.is_some() {
+                let stamp = Stamp::of(&meta, None);
+                self.push(path, (stamp, &meta), was.unwrap_or(Stamp::Absent), None);
+                continue;
             }
             self.entry(dir, &name, (path, &meta), was.unwrap_or(Stamp::Absent))?;
         }
@@ -169,7 +185,7 @@ impl Scan<'_> {
         let Some(meta) = dir.stat(name)?.filter(|_| !is_own) else {
             return Ok(());
         };
-        let Some(was) = self.base.get(&path) else {
+        let Some(was) = self.base.get(&path).as_ref().map(Stamp::listed) else {
             let stamp = Stamp::at(dir, name)?;
             self.push(path, (stamp, &meta), Stamp::Absent, Some(Blocked::Git));
             return Ok(());
@@ -187,7 +203,8 @@ impl Scan<'_> {
             let path = below.join(&name);
             let stamp = Stamp::at(dir, &name)?;
             let is_index = name == "index";
-            if !is_index && self.base.get(&path).as_ref() != Some(&stamp) {
+            let was = self.base.get(&path).as_ref().map(Stamp::listed);
+            if !is_index && was != Some(stamp.clone()) {
                 return Ok(true);
             }
             if stamp.is_dir() && self.differs(&dir.child(&name)?, &path)? {
@@ -220,7 +237,8 @@ impl Scan<'_> {
 
     /// Lists what the base has and the copy has not.
     fn deleted(&mut self) {
-        for (path, was) in self.base.entries() {
+        for entry in self.base.entries() {
+            let (path, was) = (entry.path, Stamp::listed(&entry));
             let unseen = self.blind.iter().any(|dir| path.starts_with(dir));
             if in_git(path) || unseen || self.seen.contains(path) || was == Stamp::Other {
                 continue;

@@ -9,7 +9,7 @@ use super::scan::{Before, Blocked, Touched, is_git};
 use super::view::View;
 use crate::apply::stamp::Stamp;
 use crate::os::dir::{Dir, Kind, Meta};
-use crate::os::upper::{came_from_below, is_opaque, is_whiteout};
+use crate::os::layer::came_from_below;
 
 /// Reads a layer.
 pub(super) fn layer(view: &View) -> io::Result<Vec<Touched>> {
@@ -40,7 +40,7 @@ impl Scan<'_> {
                 self.git(dir, name, path)?;
                 continue;
             }
-            if is_whiteout(dir, name)? {
+            if dir.is_whiteout(name)? {
                 if let Some(below) = below {
                     self.deleted(below, name, &path)?;
                 }
@@ -51,7 +51,7 @@ impl Scan<'_> {
             };
             self.entry(dir, name, (path, &meta), below)?;
         }
-        let shows = at.as_os_str().is_empty() || !is_opaque(dir)?;
+        let shows = at.as_os_str().is_empty() || !dir.is_opaque()?;
         let Some(below) = below.filter(|_| !shows) else {
             return Ok(());
         };
@@ -128,7 +128,7 @@ impl Scan<'_> {
     /// for its commits alone.
     fn git(&mut self, dir: &Dir, name: &OsStr, path: PathBuf) -> io::Result<()> {
         let is_own = path.components().count() == 1;
-        if (is_own && self.view.has_repository()) || is_whiteout(dir, name)? {
+        if (is_own && self.view.has_repository()) || dir.is_whiteout(name)? {
             return Ok(());
         }
         let view = Stamp::at(dir, name)?;

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use plan_core::effect::{RunStatus, Undo};
+use plan_core::effect::{RunStatus, UPPER, Undo};
 
 use super::applied::Applied;
 use super::generated::Generated;
@@ -116,7 +116,7 @@ impl View {
         check_root(&root, note.as_ref()).map_err(|error| error.in_run(id.as_str()))?;
         let place = match list {
             Some(_) => root.clone(),
-            None => root.join(plan_core::effect::UPPER),
+            None => root.join(UPPER),
         };
         let files = Dir::open(&place).at(&place)?;
         let blobs = dir.child(OsStr::new(BLOBS)).at(dir.path())?;
@@ -162,7 +162,7 @@ fn since(dir: &Dir) -> Result<Mtime, ExecError> {
 /// deleted.
 fn check_root(root: &Path, note: Option<&ViewNote>) -> Result<(), ExecError> {
     let guarded = |message: &str| {
-        let error = ExecError::new(ExecErrorKind::Guarded, message).at(root);
+        let error = ExecError::new(ExecErrorKind::Refused, message).at(root);
         error.hint("nothing was changed; `callsheet discard` gives the run up")
     };
     if !is_dir(root) {

@@ -155,9 +155,9 @@ impl CommandArgs {
             verbose: self.verbose,
             wait: hold.wait.map(Duration::from_secs),
             until_exit: hold.until_exit,
-            live: hold.live,
             view: hold.view.into(),
             entered,
+            live: hold.live,
         })
     }
 }

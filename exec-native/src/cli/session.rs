@@ -36,12 +36,12 @@ pub(super) struct Terms {
     pub(super) wait: Option<Duration>,
     /// The process whose end ends the run.
     pub(super) until_exit: Option<u32>,
-    /// How often results are brought back meanwhile, in seconds.
-    pub(super) live: Option<u64>,
     /// Which view of the project is wanted.
     pub(super) view: ViewChoice,
     /// Whether we start everything that works in the run.
     pub(super) entered: bool,
+    /// How often results are brought back meanwhile, in seconds.
+    pub(super) live: Option<u64>,
 }
 
 /// A plan that is carried out.

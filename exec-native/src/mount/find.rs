@@ -5,16 +5,14 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ignore::gitignore::Gitignore;
-
-use crate::apply::patterns;
 use crate::error::ExecError;
+use crate::mount::patterns::{Patterns, Said};
 use crate::os::dir::{Dir, Kind};
 
 /// Patterns in gitignore syntax.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    matcher: Gitignore,
+    matcher: Patterns,
     /// The patterns as places, when every one says where it matches.
     places: Option<Vec<Anchored>>,
 }
@@ -40,7 +38,7 @@ impl Rules {
             .map(String::from)
             .collect();
         Ok(Self {
-            matcher: patterns(&lines)?,
+            matcher: Patterns::read(&lines)?,
             places: lines.iter().map(|line| Anchored::of(line)).collect(),
         })
     }
@@ -50,7 +48,7 @@ impl Rules {
     }
 
     fn matches(&self, path: &Path, kind: Kind) -> bool {
-        self.matcher.matched(path, kind == Kind::Dir).is_ignore()
+        self.matcher.say(path, kind == Kind::Dir) == Said::Meant
     }
 
     fn look_up(&self, project: &Dir) -> io::Result<Vec<PathBuf>> {

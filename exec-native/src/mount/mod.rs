@@ -5,7 +5,9 @@ pub(crate) mod choose;
 pub(crate) mod dotfiles;
 pub(crate) mod enter;
 pub(crate) mod find;
+pub(crate) mod git;
 pub(crate) mod keeper;
 pub(crate) mod layer;
+pub(crate) mod patterns;
 
 pub use choose::{Chosen, Enforcement, ViewChoice};

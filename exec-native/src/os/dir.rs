@@ -31,7 +31,18 @@ pub enum Kind {
     Other,
 }
 
-/// A modification time.
+impl Kind {
+    const fn of(kind: FileType) -> Self {
+        match kind {
+            FileType::RegularFile => Self::File,
+            FileType::Directory => Self::Dir,
+            FileType::Symlink => Self::Symlink,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A time of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mtime {
     /// Seconds since 1970.
@@ -51,7 +62,7 @@ pub struct Meta {
     pub size: u64,
     /// When the content changed last.
     pub mtime: Mtime,
-    /// When anything about it changed last; nobody can set this one.
+    /// When anything about it changed last. Nobody can set it.
     pub ctime: Mtime,
     /// Device and inode: which file it is.
     pub identity: (u64, u64),
@@ -64,12 +75,7 @@ impl Meta {
         reason = "the fields' types differ between systems"
     )]
     fn of(stat: &Stat) -> Self {
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Dir,
-            FileType::Symlink => Kind::Symlink,
-            _ => Kind::Other,
-        };
+        let kind = Kind::of(FileType::from_raw_mode(stat.st_mode));
         Self {
             kind,
             mode: stat.st_mode as u32 & 0o7777,
@@ -179,6 +185,32 @@ impl Dir {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// Returns the names in the directory with what they stand for, in no order.
+    ///
+    /// # Errors
+    /// The directory may not be read.
+    pub fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
+        let mut entries = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.fd)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            let name = OsStr::from_bytes(name).to_owned();
+            let kind = match entry.file_type() {
+                // Not every file system knows without a closer look.
+                FileType::Unknown => match self.stat(&name)? {
+                    Some(meta) => meta.kind,
+                    None => continue,
+                },
+                known => Kind::of(known),
+            };
+            entries.push((name, kind));
+        }
+        Ok(entries)
     }
 
     /// Opens a regular file for reading; pipes do not block.
@@ -347,6 +379,14 @@ impl Dir {
             &stamps(mtime),
             flags,
         )?)
+    }
+
+    /// Sets the modification time of the directory itself.
+    ///
+    /// # Errors
+    /// The user does not own it.
+    pub fn set_own_mtime(&self, mtime: Mtime) -> io::Result<()> {
+        Ok(rustix::fs::futimens(&self.fd, &stamps(mtime))?)
     }
 
     /// Makes everything durable that was written to the directory's file system.

@@ -22,6 +22,9 @@ pub struct Place {
     pub name: OsString,
 }
 
+/// How much of two files is compared at once.
+const COMPARED: u64 = 64 << 10;
+
 /// Finds the place of a path below a root. Links among the parents may be followed
 /// as long as they stay below the root. `None` when a parent or the root is missing.
 ///
@@ -113,6 +116,21 @@ fn split(below: &Path, path: &Path) -> io::Result<(PathBuf, OsString)> {
     Ok((parents.to_owned(), name.to_owned()))
 }
 
+/// Opens a directory below another one; `None` when it is missing.
+///
+/// # Errors
+/// The path leaves the directory, or a parent is no directory.
+pub fn descend(root: &Dir, rest: &Path) -> io::Result<Option<Dir>> {
+    if rest.as_os_str().is_empty() {
+        return root.try_clone().map(Some);
+    }
+    match open_beneath(root, rest) {
+        Ok(dir) => Ok(Some(dir)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn open_beneath(root: &Dir, rest: &Path) -> io::Result<Dir> {
     #[cfg(target_os = "linux")]
     {
@@ -183,6 +201,27 @@ pub fn read_at(dir: &Dir, name: &OsStr) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Tells whether two files have the same bytes.
+///
+/// # Errors
+/// One of them is missing or may not be read.
+pub fn have_same_content(one: (&Dir, &OsStr), other: (&Dir, &OsStr)) -> io::Result<bool> {
+    let (mut one, mut other) = (one.0.open_file(one.1)?, other.0.open_file(other.1)?);
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    loop {
+        left.clear();
+        right.clear();
+        (&mut one).take(COMPARED).read_to_end(&mut left)?;
+        (&mut other).take(COMPARED).read_to_end(&mut right)?;
+        if left != right {
+            return Ok(false);
+        }
+        if left.is_empty() {
+            return Ok(true);
+        }
+    }
 }
 
 /// Reads a file by its path, through links.

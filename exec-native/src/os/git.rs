@@ -1,11 +1,141 @@
-//! Asking git: none of the caller's `GIT_*` variables reach it, and it runs no hooks and
-//! asks no questions.
+//! Git as a tool of ours: none of the caller's `GIT_*` variables reach it, it asks no
+//! questions, and nothing that a repository configures is run.
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// Which repository git works on.
+#[derive(Debug, Clone)]
+pub struct Git {
+    /// The repository's directory: `.git`, or the private one of a worktree.
+    pub dir: PathBuf,
+    /// The directory of the files.
+    pub tree: PathBuf,
+    /// The index, if it is another one than the repository's.
+    pub index: Option<PathBuf>,
+}
+
+impl Git {
+    /// Runs git and returns what it printed.
+    ///
+    /// # Errors
+    /// Git is not installed, or fails; the error is then its own message.
+    pub fn run(&self, args: &[&str], input: &[u8]) -> io::Result<Vec<u8>> {
+        let args: Vec<_> = args.iter().map(OsStr::new).collect();
+        self.run_os(&args, input)
+    }
+
+    /// As [`Git::run`], with arguments of any bytes.
+    ///
+    /// # Errors
+    /// As [`Git::run`].
+    pub fn run_os(&self, args: &[&OsStr], input: &[u8]) -> io::Result<Vec<u8>> {
+        let mut command = Command::new("git");
+        command.env_clear();
+        let path = std::env::var_os("PATH");
+        command.envs(path.map(|path| (OsString::from("PATH"), path)));
+        for (name, value) in [
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_OPTIONAL_LOCKS", "0"),
+            ("GIT_NO_LAZY_FETCH", "1"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("LC_ALL", "C"),
+        ] {
+            command.env(name, value);
+        }
+        // Named like this, the directory is not asked who owns it.
+        command.env("GIT_DIR", &self.dir);
+        command.env("GIT_WORK_TREE", &self.tree);
+        if let Some(index) = &self.index {
+            command.env("GIT_INDEX_FILE", index);
+        }
+        for setting in [
+            "core.hooksPath=/dev/null",
+            "core.fsmonitor=false",
+            "core.splitIndex=false",
+        ] {
+            command.args(["-c", setting]);
+        }
+        command.args(args).current_dir(&self.tree);
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = pipes.stderr(Stdio::piped()).spawn()?;
+        let written = child
+            .stdin
+            .take()
+            .map_or(Ok(()), |mut pipe| pipe.write_all(input));
+        let output = child.wait_with_output()?;
+        if output.status.success() {
+            return written.map(|()| output.stdout);
+        }
+        let message = String::from_utf8_lossy(&output.stderr);
+        let line = message.lines().next().unwrap_or("git failed").trim();
+        Err(io::Error::other(line.to_owned()))
+    }
+}
+
+/// Where a directory's repository is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// The directory is not the top of a repository's files.
+    Nowhere,
+    /// In its `.git`, which is a directory.
+    Inside,
+    /// Elsewhere: its `.git` only says where.
+    Elsewhere {
+        /// The repository's directory, or that of a linked worktree.
+        dir: PathBuf,
+        /// The directory that all worktrees share.
+        common: PathBuf,
+    },
+}
+
+/// Finds a directory's repository without running git.
+///
+/// # Errors
+/// What `.git` says cannot be read or leads nowhere.
+pub fn find(project: &Path) -> io::Result<Found> {
+    let entry = project.join(".git");
+    let meta = match std::fs::symlink_metadata(&entry) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nowhere),
+        Err(error) => return Err(error),
+    };
+    if meta.is_dir() {
+        return Ok(Found::Inside);
+    }
+    let dir = if entry.is_dir() {
+        std::fs::canonicalize(&entry)?
+    } else {
+        let target = pointer(&std::fs::read(&entry)?)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "is no directory of git"))?;
+        std::fs::canonicalize(project.join(target))?
+    };
+    let common = match std::fs::read(dir.join("commondir")) {
+        Ok(bytes) => std::fs::canonicalize(dir.join(trimmed(&bytes)))?,
+        Err(_) => dir.clone(),
+    };
+    Ok(Found::Elsewhere { dir, common })
+}
+
+/// Reads what a `.git` that is a file says.
+pub fn pointer(bytes: &[u8]) -> Option<PathBuf> {
+    Some(trimmed(bytes.strip_prefix(b"gitdir:")?))
+}
+
+fn trimmed(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    PathBuf::from(OsStr::from_bytes(bytes.trim_ascii()))
+}
+
+/// Tells whether one of the directories above has a repository.
+pub fn is_inside_repository(project: &Path) -> bool {
+    let mut above = project.ancestors().skip(1);
+    above.any(|dir| std::fs::symlink_metadata(dir.join(".git")).is_ok())
+}
 
 /// Settings that keep git from running anything and from changing more than it is asked.
 const SETTINGS: [&str; 7] = [

@@ -3,17 +3,18 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::{AtFlags, FileType, Stat, fstat, statat};
 #[cfg(target_os = "linux")]
 use rustix::fs::{Mode, mknodat};
 use rustix::io::Errno;
 
-use super::dir::{Dir, Kind, Mtime};
+use super::dir::{Dir, File};
 
 /// What the kernel says of a directory that hides everything below it.
 const OPAQUE: &str = "user.overlay.opaque";
+/// What the kernel says of a file that it copied up.
+const ORIGIN: &str = "user.overlay.origin";
 
 impl Dir {
     /// Creates a name that hides the same name in the layers below.
@@ -46,6 +47,20 @@ impl Dir {
         }
     }
 
+    /// Tells whether a name hides the same name in the layers below.
+    ///
+    /// # Errors
+    /// The directory may not be searched.
+    pub fn is_whiteout(&self, name: &OsStr) -> io::Result<bool> {
+        let stat = match statat(self, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        Ok(kind == FileType::CharacterDevice && stat.st_rdev == 0)
+    }
+
     /// Gives this directory the owner, mode and time of another. It stays usable for
     /// its user. An owner that we may not set is left as it is.
     ///
@@ -65,49 +80,6 @@ impl Dir {
         let meta = other.meta()?;
         self.set_own_mode(shown_mode(meta.mode))?;
         self.set_own_mtime(meta.mtime)
-    }
-
-    fn set_own_mtime(&self, mtime: Mtime) -> io::Result<()> {
-        let keep = rustix::fs::Timespec {
-            tv_sec: 0,
-            tv_nsec: rustix::fs::UTIME_OMIT,
-        };
-        let stamps = rustix::fs::Timestamps {
-            last_access: keep,
-            last_modification: rustix::fs::Timespec {
-                tv_sec: mtime.seconds,
-                tv_nsec: mtime.nanos,
-            },
-        };
-        Ok(rustix::fs::futimens(self, &stamps)?)
-    }
-
-    /// Lists the names in the directory with what they stand for, in no order.
-    ///
-    /// # Errors
-    /// The directory may not be read.
-    pub fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
-        let mut entries = Vec::new();
-        for entry in rustix::fs::Dir::read_from(self)? {
-            let entry = entry?;
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if matches!(name.as_bytes(), b"." | b"..") {
-                continue;
-            }
-            let kind = match entry.file_type() {
-                FileType::RegularFile => Kind::File,
-                FileType::Directory => Kind::Dir,
-                FileType::Symlink => Kind::Symlink,
-                // Not every file system tells without being asked.
-                FileType::Unknown => match self.stat(name)? {
-                    Some(meta) => meta.kind,
-                    None => continue,
-                },
-                _ => Kind::Other,
-            };
-            entries.push((name.to_owned(), kind));
-        }
-        Ok(entries)
     }
 
     /// Names the first entry, the directory itself included, that belongs to another
@@ -130,6 +102,19 @@ impl Dir {
             }
         }
         Ok(None)
+    }
+}
+
+/// Tells whether a file was copied up from a layer below.
+///
+/// # Errors
+/// The file system fails.
+pub fn came_from_below(file: &File) -> io::Result<bool> {
+    let mut value = [0; 512];
+    match rustix::fs::fgetxattr(file, ORIGIN, &mut value) {
+        Ok(_) | Err(Errno::RANGE) => Ok(true),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

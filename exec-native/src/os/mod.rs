@@ -25,5 +25,4 @@ pub mod spawn;
 pub mod talk;
 pub mod threads;
 pub mod tree;
-pub mod upper;
 pub mod walk;

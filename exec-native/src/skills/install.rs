@@ -18,12 +18,11 @@ use plan_core::persona::skills::{Recipe, SkillInstall, SkillMaterializationPlan,
 use super::store::{self, SkillCache, Unborn};
 use super::{PROBE_LIMIT, SkillUse};
 use crate::apply::{ApplyOptions, Event, run_to_success};
-use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
-use crate::os::dir::{Dir, Meta};
+use crate::error::{ExecError, IoResultExt as _};
+use crate::os::dir::Dir;
 use crate::os::fs::{is_dir, make_private_dirs, read_at};
 use crate::os::proc::Job;
-use crate::os::tree::{self, Fate, Guide};
-use crate::os::{clock, fs, http};
+use crate::os::{clock, fs, http, tree};
 
 /// One skill of a plan that is to be in the cache.
 #[derive(Debug, Clone, Copy)]
@@ -197,33 +196,9 @@ pub(super) fn take_over(
 
 fn copy(from: &Path, entry: &Path, directory: &str) -> Result<(), ExecError> {
     let to = entry.join(directory);
-    let mut whole = Whole(None);
     let done = fs::resolve_making(entry, &to, 0o755).and_then(|place| {
         place.dir.make_dir(&place.name, 0o755)?;
-        tree::copy(
-            &Dir::open(from)?,
-            &place.dir.child(&place.name)?,
-            &mut whole,
-        )
+        tree::copy_whole(&Dir::open(from)?, &place.dir.child(&place.name)?)
     });
-    done.at(&to)?;
-    let problem = whole
-        .0
-        .map(|why| ExecError::new(ExecErrorKind::Failed, why));
-    problem.map_or(Ok(()), |error| Err(error.at(from)))
-}
-
-/// A copy that must be complete.
-struct Whole(Option<String>);
-
-impl Guide for Whole {
-    fn fate(&mut self, _path: &Path, _meta: &Meta) -> Fate {
-        Fate::Copy
-    }
-
-    fn copied(&mut self, _path: &Path, _meta: &Meta, _target: Option<&OsStr>) {}
-
-    fn skipped(&mut self, path: &Path, why: &str) {
-        self.0 = Some(format!("{} {why}", path.display()));
-    }
+    done.at(from)
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plan_core::effect::{Outcome, RemoveTrees, Undo};
 
@@ -12,9 +12,10 @@ use super::{Bench, Prepared};
 use crate::apply::manifest::Manifest;
 use crate::apply::restore::{remove_dirs, temp_name};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
-use crate::os::dir::{Dir, Meta};
+use crate::os::dir::{Dir, Kind};
 use crate::os::fs::{Place, is_dir, resolve, resolve_making, resolve_strictly};
-use crate::os::tree::{self, Fate, Guide};
+use crate::os::proc::Cancel;
+use crate::os::tree::{self, Copied, Fate, Guide};
 use crate::state::RunDir;
 
 pub(super) struct CopyTree {
@@ -78,22 +79,29 @@ impl Prepared for CopyTree {
     fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError> {
         let place =
             resolve_making(Path::new(&self.below), Path::new(&self.to), 0o777).at(&self.to)?;
-        let mut guide = Everything {
-            bench,
-            manifest: Manifest::default(),
+        let guide = Everything {
+            cancel: &bench.options.cancel,
             below: relative(&self.to, &self.below),
         };
         if is_finished(bench, &place, &self.undo.manifest)? {
             return Ok(None);
         }
         let temp = temp_name(bench.run, bench.id);
-        let copied = fill(Path::new(&self.from), &place, &temp, &mut guide);
-        if copied.is_err() {
+        let filled = clear(&place, &temp)
+            .and_then(|copy| fill(Path::new(&self.from), &copy, &guide).map(|logs| (copy, logs)));
+        if filled.is_err() {
             bench.options.go_on()?;
         }
-        let copied = copied.at(&self.to)?;
-        guide.manifest.note(guide.below, &copied, None);
-        guide.manifest.save(&bench.run.blobs, &self.undo.manifest)?;
+        let (copy, logs) = filled.at(&self.to)?;
+        let mut manifest = Manifest::default();
+        for log in &logs {
+            manifest.append(&log.manifest);
+        }
+        manifest.note(guide.below, &copy.meta().at(&self.to)?, None);
+        manifest.sort();
+        let skipped = logs.iter().flat_map(|log| &log.skipped);
+        note_skipped(bench, skipped);
+        manifest.save(&bench.run.blobs, &self.undo.manifest)?;
         place
             .dir
             .rename_new(&temp, &place.dir, &place.name)
@@ -115,22 +123,40 @@ pub(super) fn is_finished(
     Ok(listed.is_some() && there.is_some())
 }
 
-/// Copies a directory to a temporary name at a place; returns what the copy is.
-pub(super) fn fill(
-    from: &Path,
-    place: &Place,
-    temp: &OsStr,
-    guide: &mut dyn Guide,
-) -> io::Result<Meta> {
+/// Makes an empty directory of a name at a place, whatever was there.
+pub(super) fn clear(place: &Place, name: &OsStr) -> io::Result<Dir> {
+    tree::remove(&place.dir, name)?;
+    place.dir.make_dir(name, 0o700)?;
+    place.dir.child(name)
+}
+
+/// Copies a directory into an empty one, with its own mode and time.
+pub(super) fn fill<G: Guide>(from: &Path, copy: &Dir, guide: &G) -> io::Result<Vec<G::Log>> {
     let from = Dir::open(from)?;
     let origin = from.meta()?;
-    tree::remove(&place.dir, temp)?;
-    place.dir.make_dir(temp, 0o700)?;
-    let copy = place.dir.child(temp)?;
-    tree::copy(&from, &copy, guide)?;
+    let logs = tree::copy(&from, copy, guide)?;
     copy.set_own_mode(origin.mode)?;
-    place.dir.set_mtime(temp, origin.mtime)?;
-    copy.meta()
+    copy.set_own_mtime(origin.mtime)?;
+    Ok(logs)
+}
+
+/// How many entries that were left out are told one by one.
+const TOLD: usize = 20;
+
+/// Tells the user what was left out.
+pub(super) fn note_skipped<'s>(
+    bench: &Bench<'_>,
+    skipped: impl Iterator<Item = &'s (PathBuf, &'static str)>,
+) {
+    let mut skipped: Vec<_> = skipped.collect();
+    skipped.sort();
+    let mut notes = bench.notes.borrow_mut();
+    for (path, why) in skipped.iter().take(TOLD) {
+        notes.push(format!("{} was not copied: it {why}", path.display()));
+    }
+    if let Some(more) = skipped.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        notes.push(format!("{more} more entries were not copied"));
+    }
 }
 
 fn relative<'p>(path: &'p str, below: &str) -> &'p Path {
@@ -140,27 +166,34 @@ fn relative<'p>(path: &'p str, below: &str) -> &'p Path {
 
 /// A copy that leaves nothing out.
 struct Everything<'g> {
-    bench: &'g Bench<'g>,
-    manifest: Manifest,
+    cancel: &'g Cancel,
     below: &'g Path,
 }
 
+#[derive(Default)]
+struct Log {
+    manifest: Manifest,
+    skipped: Vec<(PathBuf, &'static str)>,
+}
+
 impl Guide for Everything<'_> {
-    fn fate(&mut self, _path: &Path, _meta: &Meta) -> Fate {
+    type Log = Log;
+
+    fn fate(&self, _log: &mut Log, _path: &Path, _kind: Kind) -> Fate {
         Fate::Copy
     }
 
-    fn copied(&mut self, path: &Path, meta: &Meta, target: Option<&OsStr>) {
-        self.manifest.note(&self.below.join(path), meta, target);
+    fn copied(&self, log: &mut Log, entry: &Copied<'_>) {
+        let path = self.below.join(entry.path);
+        log.manifest.note(&path, entry.meta, entry.target);
     }
 
-    fn skipped(&mut self, path: &Path, why: &str) {
-        let note = format!("{} was not copied: it {why}", path.display());
-        self.bench.notes.borrow_mut().push(note);
+    fn skipped(&self, log: &mut Log, path: &Path, why: &'static str) {
+        log.skipped.push((path.to_owned(), why));
     }
 
     fn goes_on(&self) -> bool {
-        !self.bench.options.cancel.is_raised()
+        !self.cancel.is_raised()
     }
 }
 

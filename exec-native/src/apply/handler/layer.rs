@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use plan_core::effect::{ActionKind, Outcome, RemoveLayer, UPPER, Undo, View};
 
-use super::copy_tree::refuse_existing;
+use super::copy_tree::{manifest_name, refuse_existing};
 use super::mount::existing_above;
 use super::{Bench, Prepared};
+use crate::apply::manifest::Manifest;
 use crate::apply::restore::{remove_dirs, temp_name};
 use crate::changes::unsaved;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::mount::find::{Found, Rules, find};
+use crate::mount::git::{self, GitPlace};
 use crate::mount::layer::{HIDDEN, READONLY, WORK, print_list};
 use crate::os::dir::{Dir, Kind};
 use crate::os::fs::{
@@ -24,6 +26,7 @@ use crate::state::RunDir;
 
 pub(super) struct Layer {
     from: PathBuf,
+    include_git: bool,
     found: Found,
     undo: RemoveLayer,
 }
@@ -57,6 +60,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<Layer, Exe
     let texts = missing.iter().map(|dir| dir.to_string_lossy().into_owned());
     Ok(Layer {
         from: project.to_owned(),
+        include_git: *include_git,
         found,
         undo: RemoveLayer {
             path: to.clone(),
@@ -101,6 +105,9 @@ impl Prepared for Layer {
         }
         let temp = temp_name(bench.run, bench.id);
         self.make(&place, &temp).at(to)?;
+        if self.include_git {
+            self.git(bench, &place, &temp)?;
+        }
         place
             .dir
             .rename_new(&temp, &place.dir, &place.name)
@@ -111,6 +118,31 @@ impl Prepared for Layer {
 }
 
 impl Layer {
+    /// Gives the view git data in which what this run writes and hides does not show, and
+    /// lists what was written for it.
+    fn git(&self, bench: &Bench<'_>, place: &Place, temp: &OsStr) -> Result<(), ExecError> {
+        let root = place.dir.path().join(temp).join(UPPER);
+        let view = GitPlace {
+            root: &root,
+            is_layer: true,
+        };
+        let report = git::prepare(&self.from, view, &bench.generated, &self.found.hidden)?;
+        bench.notes.borrow_mut().extend(report.notes);
+        let git = Path::new(".git");
+        let mut manifest = Manifest::default();
+        if let Some(place) = resolve(&root, &root.join(git)).at(&root)? {
+            manifest.capture(&place, git).at(&root)?;
+        }
+        if manifest.len() > 0 {
+            manifest.sort();
+            manifest.save(&bench.run.blobs, &manifest_name(bench.id))?;
+            let upper = Dir::open(&root).at(&root)?;
+            let project = Dir::open(&self.from).at(&self.from)?;
+            upper.look_like(&project).at(&root)?;
+        }
+        Ok(())
+    }
+
     fn make(&self, place: &Place, temp: &OsStr) -> io::Result<()> {
         tree::remove(&place.dir, temp)?;
         place.dir.make_dir(temp, 0o700)?;

@@ -13,13 +13,13 @@ mod symlink;
 mod transfer;
 mod write_file;
 
-pub(crate) use mount::patterns;
 pub(crate) use run_command::run_to_success;
 pub(crate) use write_file::{check_content, would_write};
 
 use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 
-use plan_core::effect::{ActionKind, Outcome, Undo, View};
+use plan_core::effect::{ActionKind, ActionList, Outcome, UPPER, Undo, View};
 
 use super::options::ApplyOptions;
 use super::restore;
@@ -32,8 +32,41 @@ pub(crate) struct Bench<'b> {
     pub(crate) options: &'b ApplyOptions<'b>,
     /// The action's number.
     pub(crate) id: u64,
+    /// What later actions create in the view of the project, relative to it.
+    pub(crate) generated: Vec<PathBuf>,
     /// What the user should know although nothing failed.
     pub(crate) notes: RefCell<Vec<String>>,
+}
+
+/// Lists what the actions behind a view's create in it, relative to it.
+pub(crate) fn generated(actions: &ActionList) -> Vec<PathBuf> {
+    let mut root: Option<PathBuf> = None;
+    let mut found = Vec::new();
+    for action in actions.iter() {
+        let mut add = |path: &Path| {
+            let inside = root.as_ref().and_then(|root| path.strip_prefix(root).ok());
+            found.extend(inside.map(Path::to_owned));
+        };
+        match &action.kind {
+            ActionKind::Mount { to, view, .. } => {
+                root = Some(match view {
+                    View::Overlay => Path::new(to).join(UPPER),
+                    View::Copy | View::InPlace => PathBuf::from(to),
+                });
+            }
+            ActionKind::WriteFile { path, .. } | ActionKind::Symlink { path, .. } => {
+                add(Path::new(path));
+            }
+            ActionKind::CopyTree { to, .. } => add(Path::new(to)),
+            ActionKind::RunCommand { cwd, creates, .. } => {
+                for path in creates {
+                    add(&Path::new(cwd).join(path));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// An action whose undo data is complete and durable.

@@ -11,7 +11,7 @@ use crate::apply::restore::{capture, set_aside, temp_name};
 use crate::error::{ExecError, IoResultExt as _};
 use crate::os::dir::{Dir, Kind, Meta};
 use crate::os::fs::{Place, back_up, resolve, resolve_making};
-use crate::os::tree::{self, Fate, Guide};
+use crate::os::tree;
 use crate::state::RunDir;
 
 /// Removing what does not exist.
@@ -153,11 +153,7 @@ pub(super) fn copy_away(from: &Dir, blob: &OsStr, to: &Dir, own: &OsStr) -> io::
             let meta = source.meta()?;
             to.make_dir(own, 0o700)?;
             let copy = to.child(own)?;
-            let mut guide = Whole(None);
-            tree::copy(&source, &copy, &mut guide)?;
-            if let Some(problem) = guide.0 {
-                return Err(io::Error::other(problem));
-            }
+            tree::copy_whole(&source, &copy)?;
             copy.set_own_mode(meta.mode)?;
             to.set_mtime(own, meta.mtime)
         }
@@ -191,11 +187,7 @@ fn relocate(from: &Place, to: &Place, temp: &OsStr) -> io::Result<()> {
     let meta = source.meta()?;
     to.dir.make_dir(temp, 0o700)?;
     let copy = to.dir.child(temp)?;
-    let mut guide = Whole(None);
-    tree::copy(&source, &copy, &mut guide)?;
-    if let Some(problem) = guide.0 {
-        return Err(io::Error::other(problem));
-    }
+    tree::copy_whole(&source, &copy)?;
     finish_move(from, to, temp, &copy, &meta)
 }
 
@@ -219,19 +211,4 @@ fn finish_move(from: &Place, to: &Place, temp: &OsStr, copy: &Dir, meta: &Meta) 
     to.dir.sync()?;
     from.dir.rename(&from.name, &from.dir, temp)?;
     tree::remove(&from.dir, temp).map(drop)
-}
-
-/// A copy that must not leave anything out, since the original goes.
-struct Whole(Option<String>);
-
-impl Guide for Whole {
-    fn fate(&mut self, _path: &Path, _meta: &Meta) -> Fate {
-        Fate::Copy
-    }
-
-    fn copied(&mut self, _path: &Path, _meta: &Meta, _target: Option<&OsStr>) {}
-
-    fn skipped(&mut self, path: &Path, why: &str) {
-        self.0 = Some(format!("{} {why}", path.display()));
-    }
 }

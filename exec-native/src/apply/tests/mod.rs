@@ -9,6 +9,7 @@ mod receipts;
 mod runs;
 mod share;
 mod trees;
+mod views;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -44,7 +44,7 @@ fn receipts() {
         })],
     ];
     save("torn.log", &more.concat(), 9);
-    let committed = Record::RunCommitted(plan_core::effect::RunCommitted {});
+    let committed = Record::RunCommitted(RunCommitted {});
     save("committed.log", &[&*records, &[committed]].concat(), 0);
     fs::write(handle.cwd().join("work"), "x").unwrap();
     handle.dispose();

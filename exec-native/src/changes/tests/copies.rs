@@ -257,7 +257,7 @@ fn a_cleaner_in_the_view_does_not_empty_the_project() {
     let refused = desk
         .bring_with(handle.id(), &ApplyChanges::default())
         .unwrap_err();
-    assert_eq!(refused.kind(), ExecErrorKind::Guarded);
+    assert_eq!(refused.kind(), ExecErrorKind::Refused);
     let sure = ApplyChanges {
         confirm_deletions: true,
         ..ApplyChanges::default()
@@ -275,7 +275,7 @@ fn a_view_that_is_gone_or_exchanged_deletes_nothing() {
     let aside = handle.cwd().with_file_name("aside");
     fs::rename(handle.cwd(), &aside).unwrap();
     let gone = changes(&desk.state(), handle.id()).unwrap_err();
-    assert_eq!(gone.kind(), ExecErrorKind::Guarded, "{gone}");
+    assert_eq!(gone.kind(), ExecErrorKind::Refused, "{gone}");
     fs::create_dir(handle.cwd()).unwrap();
     let other = desk
         .bring_with(handle.id(), &ApplyChanges::default())

@@ -101,7 +101,7 @@ fn a_conflict_is_told_once_and_a_cleaner_deletes_nothing() {
         }
     }
     let report = live.stop();
-    assert_eq!(report.error.unwrap().kind(), ExecErrorKind::Guarded);
+    assert_eq!(report.error.unwrap().kind(), ExecErrorKind::Refused);
     assert_eq!(report.conflicts.len(), 1, "{:?}", report.conflicts);
     assert_eq!(desk.read("many/7"), "x");
     assert_eq!(desk.read("README.md"), "user's");
