@@ -99,7 +99,6 @@ fn mount_kill() -> Answer<()> {
 }
 
 #[test]
-#[ignore = "needs `callsheet apply`"]
 fn mount_nosync() -> Answer<()> {
     in_views(|view| {
         let scene = scene(Stage::new()?, "")?;
@@ -121,7 +120,6 @@ fn mount_nosync() -> Answer<()> {
 }
 
 #[test]
-#[ignore = "needs `callsheet apply`"]
 fn mount_sync() -> Answer<()> {
     in_views(|view| {
         let scene = scene(Stage::new()?, "")?;
@@ -135,7 +133,6 @@ fn mount_sync() -> Answer<()> {
 }
 
 #[test]
-#[ignore = "needs `callsheet apply`"]
 fn mount_newdir() -> Answer<()> {
     in_views(|view| {
         let scene = scene(Stage::new()?, "")?;
@@ -150,7 +147,6 @@ fn mount_newdir() -> Answer<()> {
 }
 
 #[test]
-#[ignore = "needs `callsheet apply`"]
 fn mount_chmod() -> Answer<()> {
     in_views(|view| {
         let scene = scene(Stage::new()?, "")?;
@@ -171,7 +167,6 @@ fn many() -> Answer<Stage> {
 }
 
 #[test]
-#[ignore = "needs `callsheet apply`"]
 fn mount_reaper() -> Answer<()> {
     in_views(|view| {
         let scene = scene(many()?, "")?;
@@ -183,7 +178,6 @@ fn mount_reaper() -> Answer<()> {
 }
 
 #[test]
-#[ignore = "needs `callsheet apply`"]
 fn mount_rmrf() -> Answer<()> {
     in_views(|view| {
         let scene = scene(many()?, "")?;
@@ -370,7 +364,6 @@ fn mount_worktree() -> Answer<()> {
 }
 
 #[test]
-#[ignore = "needs `callsheet apply`"]
 fn mount_git() -> Answer<()> {
     in_views(|view| {
         let scene = scene(Stage::new()?.file("a.txt", "a\n")?, "")?;
@@ -396,7 +389,6 @@ fn mount_git() -> Answer<()> {
 }
 
 #[test]
-#[ignore = "needs `callsheet apply`"]
 fn mount_conflict() -> Answer<()> {
     in_views(|view| {
         let scene = scene(Stage::new()?, "")?;

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use plan_core::effect::RunCommitted;
+
 use super::super::*;
 use super::{World, list};
 
