@@ -126,6 +126,10 @@ impl Run {
         options: &ApplyOptions<'_>,
     ) -> Result<RunHandle, ExecError> {
         check(actions, options)?;
+        if let (Some(client), Some(run)) = (options.client, &self.dir) {
+            let file = RunDir::client_in(run.dir.path());
+            note_process(&file, client).at(&file)?;
+        }
         let id = self.id.clone();
         let opened = self.open_journal(actions, options);
         let mut opened = opened.map_err(|error| error.in_run(id.as_str()))?;
@@ -530,20 +534,6 @@ impl RunHandle {
         };
         let owner = RunDir::owner_in(run.dir.path());
         note_owner(&owner).at(&owner)
-    }
-
-    /// Notes that this process holds the run for another one: when that one has ended, this
-    /// process takes the run back by itself.
-    ///
-    /// # Errors
-    /// The note cannot be written.
-    pub fn note_client(&self, client: u32) -> Result<(), ExecError> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((run, _)) = &inner.live else {
-            return Ok(());
-        };
-        let file = RunDir::client_in(run.dir.path());
-        note_process(&file, client).at(&file)
     }
 
     /// Takes everything back, last first, and reports what became of each action.

@@ -104,6 +104,9 @@ pub struct ApplyOptions<'o> {
     pub cleanup_skills_on_dispose: bool,
     /// Live runs whose files this one may change; the caller disposes them later.
     pub above: Vec<RunId>,
+    /// The process that the run is carried out for, when that is not this one: when it has
+    /// ended, the run is about to end too.
+    pub client: Option<u32>,
     /// How long to wait for live runs that stand in the way; by default a run waits only
     /// for those that are about to become ready or to end.
     pub wait: Option<Duration>,
@@ -131,6 +134,7 @@ impl Default for ApplyOptions<'_> {
             progress: None,
             cleanup_skills_on_dispose: true,
             above: Vec::new(),
+            client: None,
             wait: None,
             command_env: None,
             command_limit: Some(COMMAND_LIMIT),

@@ -65,8 +65,6 @@ impl Bridge {
     }
 
     fn keep(&self, handle: RunHandle) -> Arc<RunHandle> {
-        // Without the note others take the run for a live one a moment longer.
-        drop(self.client.map(|client| handle.note_client(client)));
         let handle = Arc::new(handle);
         locked(&self.open).push(Arc::clone(&handle));
         handle

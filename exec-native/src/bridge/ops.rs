@@ -151,6 +151,7 @@ impl Bridge {
                 .map_or(Some(COMMAND_LIMIT), |ms| Some(Duration::from_millis(ms)))
                 .filter(|limit| !limit.is_zero()),
             cancel: cancel.clone(),
+            client: self.client,
             ..ApplyOptions::default()
         };
         let handle = self.keep(act(&options)?);
