@@ -66,7 +66,9 @@ impl Disk {
     fn resize(&self, blocks: usize, files: usize) -> Answer<()> {
         let options = format!("remount,nr_blocks={blocks},nr_inodes={files}");
         let mut mount = Command::new("mount");
-        let ended = mount.args(["-o", &options]).arg(&self.0).output()?;
+        // All is said, so that nothing is taken from the list of mounts.
+        let arguments = ["-t", "tmpfs", "-o", &options, "none"];
+        let ended = mount.args(arguments).arg(&self.0).output()?;
         if ended.status.success() {
             return Ok(());
         }

@@ -254,12 +254,9 @@ fn mount_prexist() -> Answer<()> {
 
 #[test]
 fn mount_unreadable() -> Answer<()> {
-    let stage = Stage::new()?.file("closed", "c\n")?;
-    fs::set_permissions(
-        stage.project().join("closed"),
-        fs::Permissions::from_mode(0o000),
-    )?;
-    let scene = scene(stage, "")?;
+    let scene = scene(Stage::new()?.file("closed", "c\n")?, "")?;
+    let closed = scene.stage.project().join("closed");
+    fs::set_permissions(closed, fs::Permissions::from_mode(0o000))?;
     let call = scene.execute_in(COPY, PLAN, &["cat", "a.txt"])?;
     if !tests::program::is_root() {
         let ended = call.run()?;
