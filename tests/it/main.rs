@@ -10,6 +10,7 @@ mod examples;
 mod faults;
 mod fuzz;
 mod git_views;
+mod guarantees;
 mod harness_registry;
 mod launches;
 mod layering;
