@@ -351,11 +351,11 @@ fn a_layer_that_cannot_be_is_a_copy_or_an_error() -> Answer<()> {
     let ended = execute(&stage, "ls -A")?;
     expect(&ended, 0)?;
     assert!(ended.says("view copy:"), "{}", ended.stderr());
-    assert!(ended.says("linked work tree"), "{}", ended.stderr());
+    assert!(ended.says("`.git` leads nowhere"), "{}", ended.stderr());
     let call = stage.call(&["execute", "../plan.json", "--view", "overlay", "--", "ls"])?;
     let refused = call.run()?;
     expect(&refused, 69)?;
-    assert!(refused.says("linked work tree"), "{}", refused.stderr());
+    assert!(refused.says("`.git` leads nowhere"), "{}", refused.stderr());
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use plan_core::effect::View;
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use crate::error::{ExecError, ExecErrorKind};
-use crate::os::dir::{Dir, Kind};
-use crate::os::proc;
+use crate::os::dir::Dir;
+use crate::os::{git, proc};
 
 /// Which view somebody asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -175,10 +175,9 @@ pub(crate) fn known_obstacle(needs: &Needs<'_>) -> Option<String> {
     let Ok(project) = Dir::open(needs.project) else {
         return Some("the project may not be read".into());
     };
-    let git = project.stat(".git".as_ref()).ok().flatten();
-    if git.is_some_and(|meta| meta.kind != Kind::Dir) {
-        // Git writes behind the pointer, where no layer is.
-        return Some("the project is a linked work tree, whose branch lies elsewhere".into());
+    if git::find(needs.project).is_err() {
+        // Nothing of its own can be made of it, and git would write behind the pointer.
+        return Some("the project's `.git` leads nowhere".into());
     }
     if proc::is_root() {
         return None;
