@@ -23,6 +23,7 @@ pub(crate) const BLOBS: &str = "blobs";
 const STAGE: &str = "stage";
 const LOGS: &str = "logs";
 const MOUNT: &str = "mount";
+const REVERTED: &str = "reverted";
 const LAYER: &str = "layer";
 const MARK: &str = "running";
 const KEEPER: &str = "keeper";
@@ -352,6 +353,11 @@ impl RunDir {
 
     pub(crate) fn log(&self, action: u64) -> PathBuf {
         self.dir.path().join(LOGS).join(format!("{action}.log"))
+    }
+
+    /// Where results are kept that were brought into the project and taken back again.
+    pub(crate) fn reverted(&self) -> PathBuf {
+        self.dir.path().join(REVERTED)
     }
 
     /// Tells whether an original was saved.

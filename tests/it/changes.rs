@@ -345,7 +345,7 @@ fn commits_of_an_agent_come_under_a_name_of_their_own_in(view: &str) -> Answer<(
     assert_eq!(git(&stage, &["rev-parse", &format!("{name}^")])?, head);
     assert_eq!(git(&stage, &["status", "--porcelain"])?, "M a.txt");
     assert!(!stage.project().join(".git/FETCH_HEAD").exists());
-    let gone = stage.call(&["discard", &run])?.run()?;
+    let gone = stage.call(&["discard", &run, "--yes"])?.run()?;
     expect(&gone, 0)?;
     assert_eq!(gone.stdout(), format!("removed  {name}\n"));
     assert_eq!(git(&stage, &["for-each-ref", "refs/callsheet"])?, "");

@@ -5,7 +5,11 @@ use tests::repo::{Answer, files, read};
 #[test]
 fn every_promise_is_held_by_a_test_that_exists() -> Answer<()> {
     let mut sources = String::new();
-    for (folder, end) in [("exec-native/src", ".rs"), ("tests/it", ".rs"), ("npm/test", ".js")] {
+    for (folder, end) in [
+        ("exec-native/src", ".rs"),
+        ("tests/it", ".rs"),
+        ("npm/test", ".js"),
+    ] {
         for path in files(folder, end)? {
             sources += &read(&path)?;
         }

@@ -10,6 +10,7 @@ use super::undo::keeps_work;
 use crate::error::ExecError;
 use crate::journal;
 use crate::os::clock;
+use crate::os::fs::is_dir;
 use crate::state::{Found, RunDir, StateHome};
 
 /// What is cleared away.
@@ -71,6 +72,7 @@ fn clear(run: &RunDir, options: &GcOptions) -> Result<Option<Cleared>, ExecError
     };
     let what = match journal.state.status() {
         RunStatus::Closed if keeps_work(&journal.state) => "unsaved changes",
+        RunStatus::Closed if is_dir(&run.reverted()) => "changes that were reverted",
         RunStatus::Closed => "the log of a failure",
         RunStatus::Committed => "the backups of applied changes",
         // It lives, or recovery takes it back.

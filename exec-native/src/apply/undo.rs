@@ -14,7 +14,7 @@ use super::restore::{refuse_lost, stands_as_before};
 use super::share::Claims;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::Writer;
-use crate::os::fs::is_file;
+use crate::os::fs::{is_dir, is_file};
 use crate::os::ns::end_inhabitants;
 use crate::os::proc::end_leftover;
 use crate::state::{RunDir, StateHome, layer_text};
@@ -212,7 +212,7 @@ fn is_worth_keeping(run: &RunDir, state: &RunState) -> bool {
     state.actions().iter().any(|action| {
         let has_log = action.failure.is_some() && is_file(&run.log(action.announced.id));
         has_log || is_kept_mirror(action)
-    })
+    }) || is_dir(&run.reverted())
 }
 
 /// Tells whether a run that is over left work that nobody has looked at.

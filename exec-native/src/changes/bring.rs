@@ -316,6 +316,10 @@ pub fn discard_changes(
     (cwd, confirmed): (&Path, bool),
 ) -> Result<Discarded, ExecError> {
     let run = match state.gate().and_then(|_gate| state.open_run(id))? {
+        None if !confirmed && !git::references(cwd, id).is_empty() => {
+            // Without the view these names are all that is left of its commits.
+            return Err(unconfirmed(id, &format!("commits at refs/callsheet/{id}")));
+        }
         None => {
             let references = git::forget(cwd, id)?;
             if references.is_empty() {

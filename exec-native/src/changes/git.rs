@@ -285,17 +285,22 @@ fn put(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), ExecError> {
     write().at(dir.join(name))
 }
 
-/// Removes the names that a run's commits got; returns them.
-pub(super) fn forget(project: &Path, run: &RunId) -> Result<Vec<String>, ExecError> {
+/// Lists the names that a run's commits got.
+pub(super) fn references(project: &Path, run: &RunId) -> Vec<String> {
     let pattern = format!("refs/callsheet/{run}");
-    let Ok(answer) = git(
+    let asked = git(
         project,
         &["for-each-ref", "--format=%(refname)", &pattern],
         "",
-    ) else {
-        return Ok(Vec::new());
-    };
-    let names: Vec<String> = answer.stdout.lines().map(String::from).collect();
+    );
+    // Where there is no git there are no names.
+    let names = asked.map(|answer| answer.stdout.lines().map(String::from).collect());
+    names.unwrap_or_default()
+}
+
+/// Removes the names that a run's commits got; returns them.
+pub(super) fn forget(project: &Path, run: &RunId) -> Result<Vec<String>, ExecError> {
+    let names = references(project, run);
     if names.is_empty() {
         return Ok(names);
     }

@@ -1,17 +1,22 @@
 //! Taking changes back that were brought into a project on purpose.
 
-use plan_core::effect::RunStatus;
+use std::path::Path;
+
+use plan_core::effect::{RunStatus, Undo};
 
 use crate::apply::DisposeReport;
 use crate::apply::inject::Faults;
+use crate::apply::ops::{Deed, Op, load_at};
 use crate::apply::share::Claims;
 use crate::apply::undo::Reversal;
-use crate::error::{ExecError, ExecErrorKind};
-use crate::journal::{self, Writer};
-use crate::state::{Found, RunId, StateHome};
+use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::journal::{self, Journal, Writer};
+use crate::os::dir::Kind;
+use crate::os::fs::{keep, resolve_making, resolve_strictly};
+use crate::state::{Found, RunDir, RunId, StateHome};
 
 /// Takes back what a committed run did. What somebody changed since is kept beside what
-/// was there before.
+/// was there before; what the run had brought stays in its directory, below `reverted/`.
 ///
 /// # Errors
 /// There is no such run, it is not committed, or a live run works on the same files.
@@ -46,6 +51,7 @@ pub fn revert(state: &StateHome, id: &RunId) -> Result<DisposeReport, ExecError>
         let message = "a live run works on the same files";
         return Err(ExecError::new(ExecErrorKind::Busy, message).in_run(id.as_str()));
     }
+    keep_results(&run, &journal)?;
     let mut writer = Writer::resume(&run.dir, &journal, Faults::default())?;
     let reversal = Reversal {
         state,
@@ -55,4 +61,37 @@ pub fn revert(state: &StateHome, id: &RunId) -> Result<DisposeReport, ExecError>
         progress: None,
     };
     Ok(reversal.run())
+}
+
+/// Keeps what was brought back in the run's directory: the view that it came from may be
+/// gone, and then it is nowhere else.
+fn keep_results(run: &RunDir, journal: &Journal) -> Result<(), ExecError> {
+    let store = run.reverted();
+    for action in journal.state.actions() {
+        let Undo::RestoreTree(undo) = &action.announced.undo else {
+            continue;
+        };
+        let project = Path::new(&undo.below);
+        let ops = load_at(&run.blobs, &undo.list)?.unwrap_or_default();
+        let comes = |op: &&Op| matches!(op.deed, Deed::Write { .. } | Deed::Link { .. });
+        for op in ops.iter().filter(comes) {
+            let path = project.join(&op.path);
+            let keep_one = || {
+                let Some(place) = resolve_strictly(project, &path)? else {
+                    return Ok(());
+                };
+                if place
+                    .dir
+                    .stat(&place.name)?
+                    .is_none_or(|meta| meta.kind == Kind::Dir)
+                {
+                    return Ok(());
+                }
+                let kept = resolve_making(run.dir.path(), &store.join(&op.path), 0o700)?;
+                keep(&place, &kept.dir, &kept.name)
+            };
+            keep_one().at(&path)?;
+        }
+    }
+    Ok(())
 }

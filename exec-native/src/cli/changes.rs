@@ -1,6 +1,6 @@
 //! `callsheet changes`, `apply`, `discard` and `revert`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -168,12 +168,13 @@ fn show(set: &ChangeSet, output: &Output) -> Result<(), super::failure::Failure>
         output.line(&format!(
             "{}  {}{}{notes}",
             letter(change.kind),
-            change.path.display(),
+            shown(&change.path),
             if change.what == "directory" { "/" } else { "" },
         ))?;
     }
     for commit in &set.commits {
-        output.line(&format!("C  {} {}", commit.name, commit.id))?;
+        let name = shown(Path::new(&commit.name));
+        output.line(&format!("C  {name} {}", commit.id))?;
     }
     if set.is_empty() {
         output.note("no changes");
@@ -181,6 +182,16 @@ fn show(set: &ChangeSet, output: &Output) -> Result<(), super::failure::Failure>
         output.note(&format!("{} in {}", set.describe(), set.view.display()));
     }
     Ok(())
+}
+
+/// Writes a path on one line, as git does: a name that an agent chose must not forge the
+/// list that somebody looks at.
+fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if text.chars().any(char::is_control) {
+        return format!("\"{}\"", text.escape_debug());
+    }
+    text.into_owned()
 }
 
 fn letter(kind: ChangeKind) -> char {
@@ -213,6 +224,14 @@ impl ApplyCommand {
         };
         let id = run_id(&self.id)?;
         let done = apply_changes(&StateHome::from_env()?, &id, &options)?;
+        let touched = (done.applied.len() + done.conflicts.len()) + done.left.len();
+        if !self.paths.is_empty() && touched + done.missed.len() == 0 {
+            let message = "nothing that was changed in the view matches these paths";
+            let hint = "paths are relative to the project; `callsheet changes` lists them";
+            return Err(ExecError::new(ExecErrorKind::Usage, message)
+                .hint(hint)
+                .into());
+        }
         if self.json {
             let data = Shape(|out: &mut Writer| done.print(out, &id, self.dry_run));
             output.envelope(&data, &[])?;
@@ -249,18 +268,18 @@ impl ApplyCommand {
         output: &Output,
     ) -> Result<(), super::failure::Failure> {
         for (path, kind) in &done.applied {
-            output.line(&format!("{}  {}", letter(*kind), path.display()))?;
+            output.line(&format!("{}  {}", letter(*kind), shown(path)))?;
         }
         for commit in &done.commits {
             output.line(&format!("C  {}", commit.reference(id.as_str())))?;
         }
         tell_conflicts(&done.conflicts, output);
         for (path, why) in &done.left {
-            let (path, why) = (path.display(), why.as_str());
+            let (path, why) = (shown(path), why.as_str());
             output.problem(&format!("stays in the view: {path} ({why})"));
         }
         for path in &done.missed {
-            let path = path.display();
+            let path = shown(path);
             output.problem(&format!("changed meanwhile, apply again: {path}"));
         }
         if self.dry_run {
@@ -279,9 +298,9 @@ pub(super) fn tell_conflicts(conflicts: &[Conflict], output: &Output) {
     for conflict in conflicts {
         let place = conflict.beside.as_ref().map_or_else(
             || "the project's version stays".to_owned(),
-            |beside| format!("the agent's version is {}", beside.display()),
+            |beside| format!("the agent's version is {}", shown(beside)),
         );
-        output.problem(&format!("conflict: {}: {place}", conflict.path.display()));
+        output.problem(&format!("conflict: {}: {place}", shown(&conflict.path)));
     }
 }
 
@@ -334,6 +353,13 @@ impl RevertCommand {
         }
         if errors.is_empty() {
             output.note(&format!("{id}: taken back"));
+            if let Some(place) = &report.leftover {
+                let place = place.join("reverted");
+                output.note(&format!(
+                    "what it had brought is in {} until `callsheet gc`",
+                    place.display()
+                ));
+            }
             return Ok(0);
         }
         Ok(ExecErrorKind::NeedsRecovery.exit_code())

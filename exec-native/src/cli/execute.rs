@@ -153,9 +153,11 @@ impl ExecuteCommand {
         let json = self.json && !self.detached;
         let (report, closing) = session.close(output);
         if json {
+            let ended = code.as_ref().ok().filter(|_| !self.command.is_empty());
             let data = Shape(|out: &mut Writer| {
                 out.begin_object();
                 out.field("run", &report.run);
+                out.field("exitCode", &ended.map(|code| u64::from(*code)));
                 out.field("clean", &report.is_clean());
                 kept(out, &report);
                 out.end_object();
@@ -206,7 +208,7 @@ impl ExecuteCommand {
                 output.note(&line);
             }
         };
-        let (actions, _) = lowered(plan, (cwd, terms.view), &terms.skills)?;
+        let (actions, _) = lowered(plan, (cwd, terms.view, terms.entered), &terms.skills)?;
         for line in effect_lines(&actions) {
             show(&line);
         }

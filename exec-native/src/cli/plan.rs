@@ -57,7 +57,7 @@ impl PlanCommand {
         }
         let (actions, chosen) = lowered(
             &plan,
-            (&source.cwd, self.view.into()),
+            (&source.cwd, self.view.into(), true),
             &self.skills.skills()?,
         )?;
         if self.effects {
@@ -98,11 +98,11 @@ impl PlanCommand {
 /// Lowers a plan for being looked at: the run's own directories stay placeholders.
 pub(super) fn lowered(
     plan: &PersonaSpawnPlan<'_>,
-    (cwd, choice): (&str, ViewChoice),
+    (cwd, choice, entered): (&str, ViewChoice, bool),
     skills: &SkillUse,
 ) -> Result<(ActionList, Chosen), Failure> {
     let links = link_targets(plan);
-    let (chosen, rules) = plan_view(plan, Path::new(cwd), choice)?;
+    let (chosen, rules) = plan_view(plan, Path::new(cwd), (choice, entered))?;
     let places = Places {
         cwd,
         stage: STAGE,

@@ -44,6 +44,22 @@ pub(super) struct Terms {
     pub(super) live: Option<u64>,
 }
 
+impl Terms {
+    /// Returns the view to take. Live results need one that they can come from.
+    fn view_for(&self, plan: &PersonaSpawnPlan<'_>) -> Result<ViewChoice, ExecError> {
+        match (self.live, self.view) {
+            (Some(_), ViewChoice::InPlace) => {
+                let message =
+                    "--live needs a view: in the project itself there is nothing to bring back";
+                Err(ExecError::new(ExecErrorKind::Usage, message))
+            }
+            // Without rules there would be no view.
+            (Some(_), ViewChoice::Auto) if plan.mount.is_none() => Ok(ViewChoice::Copy),
+            (_, view) => Ok(view),
+        }
+    }
+}
+
 /// A plan that is carried out.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -86,7 +102,7 @@ impl Session {
         };
         let mut options = HelperOptions::new(&state, Path::new(cwd));
         options.skills.clone_from(&terms.skills);
-        options.view = terms.view;
+        options.view = terms.view_for(plan)?;
         options.entered = terms.entered;
         options.dotfiles = plan.edition().switches().private_launch;
         options.apply = ApplyOptions {

@@ -241,7 +241,7 @@ fn installs(install: &SkillInstall<'_>, argv: &[String]) -> bool {
 pub(crate) fn plan_view(
     plan: &PersonaSpawnPlan<'_>,
     project: &Path,
-    choice: ViewChoice,
+    (choice, entered): (ViewChoice, bool),
 ) -> Result<(Chosen, Dotfiles), ExecError> {
     let rules = if plan.edition().switches().private_launch {
         Dotfiles::read(project, plan.persona.get_str("personaId"))?
@@ -251,7 +251,7 @@ pub(crate) fn plan_view(
     let chosen = choose(&Needs {
         choice,
         rules: plan.mount.is_some() || !rules.is_empty(),
-        entered: true,
+        entered,
         installs: installs_in_project(plan),
         project,
     })?;

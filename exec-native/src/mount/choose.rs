@@ -250,6 +250,6 @@ mod tests {
         let chosen = choose(&needs(ViewChoice::Auto, temp.path())).expect("a choice");
         assert_eq!(chosen.view, View::Copy);
         assert_eq!(chosen.enforcement.as_str(), "cosmetic");
-        assert!(chosen.line().contains("work tree"), "{}", chosen.line());
+        assert!(chosen.line().contains("leads nowhere"), "{}", chosen.line());
     }
 }

@@ -278,8 +278,13 @@ pub fn end_leftover(mark: &Path) -> io::Result<bool> {
             // Its guard is at it, and knows more of them than the group.
             wait_for_end(id);
         }
+        // One that shared our terminal leads no group of its own, and neither does what it
+        // has started.
+        let started = descendants(id);
         end_group(id);
-        // One that shared our terminal leads no group of its own.
+        for pid in started.into_iter().filter_map(Pid::from_raw) {
+            kill_process(pid, Signal::KILL).ok();
+        }
         if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
             kill_process(pid, Signal::KILL).ok();
         }
@@ -288,6 +293,32 @@ pub fn end_leftover(mark: &Path) -> io::Result<bool> {
     }
     std::fs::remove_file(mark)?;
     Ok(lives.is_some())
+}
+
+/// Lists what a process has started, and what that has started in turn.
+fn descendants(id: u32) -> Vec<i32> {
+    let mut parents = Vec::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let own = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok());
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // The name in parentheses may hold spaces; the parent is the second field behind it.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| {
+            let parent = rest.split_whitespace().nth(1)?;
+            parent.parse::<i32>().ok()
+        });
+        parents.extend(own.zip(parent));
+    }
+    let mut found: Vec<i32> = i32::try_from(id).into_iter().collect();
+    let mut next = 0;
+    while let Some(above) = found.get(next).copied() {
+        let children = parents.iter().filter(|(_, parent)| *parent == above);
+        found.extend(children.map(|(own, _)| *own));
+        next += 1;
+    }
+    found.split_off(found.len().min(1))
 }
 
 fn wait_for_end(id: u32) {

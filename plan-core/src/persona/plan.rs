@@ -177,6 +177,10 @@ impl<'a> PersonaSpawnPlan<'a> {
                     "plan.digest does not fit the plan: it was changed after it was built",
                 );
             }
+        } else if self.version.is_some() || self.digest.is_some() || self.private_files.is_some() {
+            return corrupt(
+                "plan.edition does not fit the plan: it was changed after it was built",
+            );
         }
         Ok(())
     }

@@ -58,6 +58,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     let over = over.as_deref().map(Path::new);
     // What shows through is what the agent would see without this file.
     let shown = shown_through(over, Path::new(below), at).filter(|_| !stands(&original));
+    let has_shown = shown.is_some();
     let bytes = match &shown {
         Some(path) => combine(*how, EntryKind::File, path, text)?,
         None => combine(*how, original.kind, at, text)?,
@@ -66,7 +67,8 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
         Some(path) => fs::mode_of(&path).at(&path)?,
         None => original.mode.and_then(|mode| u32::try_from(mode).ok()),
     };
-    let block = added(&bytes, length, &original);
+    let extends = stands(&original) || has_shown;
+    let block = added(&bytes, length, extends);
     let dirs = parents_to_make(below, path)?;
     // A harness may rewrite the settings in its private home.
     let written = if *private && original.kind == EntryKind::Absent {
@@ -136,11 +138,11 @@ pub(super) fn parents_to_make(below: &str, path: &str) -> Result<Vec<String>, Ex
 }
 
 /// Describes what was put behind existing text, so that it can be told from the rest.
-fn added(bytes: &[u8], length: usize, original: &Original) -> Option<Block> {
+fn added(bytes: &[u8], length: usize, extends: bool) -> Option<Block> {
     let length = length + DELIMITER.len();
     let start = bytes.len().checked_sub(length)?;
     let (_, block) = bytes.split_at_checked(start)?;
-    let is_block = original.kind != EntryKind::Absent && block.starts_with(DELIMITER);
+    let is_block = extends && block.starts_with(DELIMITER);
     is_block.then(|| Block {
         digest: digest::of_bytes(block),
         length: length as u64,

@@ -75,7 +75,7 @@ fn commits_come_back_beside_the_user_s_branches() {
     assert!(!project.join("fired").exists());
     assert_eq!(git(&project, &["status", "--porcelain"]), "M README.md");
     // The run is gone; its names go by its id.
-    let gone = discard_changes(&desk.state(), handle.id(), (&project, false)).unwrap();
+    let gone = discard_changes(&desk.state(), handle.id(), (&project, true)).unwrap();
     assert_eq!(gone.references.len(), 2);
     assert_eq!(git(&project, &["for-each-ref", "refs/callsheet"]), "");
 }

@@ -76,7 +76,15 @@ fn everything_that_was_done_comes_back_and_can_be_reverted() {
     let report = revert(&desk.state(), &done.run.unwrap()).unwrap();
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(desk.snapshot(), before);
-    assert_eq!(crate::apply::list_runs(&desk.state()).unwrap(), []);
+    // The view is gone: what it had is kept with the run that was reverted.
+    let left = crate::apply::list_runs(&desk.state()).unwrap();
+    assert_eq!(left.len(), 1);
+    let kept = report.leftover.unwrap().join("reverted");
+    assert!(
+        fs::read_dir(&kept).unwrap().count() > 0,
+        "{}",
+        kept.display()
+    );
 }
 
 #[test]

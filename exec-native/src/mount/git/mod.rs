@@ -55,11 +55,7 @@ pub(crate) fn prepare(
     let own = match git::find(project).at(&at) {
         Ok(Found::Nowhere) => {
             if git::is_inside_repository(project) {
-                let note = if view.is_layer {
-                    "the project is inside a larger git repository: git commands in the view work on that one"
-                } else {
-                    "the project is inside a larger git repository, which is not in the view"
-                };
+                let note = "the project is a directory inside a git repository: the view has this directory alone, and git finds no repository there";
                 report.notes.push(note.into());
             }
             return Ok(report);
