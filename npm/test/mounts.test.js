@@ -88,6 +88,19 @@ test('autoSync brings every file of a fresh nested directory back', async () => 
   }
 });
 
+test('what autoSync has not brought back yet can be given up', async () => {
+  const place = world(FILES);
+  const before = picture(place.project);
+  const handle = await executePersonaSpawnPlan(oldPlan(PARTS), {
+    cwd: place.project,
+    mount: { autoSync: { scanIntervalMs: 600000 } },
+  });
+  put(path.join(handle.cwd, 'unwanted.txt'), 'x');
+  fs.rmSync(path.join(handle.cwd, 'a/b.txt'));
+  assert.match((await handle.discard()).discarded, /1 added.*1 deleted|1 deleted.*1 added/);
+  assert.deepEqual(picture(place.project), before);
+});
+
 test('a directory that exists is refused and stays', async () => {
   const place = world(FILES);
   const mountDir = path.join(place.outside, 'mirror');

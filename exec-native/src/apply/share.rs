@@ -198,10 +198,11 @@ impl Claims {
             if id == *own {
                 continue;
             }
-            let (lives, dir) = match state.open_run(&id)? {
-                None => continue,
-                Some(Found::Theirs(_, dir)) => (true, dir),
-                Some(Found::Ours(run)) => (false, run.dir.try_clone().at(run.dir.path())?),
+            let (lives, dir) = match state.open_run(&id) {
+                // One that cannot be opened must not hide what the others share.
+                Ok(None) | Err(_) => continue,
+                Ok(Some(Found::Theirs(_, dir))) => (true, dir),
+                Ok(Some(Found::Ours(run))) => (false, run.dir.try_clone().at(run.dir.path())?),
             };
             // A damaged journal tells nothing; its owner does not read it either.
             let Ok(Some(journal)) = journal::read(&dir) else {

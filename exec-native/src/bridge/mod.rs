@@ -13,6 +13,7 @@ mod results;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -103,7 +104,12 @@ impl Bridge {
             }
         };
         let request = Request::new(&value);
-        let answer = self.answer(&request, cancel);
+        // Whoever asked waits for an answer, and their other runs need us.
+        let answered = catch_unwind(AssertUnwindSafe(|| self.answer(&request, cancel)));
+        let answer = answered.unwrap_or_else(|_| {
+            let message = "the request failed in a way that nobody expected";
+            Err(ExecError::new(ExecErrorKind::Internal, message))
+        });
         locked(&self.running).remove(&json::print(request.id()));
         self.say(&match answer {
             Ok(data) => answer::print_data(request.id(), &data),
@@ -125,7 +131,7 @@ impl Bridge {
             let Some(handle) = locked(&self.open).pop() else {
                 return code;
             };
-            let live = self.end_live(handle.id().as_str());
+            let live = self.end_live(handle.id().as_str(), false);
             if live.is_some_and(|live| live.error.is_some()) {
                 // What could not be brought back stays in the view.
                 code = ExecErrorKind::Failed.exit_code();

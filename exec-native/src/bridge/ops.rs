@@ -77,7 +77,7 @@ impl Bridge {
                 let files = request.record::<Vec<ConfigFile<'_>>>("configFiles")?;
                 materialize_persona_config_files(&files, options)
             }),
-            "dispose" => self.dispose(&request.run()?),
+            "dispose" => self.dispose(&request.run()?, request.flag("discards", false)?),
             "attach" => self.attach(&request.run()?),
             "cancel" => {
                 let target = request.member("target");
@@ -162,8 +162,8 @@ impl Bridge {
         Ok(described(handle))
     }
 
-    fn dispose(&self, id: &RunId) -> Result<Data, ExecError> {
-        let live = self.end_live(id.as_str());
+    fn dispose(&self, id: &RunId, discards: bool) -> Result<Data, ExecError> {
+        let live = self.end_live(id.as_str(), discards);
         let report = match self.find(id.as_str()) {
             Some(handle) => {
                 let report = handle.dispose();

@@ -93,10 +93,10 @@ impl Bridge {
         Ok(())
     }
 
-    /// Brings the last results of a run back; `None` when nobody asked for them.
-    pub(super) fn end_live(&self, run: &str) -> Option<LiveReport> {
+    /// Brings the last results of a run back, unless they are given up; `None` when nobody asked for them.
+    pub(super) fn end_live(&self, run: &str, dropped: bool) -> Option<LiveReport> {
         let live = locked(&self.live).remove(run);
-        live.map(Live::stop)
+        live.map(if dropped { Live::abandon } else { Live::stop })
     }
 }
 

@@ -21,6 +21,41 @@ const FILE: &str = "applied.list";
 pub(super) struct Pair {
     pub(super) view: Stamp,
     pub(super) project: Stamp,
+    pub(super) how: How,
+}
+
+/// How a path was dealt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// The view's version came to the project.
+    Brought,
+    /// The project's version, which is the user's, stayed.
+    Settled,
+    /// The user's version came to the view.
+    Inward,
+}
+
+impl How {
+    const fn word(self) -> &'static str {
+        match self {
+            How::Brought => "brought",
+            How::Settled => "settled",
+            How::Inward => "inward",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        let all = [How::Brought, How::Settled, How::Inward];
+        all.into_iter().find(|how| how.word() == word)
+    }
+}
+
+impl Pair {
+    /// Tells whether what stood in the project was the user's version, of which there may
+    /// be no other.
+    pub(super) fn is_users(&self) -> bool {
+        self.how != How::Brought
+    }
 }
 
 /// The paths that were dealt with.
@@ -57,7 +92,11 @@ impl Applied {
     ) -> Result<(), ExecError> {
         let lines = more.into_iter().map(|(path, pair)| {
             let (view, project) = (pair.view.print(), pair.project.print());
-            format!("{} {view} {project}\n", word(path.as_os_str()))
+            format!(
+                "{} {view} {project} {}\n",
+                word(path.as_os_str()),
+                pair.how.word()
+            )
         });
         let text: String = lines.collect();
         if text.is_empty() {
@@ -78,10 +117,9 @@ fn parse(line: &str) -> Option<(PathBuf, Pair)> {
     let path = PathBuf::from(unescape(words.next()?)?);
     let view = Stamp::parse(words.next()?)?;
     let project = Stamp::parse(words.next()?)?;
-    words
-        .next()
-        .is_none()
-        .then_some((path, Pair { view, project }))
+    let how = How::parse(words.next()?)?;
+    let pair = Pair { view, project, how };
+    words.next().is_none().then_some((path, pair))
 }
 
 #[cfg(test)]
@@ -95,6 +133,7 @@ mod tests {
         let pair = |mode| Pair {
             view: Stamp::Dir { mode },
             project: Stamp::Absent,
+            how: How::Settled,
         };
         let path = |text: &str| PathBuf::from(text);
         Applied::add(&dir, [(path("a b"), pair(0o700))]).expect("a list");

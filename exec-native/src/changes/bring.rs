@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plan_core::effect::{ActionKind, ActionList, Phase, RunStatus};
 
-use super::applied::{Applied, Pair};
+use super::applied::{Applied, How, Pair};
 use super::decide::{Conflict, Conflicts, Decisions, decide};
 use super::git::{self, Commit};
 use super::guard;
@@ -182,7 +182,8 @@ pub(super) fn transfer(
     let (settled, missed) = settle(view, &decided)?;
     Applied::add(&view.dir, settled)?;
     let is_users = |change: &Change| {
-        change.project != Stamp::Absent && view.applied.get(&change.path).is_none()
+        let pair = view.applied.get(&change.path);
+        change.project != Stamp::Absent && pair.is_none_or(Pair::is_users)
     };
     let overwrote = decided.brought.iter().any(is_users);
     let mut answer = answer(decided, commits);
@@ -240,7 +241,8 @@ fn settle(
         let now = look(&view.project, &change.path).at(&change.path)?.stamp;
         if arrived(change, &now) {
             let (view, project) = (change.view.clone(), now);
-            settled.push((change.path.clone(), Pair { view, project }));
+            let how = How::Brought;
+            settled.push((change.path.clone(), Pair { view, project, how }));
         } else {
             missed.push(change.path.clone());
         }
@@ -256,7 +258,8 @@ fn settle(
         };
         if is_there && change.blocked.is_none() {
             let (view, project) = (change.view.clone(), now);
-            settled.push((change.path.clone(), Pair { view, project }));
+            let how = How::Settled;
+            settled.push((change.path.clone(), Pair { view, project, how }));
         }
     }
     Ok((settled, missed))

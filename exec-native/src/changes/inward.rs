@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::applied::{Applied, Pair};
+use super::applied::{Applied, How, Pair};
 use super::scan::is_git;
 use super::view::{Base, View};
 use crate::apply::manifest::Manifest;
@@ -106,7 +106,14 @@ impl Walk<'_> {
             copied => copied?,
         }
         let view = Stamp::at(&place.dir, &place.name)?;
-        self.came.push((path, Pair { view, project: now }));
+        self.came.push((
+            path,
+            Pair {
+                view,
+                project: now,
+                how: How::Inward,
+            },
+        ));
         Ok(())
     }
 

@@ -5,10 +5,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::applied::How;
 use super::bring::{ApplyChanges, BroughtBack, transfer};
 use super::decide::Conflict;
 use super::inward;
@@ -53,6 +56,8 @@ pub struct LiveReport {
 #[derive(Debug)]
 pub struct Live {
     stop: Option<Sender<()>>,
+    /// Whether what is left is given up.
+    dropped: Arc<AtomicBool>,
     thread: Option<JoinHandle<LiveReport>>,
 }
 
@@ -73,6 +78,8 @@ impl Live {
             seen: BTreeMap::new(),
             report: LiveReport::default(),
         };
+        let dropped = Arc::new(AtomicBool::new(false));
+        let is_dropped = Arc::clone(&dropped);
         let thread = std::thread::spawn(move || {
             let mut pause = options.interval;
             while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
@@ -82,12 +89,22 @@ impl Live {
                 let took = Duration::from_millis(clock::now_ms().saturating_sub(began));
                 pause = options.interval.max(took * SHARE);
             }
+            if is_dropped.load(Ordering::SeqCst) {
+                return passes.report;
+            }
             passes.finish()
         });
         Ok(Self {
             stop: Some(stop),
+            dropped,
             thread: Some(thread),
         })
+    }
+
+    /// Ends without bringing anything more back.
+    pub fn abandon(mut self) -> LiveReport {
+        self.dropped.store(true, Ordering::SeqCst);
+        self.end()
     }
 
     /// Brings everything back that is left, deletions too, and ends. The run can be
@@ -147,7 +164,10 @@ impl Passes {
             let now = (change.view.clone(), change.ctime);
             let settled = self.seen.get(&change.path) == Some(&now);
             looked.borrow_mut().insert(change.path.clone(), now);
-            settled && change.blocked.is_none() && !deletes(change)
+            // Where the user's version stays, the agent's last one is put beside it.
+            let pair = view.applied.get(&change.path);
+            let waits = pair.is_some_and(|pair| pair.how == How::Settled);
+            settled && change.blocked.is_none() && !deletes(change) && !waits
         };
         let done = transfer(&self.state, &view, &ApplyChanges::default(), &choice);
         self.seen = looked.into_inner();

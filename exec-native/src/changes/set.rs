@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::applied::How;
 use super::generated::Whose;
 use super::git::{self, Commit};
 use super::scan::{self, Before, Blocked, Touched};
@@ -250,7 +251,8 @@ fn judge(view: &View, touched: Touched) -> io::Result<Option<Change>> {
     let conflict = brings
         && (standing.obstacle.is_some()
             || match applied {
-                Some(pair) => pair.project != standing.stamp,
+                // The user's version stayed once; it is not replaced by the next edit either.
+                Some(pair) => pair.how == How::Settled || pair.project != standing.stamp,
                 None => has_moved(view, &touched, &standing),
             });
     let kind = kind(&touched, &standing.stamp, same);

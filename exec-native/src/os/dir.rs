@@ -120,6 +120,31 @@ impl Dir {
         Ok(Self::adopt(fd, self.path.join(name)))
     }
 
+    /// As [`Dir::child`], and not if something is mounted there.
+    ///
+    /// # Errors
+    /// As [`Dir::child`], and when another file system, or a part of this one, is mounted
+    /// at the name.
+    pub fn child_here(&self, name: &OsStr) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::ResolveFlags;
+            let flags = OPEN_DIR | OFlags::NOFOLLOW;
+            let confined = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV;
+            match rustix::fs::openat2(&self.fd, name, flags, Mode::empty(), confined) {
+                Ok(fd) => return Ok(Self::adopt(fd, self.path.join(name))),
+                Err(Errno::XDEV) => {
+                    let message = "something is mounted there; unmount it first";
+                    return Err(io::Error::other(message));
+                }
+                // Old kernels and some sandboxes do not have the call.
+                Err(Errno::NOSYS | Errno::PERM) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.child(name)
+    }
+
     pub(super) fn adopt(fd: OwnedFd, path: PathBuf) -> Self {
         Self { fd, path }
     }

@@ -439,11 +439,27 @@ pub fn put_back(store: &Dir, blob: &OsStr, place: &Place, temp: &OsStr) -> io::R
     }
 }
 
+/// Gives a copy the owner of its original, where we may.
+fn give_to_owner_of(source: &File, copy: &File) -> io::Result<()> {
+    use rustix::fs::{Gid, Uid, fchown, fstat};
+    let (wanted, own) = (fstat(source)?, fstat(copy)?);
+    if (wanted.st_uid, wanted.st_gid) == (own.st_uid, own.st_gid) {
+        return Ok(());
+    }
+    let (user, group) = (Uid::from_raw(wanted.st_uid), Gid::from_raw(wanted.st_gid));
+    match fchown(copy, Some(user), Some(group)) {
+        // Only root may give files away.
+        Ok(()) | Err(Errno::PERM) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Copies an open file to a new name with mode and time, durably but for the name.
 fn copy_into(source: &mut File, dir: &Dir, name: &OsStr) -> io::Result<()> {
     let meta = file_meta(source)?;
     let mut copy = dir.create(name, 0o600)?;
     io::copy(source, &mut copy)?;
+    give_to_owner_of(source, &copy)?;
     set_attributes(&copy, Some(meta.mode), Some(meta.mtime))?;
     sync_file(&copy)
 }

@@ -60,7 +60,8 @@ class Executor {
     this.#input = this.#child.stdin as Socket;
     this.#output = this.#child.stdout as Socket;
     this.#child.on('error', (error) => this.#fail(`cannot be started: ${error.message}`, error));
-    this.#child.on('exit', (code, signal) => this.#fail(`ended (${signal ?? `exit ${code}`})`));
+    // Not its exit: the last answers may come behind that.
+    this.#child.on('close', (code, signal) => this.#fail(`ended (${signal ?? `exit ${code}`})`));
     // That it is gone is told by its end.
     this.#input.on('error', () => {});
     this.#output.on('error', () => {});
@@ -109,7 +110,16 @@ class Executor {
   #read(text: string): void {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
-    for (const line of lines) this.#hear(JSON.parse(line));
+    for (const line of lines) {
+      let message;
+      try {
+        message = JSON.parse(line);
+      } catch {
+        this.#fail('answered what is no JSON');
+        return;
+      }
+      this.#hear(message);
+    }
   }
 
   #hear(message: { id?: number; ok?: unknown; error?: WireError; for?: number }): void {

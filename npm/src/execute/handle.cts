@@ -33,6 +33,7 @@ export const parts = new Map<string, 'mount' | 'part'>();
 export function toHandle(wire: WireHandle, cwd: string): ExecutionHandle {
   let disposed: Promise<DisposeReport> | undefined;
   const dispose = () => (disposed ??= takeBack(wire.run));
+  const discardAll = () => (disposed ??= takeBack(wire.run, true));
   return {
     id: wire.run,
     cwd,
@@ -44,7 +45,7 @@ export function toHandle(wire: WireHandle, cwd: string): ExecutionHandle {
     changes: (options) => changes(wire.run, options),
     apply: (options) => apply(wire.run, options),
     discard: async () => {
-      await dispose();
+      await discardAll();
       return await discard(wire.run, { confirmed: true });
     },
     [Symbol.asyncDispose]: async () => {
@@ -53,8 +54,8 @@ export function toHandle(wire: WireHandle, cwd: string): ExecutionHandle {
   };
 }
 
-async function takeBack(run: string): Promise<DisposeReport> {
-  const answer = (await ask('dispose', { run })) as WireReport | LiveAnswer;
+async function takeBack(run: string, discards = false): Promise<DisposeReport> {
+  const answer = (await ask('dispose', { run, discards })) as WireReport | LiveAnswer;
   parts.delete(run);
   const followed = 'report' in answer;
   const live = followed ? { live: answer.live } : {};

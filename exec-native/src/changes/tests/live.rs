@@ -109,6 +109,25 @@ fn a_conflict_is_told_once_and_a_cleaner_deletes_nothing() {
 }
 
 #[test]
+fn a_version_that_was_kept_is_not_replaced_by_the_next_edit() {
+    let desk = Desk::new();
+    let handle = desk.copy();
+    put(handle.cwd(), "README.md", "agent's");
+    desk.put("README.md", "user's");
+    let live = Live::start(&desk.state(), handle.id(), QUICK).unwrap();
+    let name = format!("README.md.callsheet-{}", handle.id());
+    let beside = desk.project().join(&name);
+    wait("both versions", || beside.exists());
+    put(handle.cwd(), "README.md", "agent's second");
+    let report = live.stop();
+    assert!(report.error.is_none(), "{report:?}");
+    assert_eq!(desk.read("README.md"), "user's");
+    assert_eq!(desk.read(&name), "agent's");
+    assert_eq!(desk.read(format!("{name}-2")), "agent's second");
+    assert!(handle.dispose().is_clean());
+}
+
+#[test]
 fn a_run_without_a_view_has_no_live_results() {
     let desk = Desk::new();
     let run = Run::begin(&desk.state(), &desk.project()).unwrap();

@@ -72,10 +72,11 @@ fn empty(top: &Dir, job: Job, more: &mut Vec<Job>) -> io::Result<()> {
 
 /// Opens a directory so that its owner may change it.
 fn open(above: &Dir, name: &OsStr) -> io::Result<Dir> {
-    let dir = match above.child(name) {
+    // What is mounted there is somebody else's, and no part of the tree.
+    let dir = match above.child_here(name) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             rustix::fs::chmodat(above, name, Mode::RWXU, AtFlags::empty())?;
-            above.child(name)?
+            above.child_here(name)?
         }
         opened => opened?,
     };
