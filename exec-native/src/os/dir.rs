@@ -297,6 +297,40 @@ impl Dir {
         Ok(rustix::fs::symlinkat(target, &self.fd, name)?)
     }
 
+    /// Tells whether a name is a pipe.
+    ///
+    /// # Errors
+    /// The name is missing.
+    pub fn is_pipe(&self, name: &OsStr) -> io::Result<bool> {
+        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
+    }
+
+    /// Creates a pipe with the permission bits given.
+    ///
+    /// # Errors
+    /// The name is taken, or the directory may not be written.
+    #[cfg(not(target_vendor = "apple"))]
+    pub fn make_pipe(&self, name: &OsStr, mode: u32) -> io::Result<()> {
+        rustix::fs::mknodat(&self.fd, name, FileType::Fifo, bits(mode), 0)?;
+        // Creation masks bits.
+        Ok(rustix::fs::chmodat(
+            &self.fd,
+            name,
+            bits(mode),
+            AtFlags::empty(),
+        )?)
+    }
+
+    /// Creates a pipe with the permission bits given.
+    ///
+    /// # Errors
+    /// Always: the system has no call that makes one in an open directory.
+    #[cfg(target_vendor = "apple")]
+    pub fn make_pipe(&self, _name: &OsStr, _mode: u32) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Returns what a symbolic link points to.
     ///
     /// # Errors

@@ -481,7 +481,6 @@ fn mount_shape_of_a_pipe_in_a_layer() -> Answer<()> {
 }
 
 #[test]
-#[ignore = "a copy leaves pipes out and says so"]
 fn mount_shape_of_a_pipe_in_a_copy() -> Answer<()> {
     has_pipe(COPY)
 }

@@ -130,7 +130,7 @@ fn what_cannot_be_copied_is_left_out_and_told() {
     assert!(!handle.cwd().join("socket").exists());
     assert_eq!(
         handle.notes(),
-        ["socket was not copied: it is no file, directory or link"]
+        ["socket was not copied: it is no file, directory, link or pipe"]
     );
     assert!(handle.dispose().is_clean());
     fs::remove_file(repo.join("socket")).unwrap();

@@ -218,9 +218,7 @@ impl<G: Guide> Copy<'_, G> {
                 _ if fate == Fate::Skip => {}
                 Kind::File => self.file(&entry, log)?,
                 Kind::Symlink => self.link(&entry, log)?,
-                Kind::Other => self
-                    .guide
-                    .skipped(log, &path, "is no file, directory or link"),
+                Kind::Other => self.pipe(&entry, log)?,
                 Kind::Dir => more.push(Job::Enter {
                     above: Arc::clone(&node),
                     name,
@@ -329,6 +327,31 @@ impl<G: Guide> Copy<'_, G> {
             path: entry.path,
             meta: &meta,
             target: Some(&target),
+            read_only: entry.read_only,
+        };
+        self.guide.copied(log, &copied);
+        Ok(())
+    }
+
+    /// Makes a pipe again. Sockets and devices are more than a name, and are left out.
+    fn pipe(&self, entry: &Entry<'_>, log: &mut G::Log) -> io::Result<()> {
+        let found = entry.node.from.stat(entry.name);
+        let meta = match found.and_then(|meta| meta.ok_or_else(|| Errno::NOENT.into())) {
+            Ok(meta) => meta,
+            Err(error) => return self.unreadable(entry.path, error, log),
+        };
+        if !entry.node.from.is_pipe(entry.name)? {
+            let why = "is no file, directory, link or pipe";
+            self.guide.skipped(log, entry.path, why);
+            return Ok(());
+        }
+        let mode = if entry.read_only { 0o444 } else { meta.mode };
+        entry.node.to.make_pipe(entry.name, mode)?;
+        entry.node.to.set_mtime(entry.name, meta.mtime)?;
+        let copied = Copied {
+            path: entry.path,
+            meta: &meta,
+            target: None,
             read_only: entry.read_only,
         };
         self.guide.copied(log, &copied);
