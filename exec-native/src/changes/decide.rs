@@ -71,7 +71,19 @@ pub(super) fn decide(
         .filter(|change| change.blocked.is_none() && change.view.is_dir())
         .map(|change| change.path.clone())
         .collect();
-    for change in entries {
+    let held = if policy == Conflicts::Theirs {
+        BTreeSet::new()
+    } else {
+        held(view, &entries)?
+    };
+    for mut change in entries {
+        let is_below = |dir: &PathBuf| change.path != *dir && change.path.starts_with(dir);
+        if held.iter().any(is_below) {
+            // It goes with the directory, which stays.
+            decider.done.settled.push(change);
+            continue;
+        }
+        change.conflict |= held.contains(&change.path);
         if let Some(blocked) = change.blocked {
             decider.blocked(change, blocked)?;
         } else if change.conflict {
@@ -81,6 +93,39 @@ pub(super) fn decide(
         }
     }
     Ok(decider.finish())
+}
+
+/// Finds the directories that the view replaced by something else and in which the user
+/// has more by now: as a whole they are the user's.
+fn held(view: &View, entries: &[Change]) -> io::Result<BTreeSet<PathBuf>> {
+    let known: BTreeSet<&Path> = entries.iter().map(|change| &*change.path).collect();
+    let mut held = BTreeSet::new();
+    for change in entries {
+        let replaced = change.view.is_leaf() && change.project.is_dir();
+        if replaced && change.blocked.is_none() && holds_more(view, &change.path, &known)? {
+            held.insert(change.path.clone());
+        }
+    }
+    Ok(held)
+}
+
+/// Tells whether a directory of the project has what no change is about.
+fn holds_more(view: &View, path: &Path, known: &BTreeSet<&Path>) -> io::Result<bool> {
+    let Some(place) = resolve_strictly(&view.project, &view.project.join(path))? else {
+        return Ok(false);
+    };
+    let dir = match place.dir.child(&place.name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        dir => dir?,
+    };
+    for name in dir.names()? {
+        let inner = path.join(&name);
+        let is_dir = Stamp::at(&dir, &name)?.is_dir();
+        if !known.contains(&*inner) || (is_dir && holds_more(view, &inner, known)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 struct Decider<'d> {

@@ -142,6 +142,28 @@ fn a_directory_in_the_place_of_an_edited_file_goes_beside_it() {
 }
 
 #[test]
+fn a_directory_to_which_the_user_added_something_stays_as_a_whole() {
+    let desk = Desk::new();
+    let handle = desk.copy();
+    fs::remove_dir_all(handle.cwd().join("src")).unwrap();
+    put(handle.cwd(), "src", "a file");
+    desk.put("src/new.rs", "user's");
+    let before = desk.snapshot();
+    let done = handle.apply_changes(&ApplyChanges::default()).unwrap();
+    assert_eq!(done.conflicts.len(), 1, "{done:?}");
+    assert!(
+        done.applied.is_empty() && done.missed.is_empty(),
+        "{done:?}"
+    );
+    let beside = format!("src.callsheet-{}", handle.id());
+    assert_eq!(desk.read(&beside), "a file");
+    fs::remove_file(desk.project().join(beside)).unwrap();
+    assert_eq!(desk.snapshot(), before);
+    assert!(handle.changes().unwrap().is_empty());
+    assert!(handle.dispose().is_clean());
+}
+
+#[test]
 fn a_handle_gives_its_changes_up() {
     let desk = Desk::new();
     let before = desk.snapshot();
