@@ -106,7 +106,7 @@ check "Recordings, by file" cargo test --quiet -p tests --test it conformance:: 
 tests "Documentation tests" '^test result:' cargo test "${native[@]}" --doc --no-fail-fast
 
 if [ "$fast" = no ]; then
-    if command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)'; then
+    if command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)'; then
         tests "The npm package" '^npm: ' npm/test.sh
     else
         skip "the npm package (needs Node 20 or newer)"
