@@ -9,6 +9,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use memchr::memmem;
+
 use crate::error::{ExecError, IoResultExt as _};
 use crate::os::dir::Dir;
 use crate::os::fs::{Attributes, Place, is_dir, is_file, read, write_atomic};
@@ -227,6 +229,9 @@ fn skip(
     shown: &BTreeSet<&PathBuf>,
     report: &mut GitReport,
 ) -> Result<(), ExecError> {
+    if !may_be_tracked(&git.dir.join("index"), shown) {
+        return Ok(());
+    }
     let mut listed = Vec::new();
     for path in Tracked::list(git).at(&git.dir)?.paths() {
         let path = Path::new(OsStr::from_bytes(path));
@@ -259,6 +264,23 @@ fn skip(
     .at(&git.dir)?;
     report.written.push(INDEX.into());
     Ok(())
+}
+
+/// Tells whether git's index may name one of the paths, or something in them. Starting git
+/// for that takes longer than everything else about a layer.
+fn may_be_tracked(index: &Path, shown: &BTreeSet<&PathBuf>) -> bool {
+    let Ok(bytes) = read(index) else {
+        // Git knows why.
+        return is_file(index);
+    };
+    // From version 4 on names are shortened; what is elsewhere or left out has these marks.
+    let version = bytes.get(4..8).unwrap_or_default();
+    let is_whole = matches!(version, [0, 0, 0, 2 | 3])
+        && [&b"link"[..], b"sdir"]
+            .iter()
+            .all(|mark| memmem::find(&bytes, mark).is_none());
+    let named = |path: &&&PathBuf| memmem::find(&bytes, path.as_os_str().as_bytes()).is_some();
+    !is_whole || shown.iter().any(|path| named(&path))
 }
 
 /// Writes a file below a view.
