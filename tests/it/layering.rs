@@ -9,7 +9,7 @@ const EDGES: [(&str, &[&str]); 5] = [
     ("plan-core", &[]),
     ("plan-wasm", &["plan-core"]),
     ("exec-native", &["plan-core"]),
-    ("tests", &["plan-core", "exec-native"]),
+    ("tests", &["plan-core", "plan-wasm", "exec-native"]),
     ("examples", &["plan-core", "exec-native"]),
 ];
 

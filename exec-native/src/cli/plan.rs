@@ -6,7 +6,7 @@ use clap::Args;
 use plan_core::base::json::{Writer, print};
 use plan_core::base::text::shell_join;
 use plan_core::effect::{Action, ActionList, View, describe_action};
-use plan_core::persona::lower::{Places, lower};
+use plan_core::persona::lower::{Places, lower, placeholder};
 use plan_core::persona::plan::{Mode, PersonaSpawnPlan, STAGE};
 
 use super::Answer;
@@ -107,10 +107,7 @@ pub(super) fn lowered(
         cwd,
         stage: STAGE,
         view: chosen.view,
-        mount: match chosen.view {
-            View::Overlay => "{{layer}}",
-            View::Copy | View::InPlace => "{{mount}}",
-        },
+        mount: placeholder(chosen.view),
         include_git: true,
         ignored: &rules.ignored,
         readonly: &rules.readonly,

@@ -39,6 +39,16 @@ impl<'a> From<Value<'a>> for Echo<'a> {
     }
 }
 
+impl Echo<'_> {
+    /// Stands for a document that the caller holds and puts in itself.
+    pub const fn held() -> Self {
+        Self {
+            value: Cow::Owned(Value::Null),
+            printed: None,
+        }
+    }
+}
+
 impl PartialEq for Echo<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value
@@ -87,6 +97,12 @@ impl<'s> From<&'s Source<'s>> for Selection<'s> {
 }
 
 impl<'s> Selection<'s> {
+    /// Takes a value together with its text, which must be what printing the value
+    /// compactly gives.
+    pub const fn printed(value: &'s Value<'s>, printed: Option<&'s str>) -> Self {
+        Self { value, printed }
+    }
+
     /// Returns the whole value.
     pub const fn value(&self) -> &'s Value<'s> {
         self.value

@@ -1,9 +1,7 @@
 //! Conformance: recorded cases of persona-kit 4.1.59, replayed in process.
 
-pub mod functions;
-pub mod parse;
+pub mod mutate;
 pub mod plan;
-pub mod specs;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,77 +10,36 @@ use std::path::Path;
 
 use plan_core::base::digest::sha256_hex;
 use plan_core::base::json::{Object, Value, print, read};
+use plan_wasm::{Answer, Failure, persona_kit};
 
-/// Every function that can be called by its JavaScript name.
-pub const DISPATCHERS: &[Dispatcher] = &[parse::call, functions::call, specs::call];
-
-/// An error as JavaScript would see it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
-    /// The name of the error's class.
-    pub name: String,
-    /// Its message.
-    pub message: String,
-    /// Its other fields, in order.
-    pub fields: Vec<(String, String)>,
-}
-
-impl Failure {
-    /// Creates a plain `Error`.
-    pub fn error(message: impl std::fmt::Display) -> Self {
-        Self::named("Error", message)
-    }
-
-    /// Creates an error of a class.
-    pub fn named(name: &str, message: impl std::fmt::Display) -> Self {
-        Self {
-            name: name.to_owned(),
-            message: message.to_string(),
-            fields: Vec::new(),
-        }
-    }
-
-    /// Adds a field.
-    #[must_use]
-    pub fn with(mut self, field: &str, value: &str) -> Self {
-        self.fields.push((field.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Returns the error as the recordings hold it.
-    pub fn to_value(&self) -> Value<'static> {
-        let mut object = Object::new();
-        object.insert("name", self.name.clone());
-        object.insert("message", self.message.clone());
-        for (field, value) in &self.fields {
-            object.insert(field.clone(), value.clone());
-        }
-        Value::Object(object)
-    }
-}
-
-/// What a function answered.
-pub type Answer = Result<Value<'static>, Failure>;
-
-/// Calls a function by its JavaScript name; `None` when it is not one of the
-/// dispatcher's. [`undefined`] stands for `undefined`, in arguments and answers.
-pub type Dispatcher = fn(&str, &[Value<'_>]) -> Option<Answer>;
-
-/// The value that stands for `undefined`.
-pub fn undefined() -> Value<'static> {
-    let mut object = Object::new();
-    object.insert("$undefined", true);
-    Value::Object(object)
-}
-
-/// Tells whether a value stands for `undefined`.
-pub fn is_undefined(value: &Value<'_>) -> bool {
+/// Tells whether a value stands for `undefined` in a recording.
+fn is_undefined(value: &Value<'_>) -> bool {
     value.get("$undefined") == Some(&Value::Bool(true))
 }
 
-/// Returns an argument; `None` when it is missing or `undefined`.
-pub fn argument<'v, 'a>(arguments: &'v [Value<'a>], place: usize) -> Option<&'v Value<'a>> {
-    arguments.get(place).filter(|value| !is_undefined(value))
+/// Drops the members that are `undefined`, as JSON does.
+fn without_undefined<'a>(value: &Value<'a>) -> Value<'a> {
+    match value {
+        Value::Object(object) => {
+            let entries = object.entries().iter();
+            let kept = entries.filter(|(_, member)| !is_undefined(member));
+            let kept = kept.map(|(key, member)| (key.clone(), without_undefined(member)));
+            Value::Object(kept.collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_undefined).collect()),
+        _ => value.clone(),
+    }
+}
+
+/// Prints a failure as recordings hold it.
+fn as_recorded(failure: &Failure) -> String {
+    let mut object = Object::new();
+    object.insert("name", failure.name.clone());
+    object.insert("message", failure.message.clone());
+    for (field, value) in &failure.fields {
+        object.insert(*field, value.clone());
+    }
+    print(&object)
 }
 
 /// The result of a replay.
@@ -106,9 +63,9 @@ impl Report {
             line.get("error").map(print).unwrap_or_default()
         };
         let came = match answer {
-            Ok(value) if is_undefined(value) => "undefined".to_owned(),
-            Ok(value) => print(value),
-            Err(failure) => print(&failure.to_value()),
+            Ok(None) => "undefined".to_owned(),
+            Ok(Some(text)) => text.clone(),
+            Err(failure) => as_recorded(failure),
         };
         let name = ["fn", "case", "persona"]
             .into_iter()
@@ -152,7 +109,11 @@ impl Report {
 
     /// Calls the function of a line and compares.
     fn call(&mut self, line: &Value<'_>, name: &str, arguments: &[Value<'_>]) {
-        match DISPATCHERS.iter().find_map(|call| call(name, arguments)) {
+        let given = arguments
+            .iter()
+            .map(|value| (!is_undefined(value)).then(|| without_undefined(value)));
+        let given: Vec<_> = given.collect();
+        match persona_kit::call(name, &given) {
             Some(answer) => self.compare(line, &answer),
             None => *self.unknown.entry(name.to_owned()).or_default() += 1,
         }
@@ -188,7 +149,7 @@ pub fn replay(folder: &Path) -> io::Result<Vec<(&'static str, Report)>> {
                 "parse-mutations" => {
                     let name = line.get_str("fn").unwrap_or_default();
                     let mut arguments = vec![bases.get(name).cloned().unwrap_or_default()];
-                    parse::mutate(&mut arguments, &line);
+                    mutate::mutate(&mut arguments, &line);
                     if name == "parsePersonaSpec" {
                         arguments.push("review".into());
                     }

@@ -2,10 +2,10 @@
 
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Value, print};
-use plan_core::persona::build::{PlanError, build_persona_spawn_plan};
+use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::options::PlanOptions;
 
-use super::{Failure, Report, digest};
+use super::{Report, digest};
 
 /// Plans the selection of a line and compares the digest of the plan's text.
 pub fn compare(report: &mut Report, line: &Value<'_>) {
@@ -27,17 +27,6 @@ pub fn compare(report: &mut Report, line: &Value<'_>) {
                 &recorded,
             );
         }
-        Err(error) => report.compare(line, &Err(failure(&error))),
-    }
-}
-
-/// Shows an error as JavaScript would see it.
-pub fn failure(error: &PlanError) -> Failure {
-    let failure = Failure::named(error.class(), error);
-    match error {
-        PlanError::MissingInput(missing) => failure
-            .with("input", &missing.input)
-            .with("env", &missing.env),
-        _ => failure,
+        Err(error) => report.compare(line, &Err(error.into())),
     }
 }

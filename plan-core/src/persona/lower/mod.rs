@@ -9,12 +9,13 @@ use alloc::vec::Vec;
 pub use files::{lower_config_files, lower_sidecars};
 pub use skills::lower_skills;
 
-use super::mount::MountPolicy;
+use super::mount::{MountPolicy, plain_view};
 use super::plan::{PersonaSpawnPlan, STAGE};
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Text, Value};
 use crate::base::path::{RelPath, join};
+use crate::base::record::record;
 use crate::effect::{ActionKind, ActionList, Content, Document, Phase, UPPER, View, WriteMode};
 
 /// Where a plan is carried out. All paths are absolute.
@@ -81,6 +82,44 @@ impl Places<'_> {
     /// Replaces the placeholder of the private directory.
     pub fn concrete(&self, text: &str) -> String {
         text.replace(STAGE, self.stage)
+    }
+}
+
+record! {
+    /// Where a plan would be carried out, as far as a host without a file system can say.
+    pub struct PlacesDocument {
+        /// The project, absolute; `{{project}}` by default.
+        pub cwd: Option<String> => "cwd",
+        /// How the run sees the project; by default a copy if the plan hides or protects
+        /// paths, else the project itself.
+        pub view: Option<View> => "view",
+    }
+}
+
+impl PlacesDocument {
+    /// Calls `then` with the places; the run's own directories stay placeholders.
+    pub fn with<T>(&self, plan: &PersonaSpawnPlan<'_>, then: impl FnOnce(&Places<'_>) -> T) -> T {
+        let view = self.view.unwrap_or_else(|| plain_view(plan.mount.as_ref()));
+        then(&Places {
+            cwd: self.cwd.as_deref().unwrap_or("{{project}}"),
+            stage: STAGE,
+            view,
+            mount: placeholder(view),
+            include_git: true,
+            ignored: &[],
+            readonly: &[],
+            link_targets: &[],
+            inherited: &[],
+            kept_skills: &[],
+        })
+    }
+}
+
+/// Returns what stands for the place of a view until a run has one.
+pub const fn placeholder(view: View) -> &'static str {
+    match view {
+        View::Overlay => "{{layer}}",
+        View::Copy | View::InPlace => "{{mount}}",
     }
 }
 

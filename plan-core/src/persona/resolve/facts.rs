@@ -5,6 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::base::code::Code;
+use crate::base::diag::{Diagnostic, Path};
+use crate::base::json::Value;
+use crate::base::record::{Scan as _, record};
 
 /// The source name of the layer that holds one directly given file.
 pub const PATH: &str = "path";
@@ -73,4 +76,63 @@ pub struct Facts {
     pub existing: BTreeSet<String>,
     /// Why a router chose a built-in persona, by the persona's intent.
     pub routing: BTreeMap<String, String>,
+}
+
+record! {
+    /// One persona file, as a host without a file system gives it.
+    pub struct FileDocument {
+        /// The absolute path, with `/` between segments.
+        pub path: String => "path",
+        /// The text.
+        pub text: String => "text",
+    }
+}
+
+record! {
+    /// One place that persona files come from, as a host without a file system gives it.
+    pub struct LayerDocument {
+        /// The name in messages.
+        pub source: String => "source",
+        /// The files, in the order in which the first of equal ids wins.
+        pub files: Vec<FileDocument> => "files",
+    }
+}
+
+record! {
+    /// Everything that a resolution depends on, as a host without a file system gives it.
+    pub struct FactsDocument {
+        /// The working directory, absolute; `/` by default.
+        pub cwd: Option<String> => "cwd",
+        /// The layers, the strongest first.
+        pub layers: Vec<LayerDocument> => "layers",
+        /// The paths that exist besides the files: sidecars, local skills.
+        pub existing: Option<Vec<String>> => "existing",
+    }
+}
+
+impl Facts {
+    /// Reads what a host without a file system knows. The files of the layers exist.
+    ///
+    /// # Errors
+    /// A diagnostic that names the member.
+    pub fn read(value: &Value<'_>) -> Result<Self, Diagnostic> {
+        let document = FactsDocument::scan(value, &Path::root("facts"))?;
+        let mut facts = Self {
+            cwd: document.cwd.unwrap_or_else(|| String::from("/")),
+            existing: document.existing.into_iter().flatten().collect(),
+            ..Self::default()
+        };
+        for LayerDocument { source, files } in document.layers {
+            facts
+                .existing
+                .extend(files.iter().map(|file| file.path.clone()));
+            let files = files.into_iter().map(|FileDocument { path, text }| {
+                let text = Ok(text);
+                PersonaFile { path, text }
+            });
+            let files = files.collect();
+            facts.layers.push(Layer { source, files });
+        }
+        Ok(facts)
+    }
 }

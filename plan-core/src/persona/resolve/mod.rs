@@ -24,7 +24,9 @@ use crate::base::edition::Edition;
 use crate::base::json::{Object, Value};
 
 pub use error::{PersonaResolutionError, Problem, ResolutionErrorCode};
-pub use facts::{BUILT_IN, Facts, Layer, PATH, PersonaFile, Unread};
+pub use facts::{
+    BUILT_IN, Facts, FactsDocument, FileDocument, Layer, LayerDocument, PATH, PersonaFile, Unread,
+};
 pub use listing::{Listed, resolve_listing};
 pub use reference::{DocumentKind, document_kind, looks_like_path};
 pub use relative::probe_paths;

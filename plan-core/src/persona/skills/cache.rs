@@ -102,7 +102,8 @@ pub enum Upstream<'a> {
 }
 
 impl<'a> Upstream<'a> {
-    fn read(value: &Value<'a>) -> Option<Self> {
+    /// Reads a record; nothing when it is damaged or of another kind.
+    pub fn read(value: &Value<'a>) -> Option<Self> {
         let object = value.as_object()?;
         match value.get_str("kind")? {
             "prpm" => Some(Upstream::Prpm {

@@ -1,15 +1,18 @@
 //! The harness spec builders of persona-kit 4, called by their names.
 
-use plan_core::base::json::{Print, Value, print, read};
+use plan_core::base::json::{Print, Value};
 use plan_core::persona::harness::compat::{self, OneShot, Permissions, Settings, SpecInput};
 use plan_core::persona::mcp::AiHist;
 use plan_core::persona::relay::RelayMcp;
 
-use super::{Answer, Failure};
+use super::Arguments;
+use crate::door::Answer;
+use crate::failure::Failure;
+use crate::operation::give;
 
 /// Calls a spec builder; `None` when the name is of another function.
-pub fn call(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
-    let input = arguments.first()?;
+pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
+    let input = arguments.first()?.as_ref()?;
     let text = |key| input.get_str(key).unwrap_or_default();
     match name {
         "buildInteractiveSpec" => Some(answer(compat::interactive(&spec_input(input)))),
@@ -18,7 +21,8 @@ pub fn call(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
                 task: text("task").into(),
                 name: input.get_str("name"),
                 working_directory: input.get_str("workingDirectory"),
-                windows: false,
+                // The host says what it runs on: a one-shot opencode starts by a shell elsewhere.
+                windows: input.get("windows") == Some(&Value::Bool(true)),
             };
             Some(answer(compat::one_shot(&spec_input(input), &run)))
         }
@@ -27,11 +31,7 @@ pub fn call(name: &str, arguments: &[Value<'_>]) -> Option<Answer> {
 }
 
 fn answer<T: Print>(spec: Result<T, compat::UnhandledHarness>) -> Answer {
-    let spec = spec.map_err(Failure::error)?;
-    let text = print(&spec);
-    read(&text)
-        .map(|value| value.to_owned_value())
-        .map_err(Failure::error)
+    give(&spec.map_err(Failure::error)?)
 }
 
 fn spec_input<'v>(input: &'v Value<'v>) -> SpecInput<'v> {
