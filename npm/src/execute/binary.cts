@@ -3,7 +3,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 
-import { CallsheetError } from './errors.cjs';
+import { CallsheetError } from '../errors.cjs';
 
 const PLATFORM = `${process.platform}-${process.arch}`;
 const PACKAGE = `@callsheet/${PLATFORM}`;

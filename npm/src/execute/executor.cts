@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { parse } from 'node:path';
 
 import { findBinary } from './binary.cjs';
-import { CallsheetError, type WireError, toError } from './errors.cjs';
+import { CallsheetError, type WireError, toError } from '../errors.cjs';
 import type { ProgressEvent } from './types.cjs';
 
 const PROTOCOL = 1;

@@ -1,6 +1,6 @@
 /** Handles of what was carried out. */
 
-import { CallsheetError, type WireError } from './errors.cjs';
+import { CallsheetError, type WireError } from '../errors.cjs';
 import { ask } from './executor.cjs';
 import { apply, changes, discard } from './results.cjs';
 import type { DisposeReport, ExecutionHandle, LiveReport } from './types.cjs';

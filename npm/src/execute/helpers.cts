@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 
-import { CallsheetError, usage } from './errors.cjs';
+import { CallsheetError, usage } from '../errors.cjs';
 import { ask } from './executor.cjs';
 import { type WireHandle, parts, toHandle } from './handle.cjs';
 import type {

@@ -3,8 +3,8 @@
  * back when its handle is disposed, or when this process ends in whatever way.
  */
 
-export { CallsheetError, SkillInstallError } from './errors.cjs';
-export type { Diagnostic } from './errors.cjs';
+export { CallsheetError, SkillInstallError } from '../errors.cjs';
+export type { Diagnostic } from '../errors.cjs';
 export {
   applyPersonaMount,
   executePersonaSpawnPlan,

@@ -1,6 +1,6 @@
 /** What was done in the views of runs, and bringing it back. */
 
-import { CallsheetError } from './errors.cjs';
+import { CallsheetError } from '../errors.cjs';
 import { ask } from './executor.cjs';
 import { type WireReport, toReport } from './handle.cjs';
 import type { Applied, ApplyOptions, CallOptions, ChangeSet, Discarded, DisposeReport } from './types.cjs';

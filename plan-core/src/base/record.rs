@@ -60,10 +60,18 @@ macro_rules! record {
             $( $(#[$field_meta:meta])* pub $field:ident : $type:ty => $key:literal ),* $(,)?
         }
     ) => {
+        #[cfg(not(feature = "typescript"))]
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
         pub struct $name $(<$life>)? {
             $( $(#[$field_meta])* pub $field: $type, )*
+        }
+
+        #[cfg(feature = "typescript")]
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, tsify::Tsify)]
+        pub struct $name $(<$life>)? {
+            $( $(#[$field_meta])* #[serde(rename = $key)] pub $field: $type, )*
         }
 
         impl $(<$life>)? $crate::base::json::Print for $name $(<$life>)? {
@@ -109,9 +117,15 @@ macro_rules! words {
         $(#[$meta:meta])*
         pub enum $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $word:literal ),* $(,)? }
     ) => {
+        #[cfg(not(feature = "typescript"))]
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum $name { $( $(#[$variant_meta])* $variant, )* }
+
+        #[cfg(feature = "typescript")]
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, tsify::Tsify)]
+        pub enum $name { $( $(#[$variant_meta])* #[serde(rename = $word)] $variant, )* }
 
         impl $name {
             /// Every variant in declaration order.

@@ -1,28 +1,45 @@
-//! `bindgen MODULE DIRECTORY`: processes a module that was compiled with wasm-bindgen, as
-//! its command line program does for `--target web`.
+//! Makes what the npm package has of the Rust sources:
+//!
+//! * `bindgen module MODULE DIRECTORY` processes a module that was compiled with
+//!   wasm-bindgen, as its command line program does for `--target web`;
+//! * `bindgen types` prints the TypeScript declarations of the wire records.
 
+mod types;
+
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use wasm_bindgen_cli_support::Bindgen;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [module, directory] = &arguments[..] else {
-        return fail("usage: bindgen MODULE DIRECTORY");
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words[..] {
+        ["module", module, directory] => process(module, directory),
+        ["types"] => {
+            let text = types::declarations();
+            let written = std::io::stdout().write_all(text.as_bytes());
+            written.map_err(|error| error.to_string())
+        }
+        _ => Err("usage: bindgen module MODULE DIRECTORY | bindgen types".into()),
     };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+fn process(module: &str, directory: &str) -> Result<(), String> {
     let mut bindgen = Bindgen::new();
     let written = bindgen
         .input_path(module)
         .web(true)
         .and_then(|bindgen| bindgen.typescript(true).generate(directory));
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("bindgen: {module}: {error:#}")),
-    }
+    written.map_err(|error| format!("{module}: {error:#}"))
 }
 
 #[expect(clippy::print_stderr, reason = "the program's only output")]
 fn fail(message: &str) -> ExitCode {
-    eprintln!("{message}");
+    eprintln!("bindgen: {message}");
     ExitCode::FAILURE
 }

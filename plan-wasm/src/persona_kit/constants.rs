@@ -60,7 +60,10 @@ fn add_catalogs(all: &mut Object<'static>) {
     all.insert("KNOWN_TRIGGER_CATALOG", own.collect::<Object<'_>>());
     let names = aliases.iter();
     let names = names.map(|(alias, provider)| ((*alias).into(), Value::from(*provider)));
-    all.insert("KNOWN_TRIGGER_PROVIDER_ALIASES", names.collect::<Object<'_>>());
+    all.insert(
+        "KNOWN_TRIGGER_PROVIDER_ALIASES",
+        names.collect::<Object<'_>>(),
+    );
     let every = catalog::providers().map(|provider| (provider.into(), events(provider)));
     all.insert("KNOWN_TRIGGERS", every.collect::<Object<'_>>());
     let silent = catalog::PROVIDERS_WITHOUT_EVENTS.iter().copied();

@@ -98,7 +98,9 @@ fn call_other(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
         "sidecarSelectionFields" => {
             let fields = sidecar::Sidecar::scan(value, &Path::root("sidecar"));
             let fields = fields.map(sidecar::selection_fields);
-            fields.map_err(Failure::error).and_then(|fields| give(&fields))
+            fields
+                .map_err(Failure::error)
+                .and_then(|fields| give(&fields))
         }
         "assertSafeRelativePath" => {
             let checked = sidecar::check_config_path(value.as_str().unwrap_or_default());

@@ -18,7 +18,9 @@ pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
     Some(match name {
         "resolveSkillSource" => {
             let resolved = skills::resolve_skill_source(text(arguments, 0).unwrap_or_default());
-            resolved.map_err(Failure::error).and_then(|source| give(&source))
+            resolved
+                .map_err(Failure::error)
+                .and_then(|source| give(&source))
         }
         "materializeSkills" => {
             let harness = text(arguments, 1).unwrap_or_default();
@@ -43,13 +45,11 @@ pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
 
 fn call_cache(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
     Some(match name {
-        "parseCheckInterval" => {
-            match text(arguments, 0).and_then(cache::parse_check_interval) {
-                None => Ok(None),
-                Some(CheckInterval::Never) => give(&Value::Null),
-                Some(CheckInterval::Every(millis)) => give(&Value::Number(millis)),
-            }
-        }
+        "parseCheckInterval" => match text(arguments, 0).and_then(cache::parse_check_interval) {
+            None => Ok(None),
+            Some(CheckInterval::Never) => give(&Value::Null),
+            Some(CheckInterval::Every(millis)) => give(&Value::Number(millis)),
+        },
         "isUpstreamCheckDue" => is_check_due(arguments),
         "skillFingerprint" => fingerprint(arguments),
         "readMarker" => match argument(arguments, 0).and_then(SkillCacheMarker::read) {
@@ -62,12 +62,14 @@ fn call_cache(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
             let read = argument(arguments, 0).and_then(SkillCacheMarker::read);
             give(&read.is_some_and(|marker| marker.is_valid_for(fingerprint)))
         }
-        "upstreamQuestion" => upstream_at(arguments, 0).and_then(|record| {
-            match upstream::question(&record, &registries(argument(arguments, 1))) {
-                Some(question) => Ok(Some(print_question(&question, None))),
-                None => Ok(None),
-            }
-        }),
+        "upstreamQuestion" => {
+            upstream_at(arguments, 0).and_then(|record| {
+                match upstream::question(&record, &registries(argument(arguments, 1))) {
+                    Some(question) => Ok(Some(print_question(&question, None))),
+                    None => Ok(None),
+                }
+            })
+        }
         "upstreamChanged" => upstream_at(arguments, 0)
             .and_then(|record| give(&upstream::has_changed(&record, &answer(arguments, 1)))),
         "installedUpstream" => installed(arguments),
@@ -107,7 +109,11 @@ fn is_check_due(arguments: Arguments<'_>) -> Answer {
     };
     let now = argument(arguments, 2).and_then(Value::as_number);
     let now = now.ok_or_else(|| Failure::named("TypeError", "a time is needed"))?;
-    give(&cache::is_upstream_check_due(&marker(arguments)?, interval, now))
+    give(&cache::is_upstream_check_due(
+        &marker(arguments)?,
+        interval,
+        now,
+    ))
 }
 
 fn marker<'a>(arguments: &[Option<Value<'a>>]) -> Result<SkillCacheMarker<'a>, Failure> {
@@ -129,10 +135,7 @@ fn fingerprint(arguments: Arguments<'_>) -> Answer {
     give(&*cache::fingerprint(harness, &keys))
 }
 
-fn upstream_at<'a>(
-    arguments: &[Option<Value<'a>>],
-    place: usize,
-) -> Result<Upstream<'a>, Failure> {
+fn upstream_at<'a>(arguments: &[Option<Value<'a>>], place: usize) -> Result<Upstream<'a>, Failure> {
     let record = argument(arguments, place).unwrap_or(&Value::Null);
     let read = Upstream::read(record);
     read.ok_or_else(|| Failure::named("TypeError", "an upstream record is needed"))
@@ -140,7 +143,11 @@ fn upstream_at<'a>(
 
 fn registries(given: Option<&Value<'_>>) -> Registries {
     let mut registries = Registries::default();
-    let text = |name| given.and_then(|given| given.get_str(name)).map(String::from);
+    let text = |name| {
+        given
+            .and_then(|given| given.get_str(name))
+            .map(String::from)
+    };
     if let Some(prpm) = text("prpm") {
         registries.prpm = prpm;
     }

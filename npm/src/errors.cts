@@ -1,11 +1,17 @@
-/** The errors of this entry. */
+/** The errors of every entry. */
 
-import type { DisposeReport } from './types.cjs';
+import type { DisposeReport } from './execute/types.cjs';
 
-/** A problem of a plan. */
+/** One problem: what, how bad, where in the input, and what to do about it. */
 export interface Diagnostic {
+  /** The stable name of the kind of problem, such as `persona.field-invalid`. */
   readonly code?: string;
+  readonly severity?: 'error' | 'warning';
   readonly message?: string;
+  /** What to do next. */
+  readonly help?: string;
+  /** The value it is about, as a JSON pointer into the input. */
+  readonly pointer?: string;
   readonly [member: string]: unknown;
 }
 
@@ -24,11 +30,14 @@ export interface WireError {
 /** Something that could not be done. What was done before it is taken back. */
 export class CallsheetError extends Error {
   override name = 'CallsheetError';
-  /** `failed`, `busy`, `needs-recovery`, `usage`, `missing`, `config`, `cancelled`, … */
+  /**
+   * `failed`, `busy`, `needs-recovery`, `usage`, `missing`, `config`, `cancelled`, …; of
+   * planning the code of the first diagnostic, such as `persona.input-missing`.
+   */
   readonly code: string;
   /** What to do next. */
   readonly hints: readonly string[];
-  /** The problems of a plan that was refused. */
+  /** The problems of a persona or plan that was refused. */
   readonly diagnostics: readonly Diagnostic[];
   /** The run that it is about. */
   readonly run: string | undefined;

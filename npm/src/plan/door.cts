@@ -1,0 +1,204 @@
+/**
+ * The module's door: one text goes in, one comes out, and nothing but numbers crosses in
+ * calls. The module is synchronous and single-threaded, so one buffer serves every call.
+ */
+
+import { CallsheetError, type Diagnostic } from '../errors.cjs';
+
+/** A failure as the module tells it. */
+export interface Problem {
+  /** The name of the error class that persona-kit throws, or `CallsheetError`. */
+  readonly name?: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly [field: string]: unknown;
+}
+
+/** Turns a failure into what is thrown. */
+export function toError(problem: Problem, cause?: unknown): CallsheetError {
+  const { message, code = 'failed', diagnostics } = problem;
+  const hints = diagnostics.flatMap(({ help }) => (help === undefined ? [] : [help]));
+  const wire = { code, message, hints, diagnostics };
+  return new CallsheetError(wire, cause === undefined ? {} : { cause });
+}
+
+/** What the module exports. */
+export interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  reserve(bytes: number): number;
+  answerAt(): number;
+  answerLength(): number;
+  forget(): void;
+  release(number: number): void;
+  readonly [operation: string]: unknown;
+}
+
+/** A compiled module, or its bytes where the host may compile. */
+export type Source = object;
+
+/** The part of the host's `WebAssembly` that is used; not every host declares its types. */
+interface Host {
+  readonly Module: new (bytes: object) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+}
+
+declare const WebAssembly: Host;
+
+const DONE = 0;
+const NOTHING = 1;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Answers longer than this are forgotten at once, so that no memory is held for them. */
+const KEPT = 1 << 20;
+
+let compiled: object | undefined;
+let wasm: Exports | undefined;
+let bytes = new Uint8Array(0);
+let room = 0;
+let at = 0;
+
+/** How many instances were given up: what they kept is gone with them. */
+export let generation = 0;
+
+/** Takes the compiled module, or its bytes. The first one stays. */
+export function initSync(source: Source): void {
+  if (compiled) return;
+  compiled = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
+}
+
+/** Makes an instance when the first call comes: most of its cost is compiling. */
+function start(): Exports {
+  if (!compiled) throw new Error('callsheet: initSync was not called');
+  // The only import is a hook that prepares a table which nothing uses.
+  const hooks = new Proxy({}, { get: () => () => undefined });
+  const instance = new WebAssembly.Instance(compiled, { './plan_wasm_bg.js': hooks });
+  wasm = instance.exports as Exports;
+  return wasm;
+}
+
+/** Makes room for texts of so many UTF-16 units; UTF-8 takes at most three bytes a unit. */
+function reserve(exports: Exports, units: number): void {
+  if (units * 3 > room || bytes.buffer !== exports.memory.buffer) {
+    const wanted = Math.max(units * 3, 4096);
+    at = exports.reserve(wanted);
+    room = wanted;
+    bytes = new Uint8Array(exports.memory.buffer);
+  }
+}
+
+function write(text: string, offset: number): number {
+  const start = at + offset;
+  return encoder.encodeInto(text, bytes.subarray(start, at + room)).written;
+}
+
+/** Looks at the answer where it stands; it must be used before the next call. */
+function answer(exports: Exports): Uint8Array {
+  // Memory may have grown during the call.
+  if (bytes.buffer !== exports.memory.buffer) {
+    bytes = new Uint8Array(exports.memory.buffer);
+  }
+  const start = exports.answerAt();
+  return bytes.subarray(start, start + exports.answerLength());
+}
+
+/** Calls an operation; a trap leaves an instance that nobody should use again. */
+function invoke(exports: Exports, operation: string, numbers: readonly number[]): number {
+  const call = exports[operation] as (...numbers: readonly number[]) => number;
+  try {
+    return call(...numbers);
+  } catch (cause) {
+    wasm = undefined;
+    room = 0;
+    generation += 1;
+    throw toError(
+      { code: 'internal', message: 'the planner failed; this is a mistake in callsheet', diagnostics: [] },
+      cause,
+    );
+  }
+}
+
+/** Refuses texts that UTF-8 cannot carry: half of a surrogate pair is no character. */
+function check(text: string): void {
+  if (!(text as string & { isWellFormed?(): boolean }).isWellFormed?.()) illFormed(text);
+}
+
+function illFormed(text: string): void {
+  const half = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.exec(text);
+  if (!half) return;
+  const message = `the text has half of a surrogate pair, which is no character (at ${half.index})`;
+  throw toError({ code: 'document.malformed', message, diagnostics: [] });
+}
+
+function finish(exports: Exports, status: number, fail: Fail): string | undefined {
+  if (status === NOTHING) return undefined;
+  const found = answer(exports);
+  const text = decoder.decode(found);
+  if (found.length > KEPT) exports.forget();
+  if (status === DONE) return text;
+  throw fail(JSON.parse(text) as Problem);
+}
+
+/** Makes the error of a failure. */
+type Fail = (problem: Problem) => Error;
+
+/** Calls an operation with texts behind its numbers; `undefined` is an answer as well. */
+export function call(
+  operation: string,
+  numbers: readonly number[],
+  texts: readonly string[],
+  fail: Fail = toError,
+): string | undefined {
+  const exports = wasm ?? start();
+  let units = 0;
+  for (const text of texts) {
+    check(text);
+    units += text.length;
+  }
+  reserve(exports, units);
+  const all = [...numbers];
+  let offset = 0;
+  for (const text of texts) {
+    const written = write(text, offset);
+    all.push(written);
+    offset += written;
+  }
+  return finish(exports, invoke(exports, operation, all), fail);
+}
+
+/** Calls an operation with texts as UTF-8; the answer is a copy of its bytes. */
+export function callBytes(
+  operation: string,
+  numbers: readonly number[],
+  texts: readonly Uint8Array[],
+): Uint8Array {
+  const exports = wasm ?? start();
+  let size = 0;
+  for (const text of texts) size += text.length;
+  reserve(exports, Math.ceil(size / 3));
+  const all = [...numbers];
+  let offset = 0;
+  for (const text of texts) {
+    bytes.set(text, at + offset);
+    all.push(text.length);
+    offset += text.length;
+  }
+  const status = invoke(exports, operation, all);
+  if (status !== DONE) {
+    finish(exports, status, toError);
+    return new Uint8Array(0);
+  }
+  return answer(exports).slice();
+}
+
+/** Gives a compiled persona back. */
+export function release(number: number): void {
+  wasm?.release(number);
+}
+
+/** Forgets what the last call left in the module's memory. */
+export function forget(): void {
+  wasm?.forget();
+}

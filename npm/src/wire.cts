@@ -1,0 +1,922 @@
+/**
+ * The records that cross between the planner and its callers. Made from the Rust types by
+ * `npm run types`; changes belong there.
+ */
+
+/**
+ * A card, as the A2A protocol wants it.
+ */
+export interface AgentCard {
+  /**
+   * The agent's name.
+   */
+  name: string;
+  /**
+   * What it does.
+   */
+  description: string;
+  /**
+   * Where it answers.
+   */
+  url: string;
+  /**
+   * Its version.
+   */
+  version: string;
+  /**
+   * What it can do; never empty.
+   */
+  skills: CardSkill[];
+  /**
+   * Who runs it.
+   */
+  provider: CardProvider;
+  /**
+   * The optional parts of the protocol that it speaks.
+   */
+  capabilities: CardCapabilities;
+  /**
+   * The media types that it takes.
+   */
+  default_input_modes: string[];
+  /**
+   * The media types that it gives.
+   */
+  default_output_modes: string[];
+  /**
+   * Where it is documented.
+   */
+  documentation_url?: string;
+}
+
+/**
+ * What the history server is told.
+ */
+export interface AiHist {
+  /**
+   * Where trajectories are.
+   */
+  trajectoryRoot?: string;
+  /**
+   * The database to read.
+   */
+  dbPath?: string;
+}
+
+/**
+ * Whether the agent gets the history server.
+ */
+export interface AiMemory {
+  /**
+   * Whether it does.
+   */
+  enabled: boolean;
+  /**
+   * The database to read.
+   */
+  dbPath?: string;
+}
+
+/**
+ * A skill of a cache entry.
+ */
+export interface CachedSkill {
+  /**
+   * The skill's id in the persona.
+   */
+  id: string;
+  /**
+   * The source as the persona gives it.
+   */
+  source: string;
+  /**
+   * What kind of source it is.
+   */
+  sourceKind?: string;
+  /**
+   * What was installed.
+   */
+  upstream?: { kind: 'prpm'; packageRef: string; version: string } | { kind: 'github-blob'; blobUrl: string; sha: string };
+}
+
+/**
+ * The optional parts of the protocol that an agent speaks.
+ */
+export interface CardCapabilities {
+  /**
+   * Whether it streams its answers.
+   */
+  streaming: boolean;
+  /**
+   * Whether it notifies without being asked.
+   */
+  pushNotifications: boolean;
+}
+
+/**
+ * Who runs an agent.
+ */
+export interface CardProvider {
+  /**
+   * Always `AgentWorkforce`.
+   */
+  organization: string;
+  /**
+   * The persona's id.
+   */
+  persona_id: string;
+  /**
+   * The persona's intent.
+   */
+  intent: string;
+  /**
+   * The persona's tags.
+   */
+  tags: unknown;
+}
+
+/**
+ * Something that an agent can do.
+ */
+export interface CardSkill {
+  /**
+   * Its id.
+   */
+  id: string;
+  /**
+   * Its name for people.
+   */
+  name: string;
+  /**
+   * What it does.
+   */
+  description: string;
+  /**
+   * Words to find it by.
+   */
+  tags: string[];
+}
+
+/**
+ * The command that removes what a plan's skills left behind.
+ */
+export interface CleanupArtifacts {
+  /**
+   * The command.
+   */
+  cleanupCommand: string[];
+  /**
+   * Its script.
+   */
+  cleanupCommandString: string;
+}
+
+/**
+ * A file that the harness reads from its working directory.
+ */
+export interface ConfigFile {
+  /**
+   * The path below the working directory.
+   */
+  path: string;
+  /**
+   * The whole text.
+   */
+  contents: string;
+}
+
+/**
+ * One problem: what, how bad, where in the input, and what to do about it.
+ */
+export interface Diagnostic {
+  /**
+   * The stable name of the kind of problem.
+   */
+  code: string;
+  /**
+   * How bad it is.
+   */
+  severity: 'error' | 'warning';
+  /**
+   * What is wrong, in one line.
+   */
+  message: string;
+  /**
+   * What to do next.
+   */
+  help?: string;
+  /**
+   * The value it is about, as a JSON pointer into the input.
+   */
+  pointer?: string;
+}
+
+/**
+ * A field that was left out because a variable that it refers to is not set.
+ */
+export interface DroppedField {
+  /**
+   * The field of the persona.
+   */
+  field: string;
+  /**
+   * The variable.
+   */
+  ref: string;
+}
+
+/**
+ * A server that was left out whole: what it cannot start without is not known.
+ */
+export interface DroppedServer {
+  /**
+   * The server.
+   */
+  name: string;
+  /**
+   * The variables that are not set.
+   */
+  refs: string[];
+}
+
+/**
+ * A dialect of the plan.
+ */
+export type Edition = "persona-kit-4" | "2026";
+
+/**
+ * A variable whose value holds references.
+ */
+export interface EnvDocument {
+  /**
+   * The variable.
+   */
+  name: string;
+  /**
+   * Its value.
+   */
+  document: unknown;
+}
+
+/**
+ * Everything that a resolution depends on, as a host without a file system gives it.
+ */
+export interface FactsDocument {
+  /**
+   * The working directory, absolute; `/` by default.
+   */
+  cwd?: string;
+  /**
+   * The layers, the strongest first.
+   */
+  layers: LayerDocument[];
+  /**
+   * The paths that exist besides the files: sidecars, local skills.
+   */
+  existing?: string[];
+}
+
+/**
+ * One persona file, as a host without a file system gives it.
+ */
+export interface FileDocument {
+  /**
+   * The absolute path, with `/` between segments.
+   */
+  path: string;
+  /**
+   * The text.
+   */
+  text: string;
+}
+
+/**
+ * Whether a harness can be started on this host.
+ */
+export interface HarnessRecord {
+  /**
+   * The harness.
+   */
+  harness: string;
+  /**
+   * Whether it answered.
+   */
+  available: boolean;
+  /**
+   * Where its program is.
+   */
+  path?: string;
+  /**
+   * What it says its version is.
+   */
+  version?: string;
+  /**
+   * Why it is not available.
+   */
+  error?: string;
+}
+
+/**
+ * Members of a file of the user's, such as model providers, that a private file takes
+ * over when it is written. A missing file, and members that are there already, change
+ * nothing.
+ */
+export interface Inheritance {
+  /**
+   * The variable that names the directory of the file.
+   */
+  homeEnv: string;
+  /**
+   * The directory below the home directory when the variable is not set.
+   */
+  homeDefault: string;
+  /**
+   * The file below that directory.
+   */
+  target: string;
+  /**
+   * The names of the members.
+   */
+  members: string[];
+}
+
+/**
+ * The value of one input.
+ */
+export interface InputBinding {
+  /**
+   * The input.
+   */
+  name: string;
+  /**
+   * The variable that carries it.
+   */
+  envName: string;
+  /**
+   * Its value.
+   */
+  value: string;
+}
+
+/**
+ * The command that installs a plan's skills.
+ */
+export interface InstallArtifacts {
+  /**
+   * The command.
+   */
+  installCommand: string[];
+  /**
+   * Its script.
+   */
+  installCommandString: string;
+}
+
+/**
+ * One place that persona files come from, as a host without a file system gives it.
+ */
+export interface LayerDocument {
+  /**
+   * The name in messages.
+   */
+  source: string;
+  /**
+   * The files, in the order in which the first of equal ids wins.
+   */
+  files: FileDocument[];
+}
+
+/**
+ * A map of texts without the entries whose variables are not set.
+ */
+export interface LenientMap {
+  /**
+   * The entries that are left; nothing when there is none.
+   */
+  value?: Record<string, unknown>;
+  /**
+   * The entries that were left out.
+   */
+  dropped: DroppedField[];
+}
+
+/**
+ * One persona of a listing.
+ */
+export interface Listed {
+  /**
+   * The id; for a file without one, the file's name.
+   */
+  id: string;
+  /**
+   * The intent, inherited or its own.
+   */
+  intent?: string;
+  /**
+   * The harness.
+   */
+  harness?: string;
+  /**
+   * The model.
+   */
+  model?: string;
+  /**
+   * The layer that has the persona.
+   */
+  source: string;
+  /**
+   * The file; built-ins have none.
+   */
+  path?: string;
+  /**
+   * What the persona is for.
+   */
+  description?: string;
+  /**
+   * What is wrong with it.
+   */
+  problems: Problem[];
+}
+
+/**
+ * How the harness is used.
+ */
+export type Mode = "interactive" | "one-shot";
+
+/**
+ * What a mirrored project leaves out and protects, in gitignore syntax.
+ */
+export interface MountPolicy {
+  /**
+   * The files that are left out.
+   */
+  ignoredPatterns: string[];
+  /**
+   * The files that cannot be changed.
+   */
+  readonlyPatterns: string[];
+}
+
+/**
+ * How to start one agent. The members up to `mount` are those of persona-kit 4;
+ * the others are there from edition 2026 on.
+ */
+export interface PersonaSpawnPlan {
+  /**
+   * The version of this form.
+   */
+  version?: number;
+  /**
+   * The edition that the plan was built in.
+   */
+  edition?: Edition;
+  /**
+   * SHA-256 of the plan's compact JSON without this member.
+   */
+  digest?: string;
+  /**
+   * The selection that was planned.
+   */
+  persona: unknown;
+  /**
+   * The program to start.
+   */
+  cli: string;
+  /**
+   * Its arguments.
+   */
+  args: string[];
+  /**
+   * Files to write below the working directory.
+   */
+  configFiles: ConfigFile[];
+  /**
+   * Skills to install.
+   */
+  skills: SkillMaterializationPlan;
+  /**
+   * Markdown files to write into the working directory.
+   */
+  sidecars: SidecarWrite[];
+  /**
+   * The inputs and their values.
+   */
+  inputs: InputBinding[];
+  /**
+   * Variables to set.
+   */
+  env: Record<string, string>;
+  /**
+   * Text to pass as the last positional argument when not empty.
+   */
+  initialPrompt?: string;
+  /**
+   * What of the project the agent sees.
+   */
+  mount?: MountPolicy;
+  /**
+   * How the harness is used.
+   */
+  mode?: Mode;
+  /**
+   * What the program reads from standard input.
+   */
+  stdin?: string;
+  /**
+   * Variables whose references are resolved at spawn.
+   */
+  envDocuments?: EnvDocument[];
+  /**
+   * Files to write below the run's private directory.
+   */
+  privateFiles?: PrivateFile[];
+  /**
+   * Links to make below the run's private directory.
+   */
+  privateLinks?: PrivateLink[];
+  /**
+   * Seconds after which a one-shot run is ended.
+   */
+  timeoutSeconds?: number;
+  /**
+   * What the author or the user should know; never an error.
+   */
+  warnings?: Diagnostic[];
+}
+
+/**
+ * A phase: actions run phase by phase and are undone in reverse.
+ */
+export type Phase = "mount" | "stage" | "skills" | "sidecars" | "config-files" | "results";
+
+/**
+ * Where a plan would be carried out, as far as a host without a file system can say.
+ */
+export interface PlacesDocument {
+  /**
+   * The project, absolute; `{{project}}` by default.
+   */
+  cwd?: string;
+  /**
+   * How the run sees the project; by default a copy if the plan hides or protects
+   * paths, else the project itself.
+   */
+  view?: View;
+}
+
+/**
+ * A file below the run's private directory; only its owner may read it.
+ */
+export interface PrivateFile {
+  /**
+   * The path below the private directory.
+   */
+  path: string;
+  /**
+   * What it holds.
+   */
+  document: unknown;
+  /**
+   * What it takes over from a file that the user has.
+   */
+  inherits?: Inheritance;
+}
+
+/**
+ * A symbolic link below the run's private directory, such as to credentials
+ * that the user has already. It is left out when its target does not exist.
+ */
+export interface PrivateLink {
+  /**
+   * The path below the private directory.
+   */
+  path: string;
+  /**
+   * The variable that names the directory of the target.
+   */
+  homeEnv: string;
+  /**
+   * The directory below the home directory when the variable is not set.
+   */
+  homeDefault: string;
+  /**
+   * The target below that directory.
+   */
+  target: string;
+}
+
+/**
+ * A problem of one persona file.
+ */
+export interface Problem {
+  /**
+   * The layer of the file.
+   */
+  source: string;
+  /**
+   * The file.
+   */
+  path: string;
+  /**
+   * What is wrong, and where in the file.
+   */
+  diagnostic: Diagnostic;
+}
+
+/**
+ * What the relay server is told.
+ */
+export interface RelayMcp {
+  /**
+   * The key of the workspace.
+   */
+  apiKey: string;
+  /**
+   * The name that the agent has on the relay.
+   */
+  agentName: string;
+  /**
+   * Another address than the public one.
+   */
+  baseUrl?: string;
+  /**
+   * The workspace to use when none is named.
+   */
+  defaultWorkspace?: string;
+}
+
+/**
+ * The kind of a failed resolution, as persona-registry names it.
+ */
+export type ResolutionErrorCode = "invalid_reference" | "unknown_persona" | "not_interactive";
+
+/**
+ * A persona's servers as far as they could be resolved.
+ */
+export interface ResolvedServers {
+  /**
+   * The servers that are left; nothing when there is none.
+   */
+  servers?: Record<string, unknown>;
+  /**
+   * The headers and variables that were left out.
+   */
+  dropped: DroppedField[];
+  /**
+   * The servers that were left out.
+   */
+  droppedServers: DroppedServer[];
+}
+
+/**
+ * A source that was understood.
+ */
+export interface ResolvedSource {
+  /**
+   * What kind of source it is.
+   */
+  kind: SourceKind;
+  /**
+   * The source as the installer wants it.
+   */
+  packageRef: string;
+  /**
+   * The name of the directory that the skill gets.
+   */
+  installedName: string;
+}
+
+/**
+ * A scope that looks like a mistake.
+ */
+export interface ScopeIssue {
+  /**
+   * How bad it is.
+   */
+  level: 'error' | 'warning';
+  /**
+   * The stable name of the kind of issue.
+   */
+  code: string;
+  /**
+   * The integration.
+   */
+  provider: string;
+  /**
+   * The key of the scope.
+   */
+  resource: string;
+  /**
+   * Where it is in the persona.
+   */
+  path: string;
+  /**
+   * What is wrong, in one line.
+   */
+  message: string;
+}
+
+/**
+ * The sidecar fields of a persona with their modes filled in.
+ */
+export interface Sidecar {
+  /**
+   * The file that becomes `CLAUDE.md`.
+   */
+  claudeMd?: string;
+  /**
+   * The text that becomes `CLAUDE.md`.
+   */
+  claudeMdContent?: string;
+  /**
+   * What writing does to an existing `CLAUDE.md`.
+   */
+  claudeMdMode?: string;
+  /**
+   * The file that becomes `AGENTS.md`.
+   */
+  agentsMd?: string;
+  /**
+   * The text that becomes `AGENTS.md`.
+   */
+  agentsMdContent?: string;
+  /**
+   * What writing does to an existing `AGENTS.md`.
+   */
+  agentsMdMode?: string;
+}
+
+/**
+ * What a sidecar does to a file that exists.
+ */
+export type SidecarMode = "overwrite" | "extend";
+
+/**
+ * A Markdown file that the harness reads from its working directory.
+ */
+export interface SidecarWrite {
+  /**
+   * The bare file name.
+   */
+  filename: string;
+  /**
+   * The text, unless it is in a file.
+   */
+  contents?: string;
+  /**
+   * The file that holds the text.
+   */
+  sourcePath?: string;
+  /**
+   * What happens to an existing file.
+   */
+  mode: SidecarMode;
+}
+
+/**
+ * What a cache entry says about itself.
+ */
+export interface SkillCacheMarker {
+  /**
+   * The version of this record, 2.
+   */
+  schemaVersion: number;
+  /**
+   * The name of the entry.
+   */
+  fingerprint: string;
+  /**
+   * The harness that the skills are for.
+   */
+  harness: string;
+  /**
+   * When they were installed, as an ISO timestamp.
+   */
+  installedAt: string;
+  /**
+   * When their sources were last looked at, as an ISO timestamp.
+   */
+  lastUpstreamCheckAt?: string;
+  /**
+   * The skills.
+   */
+  skills: CachedSkill[];
+}
+
+/**
+ * How one skill is installed and what that leaves behind.
+ */
+export interface SkillInstall {
+  /**
+   * The skill's id in the persona.
+   */
+  skillId: string;
+  /**
+   * The source as the persona gives it.
+   */
+  source: string;
+  /**
+   * What kind of source it is.
+   */
+  sourceKind: SourceKind;
+  /**
+   * The source as the installer wants it.
+   */
+  packageRef: string;
+  /**
+   * The harness that it is installed for.
+   */
+  harness: string;
+  /**
+   * The command that installs it.
+   */
+  installCommand: string[];
+  /**
+   * The directory that it lands in.
+   */
+  installedDir: string;
+  /**
+   * Its manifest in that directory.
+   */
+  installedManifest: string;
+  /**
+   * What is to be removed after the run.
+   */
+  cleanupPaths: string[];
+}
+
+/**
+ * How a persona's skills are installed.
+ */
+export interface SkillMaterializationPlan {
+  /**
+   * The harness that they are installed for.
+   */
+  harness: string;
+  /**
+   * The installs, in the persona's order.
+   */
+  installs: SkillInstall[];
+  /**
+   * The directory that they are staged in, outside the project.
+   */
+  sessionInstallRoot?: string;
+  /**
+   * The directory that relative sources start from.
+   */
+  repoRoot?: string;
+}
+
+/**
+ * A kind of place that skills come from.
+ */
+export type SourceKind = "prpm" | "skill.sh" | "local";
+
+/**
+ * Whether the agent's trajectory is recorded.
+ */
+export interface TrajectoryRecording {
+  /**
+   * Whether it is.
+   */
+  enabled: boolean;
+  /**
+   * Whether it is compacted when the run ends.
+   */
+  autoCompact?: unknown;
+}
+
+/**
+ * A trigger or watch rule that looks like a mistake.
+ */
+export interface TriggerIssue {
+  /**
+   * How bad it is.
+   */
+  level: 'error' | 'warning';
+  /**
+   * The stable name of the kind of issue.
+   */
+  code: string;
+  /**
+   * The provider that it is about.
+   */
+  provider: string;
+  /**
+   * The event that it is about, or `*`.
+   */
+  trigger: string;
+  /**
+   * Where it is in the agent.
+   */
+  path: string;
+  /**
+   * What is wrong, in one line.
+   */
+  message: string;
+}
+
+/**
+ * How a run sees the project that it is about.
+ */
+export type View = "overlay" | "copy" | "inplace";

@@ -1,0 +1,176 @@
+//! The TypeScript declarations of the wire records, made from their Rust types.
+
+use plan_core::base::diag::Diagnostic;
+use plan_core::base::edition::Edition;
+use plan_core::effect::{Phase, View};
+use plan_core::persona::agent_card::{AgentCard, CardCapabilities, CardProvider, CardSkill};
+use plan_core::persona::detect::HarnessRecord;
+use plan_core::persona::env::{DroppedField, LenientMap};
+use plan_core::persona::harness::compat::ConfigFile;
+use plan_core::persona::harness::launch::{EnvDocument, Inheritance, PrivateFile, PrivateLink};
+use plan_core::persona::lint::{ScopeIssue, TriggerIssue};
+use plan_core::persona::lower::PlacesDocument;
+use plan_core::persona::mcp::{AiHist, DroppedServer, ResolvedServers};
+use plan_core::persona::memory::{AiMemory, TrajectoryRecording};
+use plan_core::persona::mount::MountPolicy;
+use plan_core::persona::plan::{InputBinding, Mode, PersonaSpawnPlan, SidecarMode, SidecarWrite};
+use plan_core::persona::relay::RelayMcp;
+use plan_core::persona::resolve::{
+    FactsDocument, FileDocument, LayerDocument, Listed, Problem, ResolutionErrorCode,
+};
+use plan_core::persona::sidecar::Sidecar;
+use plan_core::persona::skills::cache::{CachedSkill, SkillCacheMarker};
+use plan_core::persona::skills::{
+    CleanupArtifacts, InstallArtifacts, ResolvedSource, SkillInstall, SkillMaterializationPlan,
+    SourceKind,
+};
+use tsify::Tsify;
+
+/// What stands in the declarations for Rust types that are no records.
+const ALIASES: &[(&str, &str)] = &[
+    ("Text", "string"),
+    ("Code", "string"),
+    ("Severity", "'error' | 'warning'"),
+    ("Object", "Record<string, unknown>"),
+    ("Value", "unknown"),
+    ("Echo", "unknown"),
+    ("TextMap", "Record<string, string>"),
+    ("Document", "unknown"),
+    ("Upstream", UPSTREAM),
+];
+
+/// It is no record: its `kind` stands among its members.
+const UPSTREAM: &str = "{ kind: 'prpm'; packageRef: string; version: string } | \
+    { kind: 'github-blob'; blobUrl: string; sha: string }";
+
+/// Members that are told more exactly than their Rust types.
+const EXACT: &[(&str, &str)] = &[(
+    "    env: Record<string, unknown>;",
+    "    env: Record<string, string>;",
+)];
+
+const HEAD: &str = "/**
+ * The records that cross between the planner and its callers. Made from the Rust types by
+ * `npm run types`; changes belong there.
+ */
+";
+
+/// Prints every declaration, in the order of their names.
+pub(crate) fn declarations() -> String {
+    macro_rules! all {
+        ($($type:ty),* $(,)?) => { [$(<$type>::DECL),*] };
+    }
+    let mut parts = all![
+        AgentCard,
+        AiHist,
+        AiMemory,
+        CachedSkill,
+        CardCapabilities,
+        CardProvider,
+        CardSkill,
+        CleanupArtifacts,
+        ConfigFile,
+        Diagnostic,
+        DroppedField,
+        DroppedServer,
+        Edition,
+        EnvDocument,
+        FactsDocument,
+        FileDocument,
+        HarnessRecord,
+        Inheritance,
+        InputBinding,
+        InstallArtifacts,
+        LayerDocument,
+        LenientMap,
+        Listed,
+        Mode,
+        MountPolicy,
+        PersonaSpawnPlan,
+        Phase,
+        PlacesDocument,
+        PrivateFile,
+        PrivateLink,
+        Problem,
+        RelayMcp,
+        ResolutionErrorCode,
+        ResolvedServers,
+        ResolvedSource,
+        ScopeIssue,
+        Sidecar,
+        SidecarMode,
+        SidecarWrite,
+        SkillCacheMarker,
+        SkillInstall,
+        SkillMaterializationPlan,
+        SourceKind,
+        TrajectoryRecording,
+        TriggerIssue,
+        View,
+    ];
+    parts.sort_unstable_by_key(|part| name(part));
+    let mut text = String::from(HEAD);
+    for part in parts {
+        text.push('\n');
+        text.push_str(&exact(part));
+        text.push('\n');
+    }
+    text
+}
+
+fn name(declaration: &str) -> &str {
+    let words = declaration.split_once("export ");
+    let words = words.map_or(declaration, |(_, rest)| rest);
+    words.split(' ').nth(1).unwrap_or_default()
+}
+
+/// Says in TypeScript's words what the wire form means.
+fn exact(declaration: &str) -> String {
+    let mut text = String::new();
+    for line in declaration.lines() {
+        let line = optional(&line.replace("    ", "  ").replace("  /**", "  /**"));
+        text.push_str(&aliased(&line));
+        text.push('\n');
+    }
+    for (from, to) in EXACT {
+        text = text.replace(&from.replace("    ", "  "), &to.replace("    ", "  "));
+    }
+    text.trim_end().to_owned()
+}
+
+/// A member that may be left out is never there and undefined.
+fn optional(line: &str) -> String {
+    let member = line.strip_suffix(" | undefined;");
+    match member.and_then(|member| member.split_once(": ")) {
+        Some((name, of)) => format!("{name}?: {of};"),
+        None => line.to_owned(),
+    }
+}
+
+/// Puts aliases in place of whole words, outside comments.
+fn aliased(line: &str) -> String {
+    if line.trim_start().starts_with(['*', '/']) {
+        return line.to_owned();
+    }
+    let Some((name, of)) = line.split_once(": ") else {
+        return line.to_owned();
+    };
+    let mut out = format!("{name}: ");
+    let mut word = String::new();
+    for letter in of.chars() {
+        if letter.is_ascii_alphanumeric() {
+            word.push(letter);
+            continue;
+        }
+        flush(&mut word, &mut out);
+        out.push(letter);
+    }
+    flush(&mut word, &mut out);
+    out
+}
+
+fn flush(word: &mut String, out: &mut String) {
+    let alias = ALIASES.iter().find(|(name, _)| name == word);
+    out.push_str(alias.map_or(word, |(_, to)| to));
+    word.clear();
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Builds the module of the npm package:
+#
+#   plan-wasm/build.sh OUT
+#
+# puts OUT/plan.wasm there. Sets up what is missing for WebAssembly (tests/setup-wasm.sh)
+# and says so; `wasm-opt` is that of npm/node_modules. Nothing is built twice.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+out=${1:?usage: plan-wasm/build.sh OUT}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+
+sh tests/setup-wasm.sh
+# The Debian toolchain of the set-up, where rustup has no target.
+if [ -x .cache/wasm-toolchain/bin/cargo ] &&
+    [ ! -d "$(rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null)" ]; then
+    wasm_cargo() { PATH="$PWD/.cache/wasm-toolchain/bin:$PATH" cargo "$@"; }
+else
+    wasm_cargo() { cargo "$@"; }
+fi
+wasm_cargo build --quiet -p plan-wasm --profile wasm --target wasm32-unknown-unknown
+target=${CARGO_TARGET_DIR:-target}
+module=$target/wasm32-unknown-unknown/wasm/plan_wasm.wasm
+stamp=$out/plan.wasm.from
+if [ -f "$out/plan.wasm" ] && cmp -s "$module" "$stamp"; then
+    exit 0
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cargo run --quiet -p bindgen -- "$module" "$work"
+npm/node_modules/.bin/wasm-opt -O3 --strip-debug --strip-producers --strip-target-features \
+    "$work/plan_wasm_bg.wasm" -o "$out/plan.wasm"
+cp "$module" "$stamp"
