@@ -4,6 +4,7 @@
 //
 // writes OUT/callsheet and, for each platform such as linux-x64, OUT/@callsheet/linux-x64
 // with that binary, on which `callsheet` depends optionally: npm installs the one that fits.
+import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,6 +32,7 @@ for (const argument of platforms) {
   optionalDependencies[name] = version;
 }
 write(join(out, 'callsheet'), { ...manifest, optionalDependencies });
-for (const name of ['README.md', 'index.js', 'index.cjs', 'index.d.ts', 'index.d.cts', 'execute']) {
-  cpSync(join(here, name), join(out, 'callsheet', name), { recursive: true });
+const packed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: here, encoding: 'utf8' });
+for (const { path } of JSON.parse(packed)[0].files) {
+  if (path !== 'package.json') cpSync(join(here, path), join(out, 'callsheet', path));
 }

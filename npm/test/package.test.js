@@ -34,9 +34,9 @@ test('the program comes with the package of the platform', () => {
 test('typed programs of both module systems compile', () => {
   const { place } = installed();
   const source = `
-    import { CallsheetError, executePersonaSpawnPlan, type PersonaSpawnPlan } from 'callsheet/execute';
+    import { CallsheetError, executePersonaSpawnPlan, type ExecutablePlan } from 'callsheet/execute';
     import { recover } from 'callsheet';
-    export async function main(plan: PersonaSpawnPlan): Promise<void> {
+    export async function main(plan: ExecutablePlan): Promise<void> {
       await using handle = await executePersonaSpawnPlan(plan, {
         cwd: '.', cleanupSkillsOnDispose: false, signal: AbortSignal.timeout(1000),
         mount: { mountDir: 'm', personaId: 'p', includeGit: true, autoSync: true },

@@ -10,12 +10,13 @@ import type {
   ConfigFile,
   ExecuteOptions,
   ExecutionHandle,
+  Given,
   HelperOptions,
   InstallerOptions,
   MountHandle,
   MountOptions,
   MountPolicy,
-  PersonaSpawnPlan,
+  ExecutablePlan,
   SidecarWrite,
   SkillInstallOptions,
   SkillMaterializationPlan,
@@ -23,7 +24,7 @@ import type {
 
 /** Carries a whole plan out, without starting its harness. */
 export async function executePersonaSpawnPlan(
-  plan: PersonaSpawnPlan,
+  plan: ExecutablePlan,
   options: ExecuteOptions,
 ): Promise<ExecutionHandle> {
   const mount = options.mount ?? {};
@@ -50,7 +51,7 @@ export async function executePersonaSpawnPlan(
  * handle's directory is the one given.
  */
 export async function applyPersonaMount(
-  policy: MountPolicy | undefined,
+  policy: Given<MountPolicy> | undefined,
   options: ApplyMountOptions,
 ): Promise<MountHandle> {
   if (!policy) return idle(options.cwd);
@@ -71,7 +72,7 @@ export async function applyPersonaMount(
 
 /** Installs skills. When one fails, those before it are removed again. */
 export async function runSkillInstalls(
-  skills: SkillMaterializationPlan,
+  skills: Given<SkillMaterializationPlan>,
   options: SkillInstallOptions,
 ): Promise<ExecutionHandle> {
   const members = {
@@ -85,7 +86,7 @@ export async function runSkillInstalls(
 
 /** Writes the Markdown files that a harness reads from its working directory. */
 export async function writePersonaSidecars(
-  sidecars: readonly SidecarWrite[],
+  sidecars: Given<SidecarWrite[]>,
   options: HelperOptions,
 ): Promise<ExecutionHandle> {
   const plain = sidecars.map((sidecar) => ({
@@ -99,7 +100,7 @@ export async function writePersonaSidecars(
 
 /** Writes configuration files. */
 export async function materializePersonaConfigFiles(
-  configFiles: readonly ConfigFile[],
+  configFiles: Given<ConfigFile[]>,
   options: HelperOptions,
 ): Promise<ExecutionHandle> {
   return await carryOut({ op: 'configFiles', members: { configFiles }, kind: 'part' }, options);
@@ -171,7 +172,7 @@ function mounting(mount: MountOptions): object {
 }
 
 /** Without a policy there is no mirror to bring anything back from. */
-function syncing(policy: MountPolicy | undefined, { autoSync }: MountOptions): object {
+function syncing(policy: Given<MountPolicy> | undefined, { autoSync }: MountOptions): object {
   if (!policy || !autoSync) return {};
   return { live: true, liveMs: autoSync === true ? undefined : autoSync.scanIntervalMs };
 }

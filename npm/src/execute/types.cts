@@ -1,63 +1,34 @@
 /** What plans and options look like, and what is answered. */
 
-/** What of a project its mirror leaves out and protects, in gitignore syntax. */
-export interface MountPolicy {
-  readonly ignoredPatterns: readonly string[];
-  readonly readonlyPatterns: readonly string[];
-}
+import type * as wire from '../wire.cjs';
 
-/** A Markdown file that the harness reads from its working directory. */
-export interface SidecarWrite {
-  readonly filename: string;
-  readonly contents?: string | undefined;
-  readonly sourcePath?: string | undefined;
-  readonly mode: 'overwrite' | 'extend';
-}
+/** A value that is only read. */
+export type Given<T> = T extends (infer Item)[]
+  ? readonly Given<Item>[]
+  : T extends object
+    ? { readonly [Member in keyof T]: Given<T[Member]> | ([undefined] extends [T[Member]] ? undefined : never) }
+    : T;
 
-/** A file below the working directory. */
-export interface ConfigFile {
-  readonly path: string;
-  readonly contents: string;
-}
+export type {
+  ConfigFile,
+  Edition,
+  MountPolicy,
+  PersonaSpawnPlan,
+  SidecarWrite,
+  SkillInstall,
+  SkillMaterializationPlan,
+} from '../wire.cjs';
 
-/** How one skill is installed. */
-export interface SkillInstall {
-  readonly skillId: string;
-  readonly source: string;
-  readonly sourceKind: string;
-  readonly packageRef: string;
-  readonly harness: string;
-  readonly installCommand: readonly string[];
-  readonly installedDir: string;
-  readonly installedManifest: string;
-  readonly cleanupPaths: readonly string[];
-}
-
-/** The skills of a plan. */
-export interface SkillMaterializationPlan {
-  readonly harness: string;
-  readonly installs: readonly SkillInstall[];
-  readonly sessionInstallRoot?: string | undefined;
-}
-
-/** A dialect of plans. A plan that names none is persona-kit 4's. */
-export type Edition = 'persona-kit-4' | '2026';
-
-/** A plan, of either edition. Only what is read here is named. */
-export interface PersonaSpawnPlan {
-  readonly persona: object;
-  readonly cli: string;
-  readonly args: readonly string[];
-  readonly configFiles: readonly ConfigFile[];
-  readonly skills: SkillMaterializationPlan;
-  readonly sidecars: readonly SidecarWrite[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly mount?: MountPolicy | undefined;
-  readonly edition?: Edition | undefined;
-}
+/** A plan, of either edition; one that names none is persona-kit 4's. Only what is read here is named. */
+export type ExecutablePlan = Given<
+  Pick<
+    wire.PersonaSpawnPlan,
+    'cli' | 'args' | 'configFiles' | 'skills' | 'sidecars' | 'env' | 'mount' | 'edition'
+  >
+> & { readonly persona: object };
 
 /** How a run sees its project: as a private layer over it, as a copy, or as it is. */
-export type View = 'auto' | 'overlay' | 'copy' | 'inplace';
+export type ViewChoice = 'auto' | 'overlay' | 'copy' | 'inplace';
 
 /** Something that happens while a plan is carried out. */
 export type ProgressEvent =
@@ -136,7 +107,7 @@ export interface ExecuteOptions extends HelperOptions, InstallerOptions {
    * How the run sees the project. `auto`, the default, mirrors under a mount policy and
    * works in place without one; see `entered`.
    */
-  readonly view?: View | undefined;
+  readonly view?: ViewChoice | undefined;
   /**
    * Whether every program of the run will be started behind the handle's `argvPrefix`.
    * Then `auto` prefers a layer over the project's own path to a copy.
@@ -155,7 +126,7 @@ export interface SkillInstallOptions extends HelperOptions, InstallerOptions {
   /** Whether the skills go when the handle is disposed; they do by default. */
   readonly cleanupOnDispose?: boolean | undefined;
   /** The dialect of the plan that the skills are from. */
-  readonly edition?: Edition | undefined;
+  readonly edition?: wire.Edition | undefined;
 }
 
 /** What became of one action. */
@@ -282,7 +253,7 @@ export interface ExecutionHandle {
   /** Where to work: the mirror, or `options.cwd` as it was given. */
   readonly cwd: string;
   /** How the run sees the project. */
-  readonly view: Exclude<View, 'auto'>;
+  readonly view: Exclude<ViewChoice, 'auto'>;
   /** What holds programs to what the view hides and protects. */
   readonly enforcement: string;
   /** Words that come in front of every command that is to work in the run's view. */

@@ -1,0 +1,2 @@
+/** The planner without a module: whoever uses it calls `initSync` first. */
+export * from './api.cjs';

@@ -1,0 +1,2 @@
+/** The code is CommonJS for both module systems: a process has one instance. */
+export * from './node.cjs';
