@@ -2,8 +2,8 @@
 //!
 //! `runs/<run id>/` holds `lease` (locked while the run lives), `journal.log`,
 //! `blobs/` (backups and lists), `stage/` (private files for the harness), `logs/`
-//! and perhaps `mount/` or `layer/`. Runs that recovery could not read lie in `damaged/` instead.
-//! All of it is for the user alone.
+//! and perhaps `mount/`, `layer/`, `reverted/` or `interrupted/`. Runs that recovery
+//! could not read lie in `damaged/` instead. All of it is for the user alone.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -24,6 +24,7 @@ const STAGE: &str = "stage";
 const LOGS: &str = "logs";
 const MOUNT: &str = "mount";
 const REVERTED: &str = "reverted";
+const INTERRUPTED: &str = "interrupted";
 const LAYER: &str = "layer";
 const MARK: &str = "running";
 const KEEPER: &str = "keeper";
@@ -173,15 +174,26 @@ impl StateHome {
         RunDir::open(runs, dir, id, lease)
     }
 
+    /// Returns where the directory of a run is.
+    pub(crate) fn run_path(&self, id: &RunId) -> PathBuf {
+        self.root.join("runs").join(id.as_str())
+    }
+
     /// Opens a run's directory; `None` when it is gone. The lease is taken if nobody
-    /// holds it; in a run that somebody else holds nothing is created.
+    /// holds it; in a run that somebody else holds nothing is created. An error is one
+    /// run's problem: others may be opened all the same.
     pub(crate) fn open_run(&self, id: &RunId) -> Result<Option<Found>, ExecError> {
         let runs = self.runs()?;
         let path = runs.path().join(id.as_str());
         let name = OsStr::new(id.as_str());
         let meta = runs.stat(name).at(&path)?;
-        if meta.is_none_or(|meta| meta.kind != Kind::Dir) {
-            return Ok(None);
+        match meta.map(|meta| meta.kind) {
+            None => return Ok(None),
+            Some(Kind::Dir) => {}
+            Some(_) => {
+                let error = io::Error::new(io::ErrorKind::NotADirectory, "is no directory");
+                return Err(error).at(&path);
+            }
         }
         let dir = match runs.child(name) {
             // Its owner has just removed it.
@@ -358,6 +370,11 @@ impl RunDir {
     /// Where results are kept that were brought into the project and taken back again.
     pub(crate) fn reverted(&self) -> PathBuf {
         self.dir.path().join(REVERTED)
+    }
+
+    /// Where is kept what stood in the place of an installer that was interrupted.
+    pub(crate) fn interrupted(&self) -> PathBuf {
+        self.dir.path().join(INTERRUPTED)
     }
 
     /// Tells whether an original was saved.

@@ -245,6 +245,7 @@ impl Sweep<'_> {
             return Err(format!("recovery: {:?} {}", ended.code(), ended.stderr()).into());
         }
         self.compare(before)?;
+        clear_interrupted(self.stage)?;
         let left = runs(&self.stage.path("state/runs"))?;
         if left.is_empty() {
             return Ok(());
@@ -258,6 +259,22 @@ impl Sweep<'_> {
             return Ok(());
         }
         Err(found.join("\n").into())
+    }
+}
+
+/// Clears away what is left of runs that were interrupted in an installer: what stood in its
+/// place is kept until then.
+pub fn clear_interrupted(stage: &Stage) -> Answer<()> {
+    let place = stage.path("state/runs");
+    let left = runs(&place)?;
+    let is_kept = |run: &String| place.join(run).join("interrupted").is_dir();
+    if left.is_empty() || !left.iter().all(is_kept) {
+        return Ok(());
+    }
+    let cleared = stage.call(&["gc", "--older-than", "0"])?.run()?;
+    match cleared.code() {
+        Some(0) => Ok(()),
+        code => Err(format!("gc: {code:?} {}", cleared.stderr()).into()),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Clearing away what ended runs left for people: logs of failures, backups of committed
-//! runs, damaged runs. Work that nobody has looked at is never among it.
+//! runs, places of interrupted installers, damaged runs. Work that nobody has looked at is never among it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,8 +46,15 @@ pub fn gc(state: &StateHome, options: &GcOptions) -> Result<Vec<Cleared>, ExecEr
     }
     let mut cleared = Vec::new();
     for id in state.run_ids()? {
-        if let Some(Found::Ours(run)) = state.open_run(&id)? {
-            cleared.extend(clear(&run, options)?);
+        match state.open_run(&id) {
+            Ok(Some(Found::Ours(run))) => cleared.extend(clear(&run, options)?),
+            Ok(_) => {}
+            // Somebody may hold it; `recover` says what to do.
+            Err(_) => cleared.push(Cleared {
+                dir: state.run_path(&id),
+                what: "a run that cannot be opened",
+                removed: false,
+            }),
         }
     }
     if options.damaged {
@@ -73,6 +80,7 @@ fn clear(run: &RunDir, options: &GcOptions) -> Result<Option<Cleared>, ExecError
     let what = match journal.state.status() {
         RunStatus::Closed if keeps_work(&journal.state) => "unsaved changes",
         RunStatus::Closed if is_dir(&run.reverted()) => "changes that were reverted",
+        RunStatus::Closed if is_dir(&run.interrupted()) => "what an interrupted installer left",
         RunStatus::Closed => "the log of a failure",
         RunStatus::Committed => "the backups of applied changes",
         // It lives, or recovery takes it back.

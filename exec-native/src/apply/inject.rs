@@ -1,6 +1,7 @@
 //! Fault injection: the executor's own failures and deaths on demand, for tests.
 //! Without faults, which is the default, nothing here does anything.
 
+use std::cell::Cell;
 use std::io;
 
 /// A point of a run that a test can aim at. Records are counted by the journal
@@ -19,6 +20,8 @@ pub enum Moment {
     AfterAction(u64),
     /// Before a step of an action that has many, counted from 0.
     WithinAction(u32),
+    /// Before a step of an undo that has many, counted from 0.
+    WithinUndo(u32),
     /// Before an action is taken back.
     BeforeUndo(u64),
     /// After an action was taken back and before its record.
@@ -60,5 +63,31 @@ impl Faults {
             act()?;
         }
         act()
+    }
+}
+
+/// Counts the steps of an action or of an undo.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    faults: Faults,
+    moment: fn(u32) -> Moment,
+    next: Cell<u32>,
+}
+
+impl Steps {
+    /// Starts to count.
+    pub(crate) const fn new(faults: Faults, moment: fn(u32) -> Moment) -> Self {
+        Self {
+            faults,
+            moment,
+            next: Cell::new(0),
+        }
+    }
+
+    /// Fails or kills the process when the next step is the one.
+    pub(crate) fn strike(&self) -> io::Result<()> {
+        let step = self.next.get();
+        self.next.set(step + 1);
+        self.faults.strike((self.moment)(step))
     }
 }

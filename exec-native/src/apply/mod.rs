@@ -7,6 +7,7 @@ mod gc;
 pub(crate) mod handler;
 pub mod inject;
 pub(crate) mod manifest;
+mod obscure;
 pub(crate) mod ops;
 mod options;
 mod orphan;

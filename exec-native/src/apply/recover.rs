@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use plan_core::effect::{ActionList, RunStarted, RunStatus};
 
 use super::inject::Faults;
+use super::obscure::Obscure;
 use super::options::{ApplyOptions, Event};
 use super::orphan::{is_orphaned, settle};
 use super::report::DisposeReport;
@@ -78,13 +79,20 @@ pub struct RecoveryReport {
 /// Lists the runs, oldest first.
 ///
 /// # Errors
-/// The state home cannot be read.
+/// The state home cannot be read. A run that cannot be opened counts as damaged.
 pub fn list_runs(state: &StateHome) -> Result<Vec<RunSummary>, ExecError> {
     // Looking at a lease takes it for a moment; behind the gate nobody minds.
     let _gate = state.gate()?;
     let mut runs = Vec::new();
     for id in state.run_ids()? {
-        runs.extend(state.open_run(&id)?.map(|run| summary(&run)));
+        match state.open_run(&id) {
+            Ok(run) => runs.extend(run.map(|run| summary(&run))),
+            // It must not hide the others.
+            Err(error) => {
+                let obscure = Obscure::look(state, &id, &error);
+                runs.extend(obscure.map(|run| run.summary(id)));
+            }
+        }
     }
     Ok(runs)
 }
@@ -143,13 +151,30 @@ pub fn recover(state: &StateHome, cwd: Option<&Path>) -> Result<Vec<RecoveryRepo
     state.sweep()?;
     let mut reports = Vec::new();
     for id in state.run_ids()?.into_iter().rev() {
-        let Some(run) = state.open_run(&id)?.and_then(Found::ours) else {
-            continue;
+        let run = match state.open_run(&id) {
+            Ok(Some(Found::Ours(run))) => run,
+            Ok(_) => continue,
+            Err(error) => {
+                let obscure = Obscure::look(state, &id, &error);
+                let obscure = obscure.filter(|run| about(run.started()));
+                reports.extend(obscure.map(|run| unopened(&run, id)));
+                continue;
+            }
         };
         let report = recover_run(state, &run, about, Faults::default());
         reports.extend(report.map(|report| set_aside(state, &run, report)));
     }
     Ok(reports)
+}
+
+/// Reports a run that cannot be opened. It stays where it is: somebody may hold it.
+fn unopened(run: &Obscure, id: RunId) -> RecoveryReport {
+    RecoveryReport {
+        id,
+        cwd: run.started().map(|started| PathBuf::from(&started.cwd)),
+        torn_bytes: 0,
+        result: Err(run.refusal()),
+    }
 }
 
 /// Returns the one path of a directory, by whatever path it is named: runs in it find one
@@ -287,9 +312,13 @@ pub(crate) fn make_way(
         if id == *own {
             continue;
         }
-        let run = match state.open_run(&id)? {
-            None => continue,
-            Some(Found::Theirs(id, dir)) => {
+        let run = match state.open_run(&id) {
+            Ok(None) => continue,
+            Err(error) => {
+                wants.pass(Obscure::look(state, &id, &error), &id, options)?;
+                continue;
+            }
+            Ok(Some(Found::Theirs(id, dir))) => {
                 let fit = wants.fit(&id, &dir, options, &mut shares)?;
                 if let Fit::Together = fit {
                     continue;
@@ -302,7 +331,7 @@ pub(crate) fn make_way(
                     settles: matches!(fit, Fit::NotYet),
                 });
             }
-            Some(Found::Ours(run)) => run,
+            Ok(Some(Found::Ours(run))) => run,
         };
         clear_away(state, &run, wants, options)?;
     }
@@ -361,6 +390,24 @@ impl Wants<'_> {
                 .any(|path| self.paths.iter().any(|own| overlap(own, path)))
     }
 
+    /// Passes by a run that cannot be looked into, unless it may want the same: what we
+    /// would do beside it could not be taken back.
+    fn pass(
+        &self,
+        run: Option<Obscure>,
+        id: &RunId,
+        options: &ApplyOptions<'_>,
+    ) -> Result<(), ExecError> {
+        let Some(run) = run else {
+            return Ok(());
+        };
+        if run.may_want(self.paths) {
+            return Err(run.refusal());
+        }
+        options.tell(&Event::Unreadable { run: id });
+        Ok(())
+    }
+
     fn fit(
         &self,
         id: &RunId,
@@ -378,7 +425,12 @@ impl Wants<'_> {
             Ok(_) => (None, false),
             Err(_) => (journal::start_of(dir), true),
         };
-        if !started.is_some_and(|started| self.concern(&started, false)) {
+        let concerned = match &started {
+            Some(started) => self.concern(started, false),
+            // It lives, and nobody can tell what it is about.
+            None => is_damaged && !self.paths.is_empty(),
+        };
+        if !concerned {
             return Ok(Fit::Together);
         }
         if is_orphaned(dir.path()) {

@@ -12,11 +12,13 @@ use plan_core::effect::{
 };
 
 use super::handler::would_write;
+use super::obscure::Obscure;
 use super::options::ApplyOptions;
 use super::recover::{is_over, overlap};
 use crate::error::{ExecError, IoResultExt as _};
 use crate::journal;
 use crate::os::dir::Dir;
+use crate::os::fs::resolve;
 use crate::state::{Found, RunId, StateHome};
 
 /// An action of a new run that a live run has done already.
@@ -187,6 +189,8 @@ fn is_same(
 pub(crate) struct Claims {
     undos: Vec<(String, Undo)>,
     paths: Vec<String>,
+    /// Runs of which nobody knows what they did.
+    obscure: Vec<Obscure>,
 }
 
 impl Claims {
@@ -199,14 +203,24 @@ impl Claims {
                 continue;
             }
             let (lives, dir) = match state.open_run(&id) {
+                Ok(None) => continue,
                 // One that cannot be opened must not hide what the others share.
-                Ok(None) | Err(_) => continue,
+                Err(error) => {
+                    claims.obscure.extend(Obscure::look(state, &id, &error));
+                    continue;
+                }
                 Ok(Some(Found::Theirs(_, dir))) => (true, dir),
                 Ok(Some(Found::Ours(run))) => (false, run.dir.try_clone().at(run.dir.path())?),
             };
-            // A damaged journal tells nothing; its owner does not read it either.
-            let Ok(Some(journal)) = journal::read(&dir) else {
-                continue;
+            let journal = match journal::read(&dir) {
+                Ok(Some(journal)) => journal,
+                Ok(None) => continue,
+                Err(error) => {
+                    // The dead hold nothing, whatever they did.
+                    let obscure = lives.then(|| Obscure::look(state, &id, &error));
+                    claims.obscure.extend(obscure.flatten());
+                    continue;
+                }
             };
             if is_over(journal.state.status()) {
                 continue;
@@ -223,11 +237,48 @@ impl Claims {
         Ok(claims)
     }
 
+    /// Knows nothing of any other run.
+    pub(crate) fn unknown(state: &StateHome, error: &ExecError) -> Self {
+        Self {
+            obscure: vec![Obscure::all(state, error)],
+            ..Self::default()
+        }
+    }
+
+    /// Refuses to take back what a run may share of which nobody knows what it did.
+    pub(crate) fn refuse_obscure(&self, own: &Undo) -> Result<(), ExecError> {
+        let is_shareable = match own {
+            Undo::PutBack(_) | Undo::RemoveTrees(_) => true,
+            Undo::MoveBack(undo) => {
+                // Where nothing stands nobody can have put anything.
+                let path = Path::new(&undo.path);
+                let place = resolve(Path::new(&undo.below), path).at(path)?;
+                let there = place.map(|place| place.dir.stat(&place.name)).transpose();
+                there.at(path)?.flatten().is_some()
+            }
+            _ => false,
+        };
+        if !is_shareable {
+            return Ok(());
+        }
+        let paths: Vec<String> = own.paths().iter().map(ToString::to_string).collect();
+        self.refuse_paths(&paths)
+    }
+
+    /// Refuses paths that a run may want of which nobody knows what it wants.
+    pub(crate) fn refuse_paths(&self, paths: &[String]) -> Result<(), ExecError> {
+        let mut obscure = self.obscure.iter().filter(|run| run.may_want(paths));
+        obscure.next().map_or(Ok(()), |run| Err(run.refusal()))
+    }
+
     /// Tells whether a run that is not over works in a directory.
     pub(crate) fn uses(&self, dir: &str) -> bool {
-        self.paths
-            .iter()
-            .any(|path| Path::new(path).starts_with(dir))
+        let mut obscure = self.obscure.iter();
+        obscure.any(|run| run.may_want(&[dir.to_owned()]))
+            || self
+                .paths
+                .iter()
+                .any(|path| Path::new(path).starts_with(dir))
     }
 
     /// Tells whether a run that is not over wants one of the paths.

@@ -1,8 +1,8 @@
 //! The reverse run: takes back, last first, what a journal says was announced.
 
 use plan_core::effect::{
-    ActionState, ActionStatus, Outcome, OutcomeKind, PutBack, Record, RunClosed, RunState, Undo,
-    UndoDone, UndoFailed, UndoStarted, UndoStep,
+    ActionState, ActionStatus, Outcome, OutcomeKind, PutBack, Record, RemoveTrees, RunClosed,
+    RunState, Undo, UndoDone, UndoFailed, UndoStarted, UndoStep,
 };
 
 use super::dirs;
@@ -13,7 +13,7 @@ use super::report::{DisposeEntry, DisposeReport};
 use super::restore::{refuse_lost, stands_as_before};
 use super::share::Claims;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
-use crate::journal::Writer;
+use crate::journal::{self, Writer};
 use crate::os::fs::{is_dir, is_file};
 use crate::os::ns::end_inhabitants;
 use crate::os::proc::end_leftover;
@@ -57,7 +57,7 @@ impl Reversal<'_> {
         self.leave_layer(&mut report);
         let claims = Claims::collect(self.state, &self.run.id).unwrap_or_else(|error| {
             report.problems.push(error.chain());
-            Claims::default()
+            Claims::unknown(self.state, &error)
         });
         let steps = self.journal.state().recovery().steps;
         for step in steps.clone() {
@@ -140,8 +140,26 @@ impl Reversal<'_> {
             .any(|action| action.announced.id == step.id && action.status == ActionStatus::Undoing);
         match &step.undo {
             Undo::PutBack(undo) if !is_tried && !step.stays => refuse_lost(self.run, undo),
+            Undo::RemoveTrees(undo) if !step.stays => self.refuse_lost_list(step.id, undo),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses to call an action interrupted that was finished, and whose list somebody has
+    /// removed. A list stays until the run is closed.
+    fn refuse_lost_list(&self, id: u64, undo: &RemoveTrees) -> Result<(), ExecError> {
+        let list = self.run.blobs.path().join(&undo.manifest);
+        if undo.paths.is_empty() || is_file(&list) {
+            return Ok(());
+        }
+        let journal = journal::read(&self.run.dir)?;
+        let mut records = journal.iter().flat_map(|journal| &journal.records);
+        if !records.any(|record| matches!(record, Record::ActionDone(done) if done.id == id)) {
+            return Ok(());
+        }
+        let message = "the list of what was created is missing";
+        let error = ExecError::new(ExecErrorKind::NeedsRecovery, message);
+        Err(error.at(list).hint("put it back, then `callsheet recover`"))
     }
 
     fn take_back(&self, step: &UndoStep, claims: &Claims) -> Result<Outcome, ExecError> {
@@ -162,6 +180,7 @@ impl Reversal<'_> {
             let message = format!("run {run} works on top of it and must be taken back first");
             return Err(ExecError::new(ExecErrorKind::Busy, message));
         }
+        claims.refuse_obscure(&step.undo)?;
         if let Undo::PutBack(undo) = &step.undo
             && let Some(first) = self.first_on(&undo.path, step.id)
             && stands_as_before(first)?
@@ -170,7 +189,7 @@ impl Reversal<'_> {
         }
         let outcome = self
             .faults
-            .repeat(|| handler::undo(self.run, step.id, &step.undo))?;
+            .repeat(|| handler::undo(self.run, step.id, &step.undo, self.faults))?;
         self.faults.strike(Moment::AfterUndo(step.id)).at(path)?;
         Ok(outcome)
     }
@@ -213,6 +232,7 @@ fn is_worth_keeping(run: &RunDir, state: &RunState) -> bool {
         let has_log = action.failure.is_some() && is_file(&run.log(action.announced.id));
         has_log || is_kept_mirror(action)
     }) || is_dir(&run.reverted())
+        || is_dir(&run.interrupted())
 }
 
 /// Tells whether a run that is over left work that nobody has looked at.

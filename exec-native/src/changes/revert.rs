@@ -47,7 +47,9 @@ pub fn revert(state: &StateHome, id: &RunId) -> Result<DisposeReport, ExecError>
         ));
     };
     let paths = journal.state.started().map(|run| run.paths.clone());
-    if Claims::collect(state, id)?.want(&paths.unwrap_or_default()) {
+    let (claims, paths) = (Claims::collect(state, id)?, paths.unwrap_or_default());
+    claims.refuse_paths(&paths)?;
+    if claims.want(&paths) {
         let message = "a live run works on the same files";
         return Err(ExecError::new(ExecErrorKind::Busy, message).in_run(id.as_str()));
     }

@@ -36,7 +36,8 @@ pub(super) struct RunsCommand {
   callsheet recover --cwd ~/src/project
 
 Exit codes: 6 when something could not be taken back. A run whose journal is damaged is
-moved to `damaged/` in the state directory, with its backups, and reported once.")]
+moved to `damaged/` in the state directory, with its backups, and reported once. One whose
+directory cannot be opened stays where it is, and the report says what to do.")]
 pub(super) struct RecoverCommand {
     /// Only runs about this directory.
     #[arg(long, short = 'C', value_name = "DIR")]
@@ -64,8 +65,8 @@ pub(super) struct DisposeCommand {
     json: bool,
 }
 
-/// Clears away what ended runs left: logs of failures, backups of applied changes,
-/// half-installed skills.
+/// Clears away what ended runs left: logs of failures, backups of applied changes, what
+/// interrupted installers left, half-installed skills.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Changes that nobody has applied or discarded are never cleared away.

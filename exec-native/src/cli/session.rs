@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use plan_core::base::json::Writer;
-use plan_core::effect::{Document, Outcome, View, describe_action};
+use plan_core::effect::{Document, Outcome, OutcomeKind, View, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use super::changes::tell_conflicts;
@@ -246,7 +246,7 @@ fn tell(event: &Event<'_>, runs: &str, output: &Output) {
             tell_kept(report, output);
         }
         Event::Unreadable { run } => output.note(&format!(
-            "an earlier run ({run}) has a damaged journal; `callsheet recover` sets it aside"
+            "an earlier run ({run}) cannot be read; `callsheet recover` says more"
         )),
         Event::Started(action) => {
             let line = shorten(&describe_action(&action.kind), runs);
@@ -258,6 +258,10 @@ fn tell(event: &Event<'_>, runs: &str, output: &Output) {
         }
         Event::Note { text, .. } | Event::Advice { text } => output.note(text),
         Event::UndoFailed { message, .. } => output.problem(message),
+        Event::Undone { outcome, .. } if outcome.kind == OutcomeKind::Kept => {
+            let path = outcome.path.as_deref().unwrap_or("something");
+            output.problem(&format!("kept: {}", kept(path, outcome)));
+        }
         Event::Phase(_) | Event::Done(_) | Event::Undone { .. } | Event::Output { .. } => {}
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use tests::program::Stage;
 use tests::repo::Answer;
 use tests::scene::{Scene, expect, selection, sidecar};
-use tests::sweep::{is_possible, killed_at, points};
+use tests::sweep::{clear_interrupted, is_possible, killed_at, points};
 
 const MINE: &str = "Mine.\n";
 const THEIRS: &str = "# Notes\n";
@@ -94,6 +94,7 @@ fn torn(restoring: bool) -> Answer<()> {
             }
         }
         scene.call(&["recover"], 0)?;
+        clear_interrupted(&scene.stage)?;
         scene.expect_clean()?;
     }
     assert!(old > 5 && new > 5, "{old} old, {new} new");
@@ -164,8 +165,27 @@ fn kill_install() -> Answer<()> {
     scene.stage.wait_for("begun")?;
     running.signal("KILL")?;
     assert_eq!(running.end()?.code(), None);
-    scene.call(&["recover"], 0)?;
+    fs::write(scene.stage.path("project/.skills/skill/mine"), MINE)?;
+    let recovered = scene.stage.call(&["recover"])?.run()?;
+    expect(&recovered, 0)?;
     let id = scene.note("pid")?;
     assert!(!lives(&id), "the installer goes on writing");
+    scene.expect_same()?;
+    // Nobody can tell what of it is the installer's: all of it is kept, and named.
+    let said = recovered.stderr();
+    let place = said.split("the changed version is ").nth(1);
+    let place = place.and_then(|rest| rest.lines().next());
+    let place = std::path::PathBuf::from(place.ok_or("no place is named")?);
+    assert_eq!(fs::read_to_string(place.join("mine"))?, MINE);
+    assert!(fs::read_to_string(place.join("SKILL.md"))?.starts_with("half\n"));
+    let cleared = scene.stage.call(&["gc", "--older-than", "0"])?.run()?;
+    expect(&cleared, 0)?;
+    assert!(
+        cleared
+            .stdout()
+            .contains("what an interrupted installer left"),
+        "{}",
+        cleared.stdout()
+    );
     scene.expect_clean()
 }

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use plan_core::effect::{Outcome, RemoveTrees, Undo};
 
+use super::relocate::Mover;
 use super::remove;
 use super::write_file::parents_to_make;
 use super::{Bench, Prepared};
+use crate::apply::inject::Steps;
 use crate::apply::manifest::Manifest;
 use crate::apply::restore::{remove_dirs, temp_name};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
-use crate::os::fs::{Place, is_dir, resolve, resolve_making, resolve_strictly};
+use crate::os::fs::{Place, is_dir, is_file, resolve, resolve_making, resolve_strictly};
 use crate::os::proc::Cancel;
 use crate::os::tree::{self, Copied, Fate, Guide};
 use crate::state::RunDir;
@@ -197,15 +199,21 @@ impl Guide for Everything<'_> {
     }
 }
 
-/// Removes created trees. Without a list the action was interrupted, and all of what
-/// it created is half-made; with one, what was changed or added since stays.
-pub(super) fn undo(run: &RunDir, id: u64, undo: &RemoveTrees) -> Result<Outcome, ExecError> {
+/// Removes created trees. With a list, what was changed or added since stays. Without one
+/// the action was interrupted, and nobody can tell what is whose.
+pub(super) fn undo(
+    run: &RunDir,
+    id: u64,
+    undo: &RemoveTrees,
+    steps: &Steps,
+) -> Result<Outcome, ExecError> {
     let manifest = Manifest::load(&run.blobs, &undo.manifest)?;
     let mut outcome = Outcome::removed();
     if undo.paths.is_empty() {
         outcome = Outcome::nothing();
     }
-    for path in undo.paths.iter().rev() {
+    let mut away = Vec::new();
+    for (number, path) in undo.paths.iter().enumerate().rev() {
         let original = undo.aside.iter().flatten().find(|own| own.path == *path);
         if let Some(original) = original
             && !remove::is_away(run, original)?
@@ -222,25 +230,99 @@ pub(super) fn undo(run: &RunDir, id: u64, undo: &RemoveTrees) -> Result<Outcome,
             }
             Err(error) => return Err(error).at(path),
         };
+        if original.is_some_and(|original| remove::is_back(run, original, &place)) {
+            continue;
+        }
         tree::remove(&place.dir, &temp_name(run, id)).at(path)?;
-        let left = if let Some(manifest) = &manifest {
-            let below = relative(path, &undo.below);
-            manifest.remove_unchanged(&place, below).at(path)?
-        } else {
-            tree::remove(&place.dir, &place.name).at(path)?;
-            0
+        let Some(manifest) = &manifest else {
+            let kept = put_away(run, (id, number), &place, steps).at(path)?;
+            away.extend(kept.map(|kept| (path, kept)));
+            continue;
         };
+        let below = relative(path, &undo.below);
+        let left = manifest.remove_unchanged(&place, below).at(path)?;
         if left > 0 {
             let why = format!("{left} files in it were changed or added by somebody else");
             outcome = Outcome::kept(path.clone(), why);
         }
     }
+    outcome = interrupted(&away).unwrap_or(outcome);
     for original in undo.aside.iter().flatten() {
-        let returned = remove::undo(run, id, original)?;
+        let returned = remove::undo(run, id, original, steps)?;
         if returned.beside.is_some() {
             outcome = returned;
         }
     }
     remove_dirs(&undo.dirs)?;
     Ok(outcome)
+}
+
+/// Moves what stands in the place of an interrupted program into the run's directory: it
+/// may be half-made, or the user's. Returns where it is. A second time, what stands there
+/// is not of the program, which has ended.
+fn put_away(
+    run: &RunDir,
+    (id, number): (u64, usize),
+    place: &Place,
+    steps: &Steps,
+) -> io::Result<Option<PathBuf>> {
+    if !is_file(&run.log(id)) {
+        // The program was never started, or there was none: a copy gets its name only
+        // when its list is durable.
+        return Ok(None);
+    }
+    let kept = run.interrupted().join(format!("{id}.{number}"));
+    let kept = kept.join(&place.name);
+    let step = || steps.strike();
+    let mover = Mover::new(run, id, &format!("{id}.{number}"), &step);
+    let is_underway = mover.underway(place)?.is_some();
+    if !is_underway
+        && let Some(to) = resolve(run.dir.path(), &kept)?
+        && to.dir.stat(&to.name)?.is_some()
+    {
+        mover.tidy(place, &to)?;
+        return Ok(Some(kept));
+    }
+    if !is_underway && is_nothing(place)? {
+        return Ok(None);
+    }
+    let to = resolve_making(run.dir.path(), &kept, 0o700)?;
+    mover.take_away(place, &to)?;
+    Ok(Some(kept))
+}
+
+/// Tells whether nothing stands at a place. Directories with nothing in them count as
+/// nothing, and are gone then.
+fn is_nothing(place: &Place) -> io::Result<bool> {
+    let Some(meta) = place.dir.stat(&place.name)? else {
+        return Ok(true);
+    };
+    if meta.kind != Kind::Dir {
+        return Ok(false);
+    }
+    let mut is_empty = true;
+    let mut look = |dir: &Dir| {
+        tree::walk(dir, Path::new(""), &mut |_, _, _, meta| {
+            is_empty &= meta.kind == Kind::Dir;
+            Ok(())
+        })
+    };
+    // What may not be looked into may hold anything.
+    let is_known = place.dir.child(&place.name).and_then(|dir| look(&dir));
+    // What came into one of them meanwhile stays: only empty directories are removed.
+    Ok(is_known.is_ok()
+        && is_empty
+        && Manifest::default().remove_unchanged(place, Path::new(""))? == 0
+        && place.dir.stat(&place.name)?.is_none())
+}
+
+/// Tells where the things are that were moved out of an interrupted program's places.
+fn interrupted(away: &[(&String, PathBuf)]) -> Option<Outcome> {
+    let (path, first) = away.last()?;
+    let why = "the program that was to create it did not finish";
+    let mut outcome = Outcome::kept((*path).clone(), why.into());
+    let all = first.parent().and_then(Path::parent);
+    let place = all.filter(|_| away.len() > 1).unwrap_or(first);
+    outcome.beside = Some(place.to_string_lossy().into_owned());
+    Some(outcome)
 }

@@ -6,6 +6,7 @@ mod layer;
 mod make_dir;
 mod mount;
 mod noted;
+mod relocate;
 mod remove;
 mod run_command;
 mod share;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use plan_core::effect::{ActionKind, ActionList, Outcome, UPPER, Undo, View};
 
+use super::inject::{Faults, Moment, Steps};
 use super::options::ApplyOptions;
 use super::restore;
 use crate::error::ExecError;
@@ -118,15 +120,21 @@ pub(crate) fn prepare(
 }
 
 /// Takes an action back; a second time changes nothing.
-pub(crate) fn undo(run: &RunDir, id: u64, undo: &Undo) -> Result<Outcome, ExecError> {
+pub(crate) fn undo(
+    run: &RunDir,
+    id: u64,
+    undo: &Undo,
+    faults: Faults,
+) -> Result<Outcome, ExecError> {
+    let steps = Steps::new(faults, Moment::WithinUndo);
     match undo {
         Undo::Nothing(_) => Ok(Outcome::nothing()),
         Undo::PutBack(undo) => restore::put_back(run, id, undo),
         Undo::RemoveDirs(undo) => make_dir::undo(undo),
-        Undo::RemoveTrees(undo) => copy_tree::undo(run, id, undo),
+        Undo::RemoveTrees(undo) => copy_tree::undo(run, id, undo, &steps),
         Undo::RemoveLayer(undo) => layer::undo(run, id, undo),
         Undo::RestoreTree(undo) => transfer::undo(run, id, undo),
         Undo::RemoveMount(undo) => mount::undo(run, id, undo),
-        Undo::MoveBack(undo) => remove::undo(run, id, undo),
+        Undo::MoveBack(undo) => remove::undo(run, id, undo, &steps),
     }
 }

@@ -6,11 +6,13 @@ use std::path::Path;
 
 use plan_core::effect::{MoveBack, Outcome, PutBack, Undo, Written};
 
+use super::relocate::{Mover, are_alike, duplicate};
 use super::{Bench, Prepared};
-use crate::apply::restore::{capture, set_aside, temp_name};
+use crate::apply::inject::{Moment, Steps};
+use crate::apply::restore::{capture, set_aside};
 use crate::error::{ExecError, IoResultExt as _};
-use crate::os::dir::{Dir, Kind, Meta};
-use crate::os::fs::{Place, back_up, resolve, resolve_making};
+use crate::os::dir::{Dir, Kind};
+use crate::os::fs::{Place, resolve, resolve_making};
 use crate::os::tree;
 use crate::state::RunDir;
 
@@ -83,21 +85,28 @@ impl Prepared for RemoveDir {
     }
 
     fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError> {
-        move_away(bench, &self.0)?;
+        let steps = Steps::new(bench.options.faults, Moment::WithinAction);
+        move_away(bench, &self.0, &steps)?;
         Ok(None)
     }
 }
 
 /// Moves what stands at a place into the run's blobs. What is there once it has moved is
 /// somebody else's.
-pub(super) fn move_away(bench: &Bench<'_>, undo: &MoveBack) -> Result<(), ExecError> {
+pub(super) fn move_away(
+    bench: &Bench<'_>,
+    undo: &MoveBack,
+    steps: &Steps,
+) -> Result<(), ExecError> {
     let MoveBack { path, below, .. } = undo;
     if !is_away(bench.run, undo)?
         && let Some(place) = resolve(Path::new(below), Path::new(path)).at(path)?
         && place.dir.stat(&place.name).at(path)?.is_some()
     {
         let to = in_blobs(bench.run, &undo.blob).at(path)?;
-        relocate(&place, &to, &temp_name(bench.run, bench.id)).at(path)?;
+        let step = || steps.strike();
+        let mover = Mover::new(bench.run, bench.id, &undo.blob, &step);
+        mover.take_away(&place, &to).at(path)?;
     }
     Ok(())
 }
@@ -108,21 +117,52 @@ pub(super) fn is_away(run: &RunDir, undo: &MoveBack) -> Result<bool, ExecError> 
     Ok(blob.is_some())
 }
 
-pub(super) fn undo(run: &RunDir, id: u64, undo: &MoveBack) -> Result<Outcome, ExecError> {
+/// Tells whether an interrupted try has brought a copy back, so that only the backup is
+/// left to remove. On one file system the backup itself would have gone.
+pub(super) fn is_back(run: &RunDir, undo: &MoveBack, place: &Place) -> bool {
+    let look = || {
+        let blob = in_blobs(run, &undo.blob)?;
+        let crosses = run.blobs.meta()?.identity.0 != place.dir.meta()?.identity.0;
+        Ok::<_, io::Error>(crosses && are_alike(&blob, place)?)
+    };
+    // What cannot be compared counts as somebody's.
+    look().unwrap_or(false)
+}
+
+pub(super) fn undo(
+    run: &RunDir,
+    id: u64,
+    undo: &MoveBack,
+    steps: &Steps,
+) -> Result<Outcome, ExecError> {
     let path = Path::new(&undo.path);
     let blob = in_blobs(run, &undo.blob).at(path)?;
     let place = resolve_making(Path::new(&undo.below), path, 0o777).at(path)?;
-    let temp = temp_name(run, id);
-    tree::remove(&place.dir, &temp).at(path)?;
-    if blob.dir.stat(&blob.name).at(path)?.is_none() {
+    let step = || steps.strike();
+    let mover = Mover::new(run, id, &undo.blob, &step);
+    mover.tidy(&place, &blob).at(path)?;
+    let has_copy = is_away(run, undo)?;
+    let original = match mover.underway(&place).at(path)? {
+        // It never left its directory; a copy is of no use.
+        Some(original) => {
+            if has_copy {
+                mover.discard(&blob).at(path)?;
+            }
+            original
+        }
+        None if has_copy => blob,
+        None => return Ok(Outcome::restored()),
+    };
+    if place.dir.stat(&place.name).at(path)?.is_none() {
+        mover.bring_back(&original, &place).at(path)?;
         return Ok(Outcome::restored());
     }
-    if place.dir.stat(&place.name).at(path)?.is_none() {
-        relocate(&blob, &place, &temp).at(path)?;
+    if is_back(run, undo, &place) {
+        mover.discard(&original).at(path)?;
         return Ok(Outcome::restored());
     }
     let beside = set_aside(run, &place).at(path)?;
-    relocate(&blob, &place, &temp).at(path)?;
+    mover.bring_back(&original, &place).at(path)?;
     let why = String::from("somebody else created something there");
     let mut outcome = Outcome::kept(undo.path.clone(), why);
     outcome.beside = Some(path.with_file_name(&beside.name).to_string_lossy().into());
@@ -141,74 +181,16 @@ pub(super) fn aside_name(action: u64, number: usize) -> String {
     format!("{action}.original.{number}")
 }
 
-/// Gives another run its own copy of what was moved into a run's blobs.
+/// Gives another run its own durable copy of what was moved into a run's blobs.
 pub(super) fn copy_away(from: &Dir, blob: &OsStr, to: &Dir, own: &OsStr) -> io::Result<()> {
     tree::remove(to, own)?;
-    let kind = from.stat(blob)?.map(|meta| meta.kind);
-    match kind {
-        None => Ok(()),
-        Some(Kind::Symlink) => to.make_link(own, &from.read_link(blob)?),
-        Some(Kind::Dir) => {
-            let source = from.child(blob)?;
-            let meta = source.meta()?;
-            to.make_dir(own, 0o700)?;
-            let copy = to.child(own)?;
-            tree::copy_whole(&source, &copy)?;
-            copy.set_own_mode(meta.mode)?;
-            to.set_mtime(own, meta.mtime)
-        }
-        Some(_) => {
-            let place = Place {
-                dir: from.try_clone()?,
-                name: blob.to_owned(),
-            };
-            back_up(&place, to, own)
-        }
+    if from.stat(blob)?.is_none() {
+        return Ok(());
     }
-}
-
-/// Moves something: at once on one file system, else by a copy that gets its name when it
-/// is whole. Then the old name goes at once as well.
-fn relocate(from: &Place, to: &Place, temp: &OsStr) -> io::Result<()> {
-    match from.dir.rename_new(&from.name, &to.dir, &to.name) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
-        result => {
-            result?;
-            to.dir.sync()?;
-            return from.dir.sync();
-        }
-    }
-    tree::remove(&to.dir, temp)?;
-    let kind = from.dir.stat(&from.name)?.map(|meta| meta.kind);
-    if kind != Some(Kind::Dir) {
-        return relocate_file(from, to, temp, kind);
-    }
-    let source = from.dir.child(&from.name)?;
-    let meta = source.meta()?;
-    to.dir.make_dir(temp, 0o700)?;
-    let copy = to.dir.child(temp)?;
-    tree::copy_whole(&source, &copy)?;
-    finish_move(from, to, temp, &copy, &meta)
-}
-
-/// Moves a file or link to another file system.
-fn relocate_file(from: &Place, to: &Place, temp: &OsStr, kind: Option<Kind>) -> io::Result<()> {
-    if kind == Some(Kind::Symlink) {
-        to.dir.make_link(temp, &from.dir.read_link(&from.name)?)?;
-    } else {
-        back_up(from, &to.dir, temp)?;
-    }
-    to.dir.rename_new(temp, &to.dir, &to.name)?;
-    to.dir.sync()?;
-    from.dir.remove_file(&from.name)?;
-    from.dir.sync()
-}
-
-fn finish_move(from: &Place, to: &Place, temp: &OsStr, copy: &Dir, meta: &Meta) -> io::Result<()> {
-    copy.set_own_mode(meta.mode)?;
-    to.dir.set_mtime(temp, meta.mtime)?;
-    to.dir.rename_new(temp, &to.dir, &to.name)?;
-    to.dir.sync()?;
-    from.dir.rename(&from.name, &from.dir, temp)?;
-    tree::remove(&from.dir, temp).map(drop)
+    let place = Place {
+        dir: from.try_clone()?,
+        name: blob.to_owned(),
+    };
+    duplicate(&place, to, own)?;
+    to.sync_all()
 }

@@ -13,6 +13,7 @@ use super::copy_tree::manifest_name;
 use super::remove;
 use super::write_file::parents_to_make;
 use super::{Bench, Prepared};
+use crate::apply::inject::{Moment, Steps};
 use crate::apply::manifest::Manifest;
 use crate::apply::options::Event;
 use crate::error::{CommandFailure, ExecError, ExecErrorKind, IoResultExt as _};
@@ -91,8 +92,9 @@ impl Prepared for RunCommand {
     }
 
     fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError> {
+        let steps = Steps::new(bench.options.faults, Moment::WithinAction);
         for original in self.undo.aside.iter().flatten() {
-            remove::move_away(bench, original)?;
+            remove::move_away(bench, original, &steps)?;
         }
         let (log, mark) = (bench.run.log(bench.id), bench.run.mark());
         let safe = safe_vars();

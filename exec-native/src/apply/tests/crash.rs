@@ -21,23 +21,21 @@ fn child() {
         words.next().unwrap().parse().unwrap(),
     );
     let world = World::existing(words.next().unwrap());
-    let (how, list) = match how.strip_prefix("share-") {
-        Some(how) => (how, super::share::persona(&world)),
-        None => (how, world.everything()),
+    let (how, list) = match how.split_once('-') {
+        Some(("share", how)) => (how, super::share::persona(&world)),
+        Some((how @ ("move" | "back" | "start"), name)) => {
+            (how, super::interrupted::actions(&world, name))
+        }
+        _ => (how, world.everything()),
     };
     let action = u64::from(place);
     let moment = match how {
         "before-record" => Moment::BeforeRecord(place),
         "torn-record" => Moment::TornRecord(place),
         "after-record" => Moment::AfterRecord(place),
-        "installer" => {
-            // The installer tells when it runs, and its parent kills us then.
-            let script = "mkdir -p s/new; echo x > s/new/a; sleep 60; echo late > s/new/b";
-            world
-                .apply(&super::list([world.command(script, &["s/new"])]))
-                .unwrap();
-            return;
-        }
+        "start" => Moment::BeforeAction(action),
+        "move" => Moment::WithinAction(place),
+        "back" => Moment::WithinUndo(place),
         "after-action" => Moment::AfterAction(action),
         "after-undo" => Moment::AfterUndo(action),
         other => panic!("{other}"),
@@ -49,15 +47,40 @@ fn child() {
     world.apply_with(&list, faulty(faults)).unwrap().dispose();
 }
 
-fn die(world: &World, how: &str, place: u32) {
+fn order(world: &World, how: &str, place: u32) -> Command {
     let order = format!("{how} {place} {}", world.root.display());
-    let status = Command::new(std::env::current_exe().unwrap())
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", "apply::tests::crash::child"])
-        .env(CHILD, order)
-        .output()
-        .unwrap()
-        .status;
-    assert_eq!(status.signal(), Some(9), "{how} {place}");
+        .env(CHILD, order);
+    command
+}
+
+pub(super) fn die(world: &World, how: &str, place: u32) {
+    assert!(may_die(world, how, place), "{how} {place}");
+}
+
+/// Tells whether there was such a moment to die at.
+pub(super) fn may_die(world: &World, how: &str, place: u32) -> bool {
+    let output = order(world, how, place).output().unwrap();
+    let dies = output.status.signal() == Some(9);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(dies || output.status.success(), "{how} {place}: {text}");
+    dies
+}
+
+/// Dies while an installer runs.
+pub(super) fn die_in_installer(world: &World) {
+    // No step of a move is so late: the installer is awaited.
+    let mut child = order(world, "move-installer", u32::MAX)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !world.repo().join("s/new/a").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 fn survives(how: &str, places: std::ops::Range<u32>) {
@@ -176,17 +199,7 @@ fn the_next_run_in_a_place_takes_a_dead_one_back_first() {
 fn an_installer_does_not_outlive_its_run() {
     let world = World::new();
     let before = world.snapshot();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "apply::tests::crash::child"])
-        .env(CHILD, format!("installer 0 {}", world.root.display()))
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    while !world.repo().join("s/new/a").exists() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    die_in_installer(&world);
     let run = list_runs(&world.state()).unwrap().remove(0);
     assert_eq!(run.liveness, Liveness::Dead);
     let mark = std::fs::read_to_string(run.dir.join("running")).unwrap();
@@ -196,7 +209,7 @@ fn an_installer_does_not_outlive_its_run() {
         "the installer goes on by itself"
     );
     let reports = recover(&world.state(), None).unwrap();
-    assert!(reports[0].result.as_ref().unwrap().is_clean());
+    assert!(reports[0].result.as_ref().unwrap().closed);
     let stat = std::fs::read_to_string(format!("{process}/stat")).unwrap_or_default();
     assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
     assert_eq!(world.snapshot(), before);

@@ -3,8 +3,10 @@
 
 mod crash;
 mod files;
+mod interrupted;
 #[cfg(target_os = "linux")]
 mod layers;
+mod obscure;
 mod receipts;
 mod runs;
 mod share;
