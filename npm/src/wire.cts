@@ -477,7 +477,7 @@ export interface PersonaSpawnPlan {
   /**
    * The selection that was planned.
    */
-  persona: unknown;
+  persona: Record<string, unknown>;
   /**
    * The program to start.
    */

@@ -33,7 +33,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("Severity", "'error' | 'warning'"),
     ("Object", "Record<string, unknown>"),
     ("Value", "unknown"),
-    ("Echo", "unknown"),
+    ("Echo", "Record<string, unknown>"),
     ("TextMap", "Record<string, string>"),
     ("Document", "unknown"),
     ("Upstream", UPSTREAM),
