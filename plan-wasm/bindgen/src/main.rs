@@ -2,8 +2,10 @@
 //!
 //! * `bindgen module MODULE DIRECTORY` processes a module that was compiled with
 //!   wasm-bindgen, as its command line program does for `--target web`;
-//! * `bindgen types` prints the TypeScript declarations of the wire records.
+//! * `bindgen types` prints the TypeScript declarations of the wire records;
+//! * `bindgen constants` prints the constants of persona-kit as a TypeScript module.
 
+mod constants;
 mod types;
 
 use std::io::Write as _;
@@ -16,17 +18,21 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words[..] {
         ["module", module, directory] => process(module, directory),
-        ["types"] => {
-            let text = types::declarations();
-            let written = std::io::stdout().write_all(text.as_bytes());
-            written.map_err(|error| error.to_string())
+        ["types"] => say(&types::declarations()),
+        ["constants"] => constants::module().and_then(|text| say(&text)),
+        _ => {
+            Err("usage: bindgen module MODULE DIRECTORY | bindgen types | bindgen constants".into())
         }
-        _ => Err("usage: bindgen module MODULE DIRECTORY | bindgen types".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(&message),
     }
+}
+
+fn say(text: &str) -> Result<(), String> {
+    let written = std::io::stdout().write_all(text.as_bytes());
+    written.map_err(|error| error.to_string())
 }
 
 fn process(module: &str, directory: &str) -> Result<(), String> {

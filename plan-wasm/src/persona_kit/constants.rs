@@ -41,8 +41,9 @@ fn list(words: impl Iterator<Item = &'static str>) -> Value<'static> {
 
 /// Where each harness has its skills, in persona-kit's own order.
 fn skill_targets() -> Object<'static> {
-    let known = harness::ALL.iter().filter(|def| def.compat.is_some());
-    let target = |def: &&harness::HarnessDef| {
+    let order = ["claude", "codex", "opencode", "grok"];
+    let known = order.iter().filter_map(|id| harness::find(id));
+    let target = |def: &'static harness::HarnessDef| {
         let mut target = Object::new();
         target.insert("asFlag", def.skills.as_flag);
         target.insert("dir", def.skills.dir);

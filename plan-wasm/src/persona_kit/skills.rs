@@ -4,7 +4,7 @@ use plan_core::base::diag::Path;
 use plan_core::base::json::{Object, Value, Writer, print};
 use plan_core::base::record::Scan as _;
 use plan_core::persona::skills::cache::{
-    self, CheckInterval, SkillCacheMarker, SkillKey, Upstream,
+    self, CachedSkill, CheckInterval, SkillCacheMarker, SkillKey, Upstream,
 };
 use plan_core::persona::skills::upstream::{self, Installed, Question, Registries};
 use plan_core::persona::skills::{self, SkillMaterializationPlan, SkillOptions, SourceKind};
@@ -72,6 +72,15 @@ fn call_cache(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
         }
         "upstreamChanged" => upstream_at(arguments, 0)
             .and_then(|record| give(&upstream::has_changed(&record, &answer(arguments, 1)))),
+        "upstreamDrift" => drift(arguments),
+        "noteUpstream" => note_upstream(arguments),
+        "fingerprintedFile" => {
+            let source = text(arguments, 0).unwrap_or_default();
+            match skills::fingerprinted_file(source, text(arguments, 1)) {
+                Some(file) => give(&file),
+                None => Ok(None),
+            }
+        }
         "installedUpstream" => installed(arguments),
         "upstreamAtGithub" => {
             let url = text(arguments, 0).unwrap_or_default();
@@ -139,6 +148,32 @@ fn upstream_at<'a>(arguments: &[Option<Value<'a>>], place: usize) -> Result<Upst
     let record = argument(arguments, place).unwrap_or(&Value::Null);
     let read = Upstream::read(record);
     read.ok_or_else(|| Failure::named("TypeError", "an upstream record is needed"))
+}
+
+/// What an answer, or that there is none, means for a skill of a marker.
+fn drift(arguments: Arguments<'_>) -> Answer {
+    let skill = CachedSkill::read(argument(arguments, 0).unwrap_or(&Value::Null));
+    let answer = argument(arguments, 1).map(|_| answer(arguments, 1));
+    match upstream::drift(&skill, answer.as_ref()) {
+        Some(drift) => give(&drift),
+        None => Ok(None),
+    }
+}
+
+/// The text of a marker's file after a look at the sources: the marker, when that was, and
+/// pairs of a skill's id and what was found, or `null`.
+fn note_upstream(arguments: Arguments<'_>) -> Answer {
+    let pairs = argument(arguments, 2).and_then(Value::as_array);
+    let found = pairs.unwrap_or_default().iter().filter_map(|pair| {
+        let [id, record] = pair.as_array()? else {
+            return None;
+        };
+        Some((id.as_str()?, Upstream::read(record)))
+    });
+    let found: Vec<_> = found.collect();
+    let checked_at = String::from(text(arguments, 1).unwrap_or_default());
+    let noted = marker(arguments)?.with_upstream(checked_at, &found);
+    give(&*noted.file_text())
 }
 
 fn registries(given: Option<&Value<'_>>) -> Registries {

@@ -10,12 +10,12 @@ use super::cx::{Cx, Parsed};
 use super::leaf::{BOOLEAN, is_bool, is_text, optional, string_list, word};
 use super::section::{Section, Shape};
 
-const PERMISSIONS: Shape = Shape {
+pub(super) const PERMISSIONS: Shape = Shape {
     problem: "must be an object if provided",
     fields: &["allow", "deny", "mode"],
 };
 
-const MOUNT: Shape = Shape {
+pub(super) const MOUNT: Shape = Shape {
     problem: "must be an object if provided",
     fields: &["enabled", "ignoredPatterns", "readonlyPatterns"],
 };

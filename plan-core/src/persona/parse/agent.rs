@@ -11,12 +11,12 @@ use super::leaf::{OPTIONAL_TEXT, TEXT, is_text, optional, path_list, required, w
 use super::section::{Section, Shape};
 use super::{schedules, watch};
 
-const AGENT: Shape = Shape {
+pub(super) const AGENT: Shape = Shape {
     problem: "must be an object",
     fields: &["launchedBy", "triggers", "schedules", "watch"],
 };
 
-const TRIGGER: Shape = Shape {
+pub(super) const TRIGGER: Shape = Shape {
     problem: "must be an object",
     fields: &["on", "match", "where", "paths", "maxConcurrency"],
 };

@@ -10,12 +10,12 @@ use super::leaf::{
 };
 use super::section::{Section, Shape};
 
-const INPUT: Shape = Shape {
+pub(super) const INPUT: Shape = Shape {
     problem: "must be a string default or an object",
     fields: &["description", "env", "default", "optional", "picker"],
 };
 
-const PICKER: Shape = Shape {
+pub(super) const PICKER: Shape = Shape {
     problem: "must be an object if provided",
     fields: &["provider", "resource"],
 };

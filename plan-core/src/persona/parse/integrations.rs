@@ -13,7 +13,7 @@ use super::inputs::name;
 use super::leaf::{BOOLEAN, is_bool, optional, required_word, string_map};
 use super::section::{Section, Shape};
 
-const INTEGRATION: Shape = Shape {
+pub(super) const INTEGRATION: Shape = Shape {
     problem: "must be an object",
     fields: &[
         "source",
@@ -27,7 +27,7 @@ const INTEGRATION: Shape = Shape {
     ],
 };
 
-const SOURCE: Shape = Shape {
+pub(super) const SOURCE: Shape = Shape {
     problem: "must be an object",
     fields: &["kind", "name"],
 };

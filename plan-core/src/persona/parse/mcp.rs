@@ -10,14 +10,14 @@ use super::cx::{Cx, Parsed};
 use super::leaf::{TEXT, is_text, optional, required, required_word, string_map};
 use super::section::{Section, Shape};
 
-const SERVER: Shape = Shape {
+pub(super) const SERVER: Shape = Shape {
     problem: "must be an object",
     fields: REMOTE,
 };
 
 const REMOTE: &[&str] = &["type", "url", "headers"];
 
-const LOCAL: &[&str] = &["type", "command", "args", "env"];
+pub(super) const LOCAL: &[&str] = &["type", "command", "args", "env"];
 
 /// The servers of a persona by name; the map may be empty.
 pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {

@@ -13,7 +13,7 @@ use super::section::{Section, Shape};
 
 const PROBLEM: &str = "must be a boolean or an object if provided";
 
-const MEMORY: Shape = Shape {
+pub(super) const MEMORY: Shape = Shape {
     problem: PROBLEM,
     fields: &[
         "enabled",
@@ -26,12 +26,12 @@ const MEMORY: Shape = Shape {
     ],
 };
 
-const TRAJECTORIES: Shape = Shape {
+pub(super) const TRAJECTORIES: Shape = Shape {
     problem: PROBLEM,
     fields: &["enabled", "autoCompact"],
 };
 
-const AI_MEMORY: Shape = Shape {
+pub(super) const AI_MEMORY: Shape = Shape {
     problem: PROBLEM,
     fields: &["enabled", "dbPath"],
 };

@@ -11,6 +11,7 @@ mod agent;
 mod capabilities;
 mod cx;
 mod files;
+mod form;
 mod helpers;
 mod inputs;
 mod integrations;
@@ -37,6 +38,7 @@ use crate::base::diag::{Diagnostic, Path};
 use crate::base::edition::Edition;
 use crate::base::json::{Object, Value};
 
+pub use form::forms;
 pub use helpers::*;
 pub use integrations::{effective_source, is_implicit_integration_source};
 pub use selection::check_selection;

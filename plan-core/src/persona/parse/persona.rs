@@ -20,7 +20,7 @@ use super::{
     tags,
 };
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     problem: "must be an object",
     fields: &[
         "id",
@@ -55,7 +55,7 @@ const SHAPE: Shape = Shape {
 };
 
 /// Fields that earlier versions had. The first is named without its persona.
-const REMOVED: [(&str, &str); 3] = [
+pub(super) const REMOVED: [(&str, &str); 3] = [
     (
         "traits",
         "traits was removed in v1; personality is handled by the persona-personality-builder \

@@ -9,7 +9,7 @@ use super::leaf::{
 };
 use super::section::{Section, Shape};
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     problem: "must be a boolean or an object if provided",
     fields: &[
         "enabled",

@@ -13,7 +13,7 @@ use super::cx::{Cx, Parsed};
 use super::leaf::{OPTIONAL_TEXT, TEXT, is_text, optional, required, trimmed};
 use super::section::{Section, Shape};
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     problem: "must be an object",
     fields: &["name", "cron", "tz"],
 };

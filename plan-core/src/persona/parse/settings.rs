@@ -12,7 +12,7 @@ use super::cx::{Cx, Parsed, suggest};
 use super::leaf::{coerced, is_bool, is_positive, optional, required, word};
 use super::section::{Section, Shape};
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     problem: "must be an object",
     fields: &[
         "reasoning",

@@ -9,7 +9,7 @@ use super::cx::{Cx, Parsed};
 use super::leaf::{TEXT, is_text, required};
 use super::section::{Section, Shape};
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     problem: "must be an object",
     fields: &["id", "source", "description"],
 };

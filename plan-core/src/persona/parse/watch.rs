@@ -10,7 +10,7 @@ use super::leaf::{
 };
 use super::section::{Section, Shape};
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     problem: "must be an object",
     fields: &["paths", "events", "debounceMs", "match"],
 };

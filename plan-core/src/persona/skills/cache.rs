@@ -202,7 +202,8 @@ impl<'a> SkillCacheMarker<'a> {
 }
 
 impl<'a> CachedSkill<'a> {
-    fn read(value: &Value<'a>) -> Self {
+    /// Reads a skill; what is damaged is left out.
+    pub fn read(value: &Value<'a>) -> Self {
         let field = |key| value.as_object().and_then(|object| text(object, key));
         Self {
             id: field("id").unwrap_or_default(),

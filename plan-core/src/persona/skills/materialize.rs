@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::source::{ResolvedSource, resolve_skill_source};
+use super::source::{ResolvedSource, has_scheme, resolve_skill_source};
 use super::{SkillError, SkillInstall, SkillMaterializationPlan, SourceKind, below, target};
 use crate::base::json::{Text, Value};
 use crate::base::text::{shell_join, shell_quote};
@@ -180,6 +180,15 @@ pub(crate) fn local_file<'s>(source: &'s str, repo_root: Option<&str>) -> Text<'
         ),
         _ => Cow::Borrowed(source),
     }
+}
+
+/// The local file whose content counts in the fingerprint of a cache entry: of a Markdown
+/// source with a place of its own.
+pub fn fingerprinted_file<'s>(source: &'s str, repo_root: Option<&str>) -> Option<Text<'s>> {
+    let ending = source.len().checked_sub(3).and_then(|at| source.get(at..));
+    let markdown = ending.is_some_and(|ending| ending.eq_ignore_ascii_case(".md"));
+    let placed = source.starts_with('/') || repo_root.is_some_and(|root| !root.is_empty());
+    (markdown && placed && !has_scheme(source)).then(|| local_file(source, repo_root))
 }
 
 fn local_command<'a>(source: &str, directory: &str, repo_root: Option<&str>) -> Vec<Text<'a>> {

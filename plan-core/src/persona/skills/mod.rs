@@ -21,7 +21,7 @@ use crate::base::record::{record, words};
 pub(crate) use artifacts::SESSION_MANIFEST;
 pub use artifacts::{CleanupArtifacts, InstallArtifacts, cleanup_artifacts, install_artifacts};
 pub(crate) use materialize::{Provided, local_file, provide};
-pub use materialize::{SkillOptions, materialize_skills};
+pub use materialize::{SkillOptions, fingerprinted_file, materialize_skills};
 pub use source::{ResolvedSource, check_safe_source, resolve_skill_source};
 
 words! {

@@ -61,7 +61,7 @@ fn local(source: &str) -> Option<ResolvedSource<'_>> {
 }
 
 /// Tells whether a text starts with `<scheme>://`.
-fn has_scheme(text: &str) -> bool {
+pub(super) fn has_scheme(text: &str) -> bool {
     let rest = text.trim_start_matches(|character: char| {
         character.is_ascii_alphanumeric() || matches!(character, '+' | '.' | '-')
     });

@@ -7,9 +7,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use super::SourceKind;
 use super::cache::{CachedSkill, Upstream};
-use crate::base::json::{Value, read};
+use super::{SourceKind, resolve_skill_source};
+use crate::base::json::{Text, Value, read};
+use crate::base::record::record;
 
 /// Where the registries are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,19 +82,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
 
 /// Tells whether a source has changed since a skill was installed.
 pub fn has_changed(upstream: &Upstream<'_>, answer: &Answer) -> bool {
-    let Some(body) = body(answer) else {
-        return false;
-    };
-    match upstream {
-        Upstream::Prpm { version, .. } => {
-            let latest = body.get("latest_version");
-            let latest = latest.and_then(|latest| latest.get_str("version"));
-            latest.is_some_and(|latest| latest != version)
-        }
-        Upstream::GithubBlob { sha, .. } => {
-            body.get_str("sha").is_some_and(|current| current != sha)
-        }
-    }
+    compare(upstream, Some(answer)).0
 }
 
 fn body(answer: &Answer) -> Option<Value<'_>> {
@@ -106,6 +95,85 @@ fn body(answer: &Answer) -> Option<Value<'_>> {
 pub fn is_unknown(skill: &CachedSkill<'_>) -> bool {
     let local = skill.source_kind.as_deref() == Some(SourceKind::Local.as_str());
     skill.upstream.is_none() && !local
+}
+
+record! {
+    /// What a look at a skill's source came to.
+    pub struct Drift<'a> {
+        /// The skill's id in the persona.
+        pub skill_id: Text<'a> => "skillId",
+        /// The source as the persona gives it.
+        pub source: Text<'a> => "source",
+        /// What is noted about sources like it.
+        pub kind: Text<'a> => "kind",
+        /// Whether it is to be installed again.
+        pub drifted: bool => "drifted",
+        /// Why, for people.
+        pub note: Text<'a> => "note",
+    }
+}
+
+/// Tells what an answer, or that there is none, means for a skill; nothing for a skill
+/// whose source cannot change behind its fingerprint.
+pub fn drift<'a>(skill: &CachedSkill<'a>, answer: Option<&Answer>) -> Option<Drift<'a>> {
+    let (kind, drifted, note) = match &skill.upstream {
+        None => {
+            let resolved = resolve_skill_source(&skill.source).ok()?;
+            let kind = match resolved.kind {
+                SourceKind::Local => return None,
+                SourceKind::Prpm => "prpm",
+                SourceKind::SkillSh => "github-blob",
+            };
+            let note = "no upstream record: it is noted when the skill is installed again";
+            (kind, true, note.into())
+        }
+        Some(upstream) => {
+            let kind = match upstream {
+                Upstream::Prpm { .. } => "prpm",
+                Upstream::GithubBlob { .. } => "github-blob",
+            };
+            let (drifted, note) = compare(upstream, answer);
+            (kind, drifted, note)
+        }
+    };
+    Some(Drift {
+        skill_id: skill.id.clone(),
+        source: skill.source.clone(),
+        kind: kind.into(),
+        drifted,
+        note: note.into(),
+    })
+}
+
+fn compare(upstream: &Upstream<'_>, answer: Option<&Answer>) -> (bool, String) {
+    let Some(answer) = answer else {
+        return (false, "no answer (fail-open)".into());
+    };
+    let recorded = match upstream {
+        Upstream::Prpm { version, .. } => version,
+        Upstream::GithubBlob { sha, .. } => sha,
+    };
+    if answer.status == 304 {
+        return (false, format!("unchanged ({recorded})"));
+    }
+    let current = body(answer).and_then(|body| current(upstream, &body));
+    match current {
+        None => (
+            false,
+            format!("status {} says nothing (fail-open)", answer.status),
+        ),
+        Some(current) if current == **recorded => (false, format!("unchanged ({recorded})")),
+        Some(current) => (true, format!("{recorded} → {current}")),
+    }
+}
+
+/// What an answer says is there now.
+fn current(upstream: &Upstream<'_>, body: &Value<'_>) -> Option<String> {
+    let current = match upstream {
+        Upstream::Prpm { .. } => body.get("latest_version")?.get_str("version")?,
+        Upstream::GithubBlob { .. } => body.get_str("sha")?,
+    };
+    Some(current.into())
 }
 
 /// What an installer's lock file says about a skill.

@@ -1,0 +1,117 @@
+/**
+ * Carrying plans out with persona-kit's options and handles, by the native program: see
+ * `callsheet/execute`, which tells and can do more.
+ */
+
+import { usage } from '../errors.cjs';
+import * as execute from '../execute/index.cjs';
+import type {
+  ApplyPersonaMountOptions,
+  AutoSyncOptions,
+  ExecuteOptions,
+  ExecutionHandle,
+  InteractiveConfigFile,
+  PersonaConfigFilesHandle,
+  PersonaMountHandle,
+  PersonaSidecarHandle,
+  PersonaSkillsHandle,
+  PersonaSpawnPlan,
+  ResolvedMountPolicy,
+  ResolvedSidecarWrite,
+  RunSkillInstallsOptions,
+  SkillMaterializationPlan,
+} from './types.cjs';
+
+export { SkillInstallError } from '../errors.cjs';
+
+interface Disposable {
+  dispose(): Promise<unknown>;
+}
+
+/** What was kept is in the handles of `callsheet/execute`; here only a failure is told. */
+function disposing({ dispose }: Disposable): () => Promise<void> {
+  return async () => {
+    await dispose();
+  };
+}
+
+/** Carries a whole plan out, without starting its harness. */
+export async function executePersonaSpawnPlan(
+  plan: PersonaSpawnPlan,
+  options: ExecuteOptions,
+): Promise<ExecutionHandle> {
+  const { cwd, cleanupSkillsOnDispose } = options;
+  const mount = mounting({ personaId: plan.persona.personaId, ...options.mount });
+  if (plan.mount) check(mount);
+  const handle = await execute.executePersonaSpawnPlan(plan, { cwd, cleanupSkillsOnDispose, mount });
+  return { cwd: handle.cwd, dispose: disposing(handle) };
+}
+
+/** Mirrors a project under a mount policy; without one nothing happens. */
+export async function applyPersonaMount(
+  mount: ResolvedMountPolicy | undefined,
+  options: ApplyPersonaMountOptions,
+): Promise<PersonaMountHandle> {
+  const { cwd } = options;
+  const handle = await execute.applyPersonaMount(mount, { cwd, ...mounting(options) });
+  return { cwd: handle.cwd, dispose: disposing(handle) };
+}
+
+type Mounting = Omit<ApplyPersonaMountOptions, 'cwd'>;
+
+function check(options: Mounting): void {
+  for (const name of ['mountDir', 'personaId'] as const) {
+    if (options[name]) continue;
+    throw usage(`applyPersonaMount: options.${name} is required when a mount policy is supplied`);
+  }
+}
+
+function mounting({ mountDir, personaId, includeGit, autoSync }: Mounting): execute.MountOptions {
+  const follows = typeof autoSync === 'object' ? scanning(autoSync) : autoSync;
+  return { mountDir, personaId, includeGit, autoSync: follows };
+}
+
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** What switches looking off switches only the caller's own interval off. */
+function scanning(options: AutoSyncOptions): execute.AutoSyncOptions {
+  const ms = options.scanIntervalMs ?? options.healthyScanIntervalMs ?? 0;
+  if (Number.isNaN(ms) || ms < 0 || (ms > LONGEST_MS && ms !== Infinity)) {
+    throw new RangeError(`autoSync.scanIntervalMs must be between 0 and ${LONGEST_MS}; got ${ms}`);
+  }
+  return ms === 0 || ms === Infinity ? {} : { scanIntervalMs: ms };
+}
+
+/** Installs skills. When one fails, those before it are removed again. */
+export async function runSkillInstalls(
+  plan: SkillMaterializationPlan,
+  options: RunSkillInstallsOptions,
+): Promise<PersonaSkillsHandle> {
+  const { cwd, cleanupOnDispose } = options;
+  const handle = await execute.runSkillInstalls(plan, { cwd, cleanupOnDispose });
+  return { dispose: disposing(handle) };
+}
+
+/** Writes the Markdown files that a harness reads. */
+export async function writePersonaSidecars(
+  sidecars: readonly ResolvedSidecarWrite[],
+  options: { cwd: string },
+): Promise<PersonaSidecarHandle> {
+  const plain = sidecars.map(({ filename, contents, sourcePath, mode }) => ({
+    filename,
+    mode,
+    ...(contents === undefined ? {} : { contents }),
+    ...(sourcePath === undefined ? {} : { sourcePath }),
+  }));
+  const handle = await execute.writePersonaSidecars(plain, { cwd: options.cwd });
+  return { dispose: disposing(handle) };
+}
+
+/** Writes configuration files. */
+export async function materializePersonaConfigFiles(
+  configFiles: readonly InteractiveConfigFile[],
+  options: { cwd: string },
+): Promise<PersonaConfigFilesHandle> {
+  const handle = await execute.materializePersonaConfigFiles(configFiles, { cwd: options.cwd });
+  return { dispose: disposing(handle) };
+}
