@@ -24,14 +24,18 @@ if (!process.argv.includes('--no-wasm')) {
   execFileSync(`${here}../plan-wasm/build.sh`, [`${here}plan`], { stdio: 'inherit' });
 }
 
-// Hosts other than Node get modules of one piece without a `require`.
+// Hosts other than Node get modules without a `require`; what they share is there once.
 buildSync({
-  entryPoints: [`${here}src/plan/api.cts`],
-  outfile: `${here}plan/api.js`,
+  entryPoints: ['plan/api', 'persona-kit/web', 'persona-kit/spec-web'].map((name) => `${here}src/${name}.cts`),
+  outbase: `${here}src`,
+  outdir: here,
+  chunkNames: 'plan/[name]-[hash]',
   bundle: true,
+  splitting: true,
   format: 'esm',
   platform: 'neutral',
   target: 'es2022',
+  allowOverwrite: true,
 });
 const wasm = readFileSync(`${here}plan/plan.wasm`);
 writeFileSync(`${here}plan/wasm-inline.js`, `export const base64 = '${wasm.toString('base64')}';\n`);

@@ -68,21 +68,23 @@ export class SkillInstallError extends CallsheetError {
   /** The last part of its output. */
   readonly output: string;
 
-  constructor(error: WireError, command: { readonly exitCode: number; readonly output: string }) {
+  constructor(exitCode: number, output: string, error?: WireError) {
     super({
+      code: 'failed',
       ...error,
-      message: `Skill install failed (exit ${command.exitCode})`,
-      hints: [error.message, ...(error.hints ?? [])],
+      message: `Skill install failed (exit ${exitCode})`,
+      hints: error ? [error.message, ...(error.hints ?? [])] : [],
     });
-    this.exitCode = command.exitCode;
-    this.output = command.output;
+    this.exitCode = exitCode;
+    this.output = output;
   }
 }
 
 /** Turns what the executor told into an error. */
 export function toError(error: WireError): CallsheetError {
   const installer = error.code === 'cancelled' ? undefined : error.command;
-  return installer ? new SkillInstallError(error, installer) : new CallsheetError(error);
+  if (!installer) return new CallsheetError(error);
+  return new SkillInstallError(installer.exitCode, installer.output, error);
 }
 
 /** A call that cannot be carried out as it is. */

@@ -7,17 +7,14 @@ import { join } from 'node:path';
 
 import { ask } from './call.cjs';
 import type {
-  MinimalFetch,
   ProbeDeps,
   SkillCacheFingerprintInput,
   SkillCacheMarker,
-  SkillDriftDetail,
   SkillUpstreamRecord,
-  UpstreamDriftResult,
 } from './types.cjs';
+import { type Question, inquire } from './upstream.cjs';
 
 const MARKER = '.aw-skill-cache.json';
-const TIMEOUT_MS = 5000;
 
 /** The directory of all entries. */
 export function skillCacheRoot(): string {
@@ -91,33 +88,6 @@ function write(cacheDir: string, text: string): void {
   writeFileSync(join(cacheDir, MARKER), text);
 }
 
-interface Question {
-  readonly url: string;
-  readonly headers: Record<string, string>;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
-
-/** Asks a registry; `undefined` when it does not answer. */
-async function inquire(question: Question, deps: ProbeDeps): Promise<Answer | undefined> {
-  const { fetchImpl = fetch as unknown as MinimalFetch, timeoutMs = TIMEOUT_MS } = deps;
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), timeoutMs);
-  try {
-    const { url, headers } = question;
-    const response = await fetchImpl(url, { headers, signal: stop.signal });
-    const body = response.ok ? JSON.stringify(await response.json()) : '';
-    return { status: response.status, body };
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** Reads from the installers' lock files what was installed; a file on GitHub is looked up. */
 export async function buildUpstreamRecordsFromCacheDir(
   cacheDir: string,
@@ -156,18 +126,4 @@ function resolved(source: string): { kind: string; packageRef: string } | undefi
     // Nothing is known of a source of no kind.
     return undefined;
   }
-}
-
-/** Looks whether sources have changed; an answer that says nothing is no change. */
-export async function detectSkillUpstreamDrift(
-  marker: SkillCacheMarker,
-  deps: ProbeDeps = {},
-): Promise<UpstreamDriftResult> {
-  const looks = marker.skills.map(async (skill) => {
-    const question = skill.upstream && ask<Question | undefined>('upstreamQuestion', skill.upstream);
-    const answer = question && (await inquire(question, deps));
-    return ask<SkillDriftDetail | undefined>('upstreamDrift', skill, answer);
-  });
-  const details = (await Promise.all(looks)).filter((detail) => detail !== undefined);
-  return { drifted: details.some(({ drifted }) => drifted), details };
 }

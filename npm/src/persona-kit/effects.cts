@@ -41,8 +41,9 @@ export async function executePersonaSpawnPlan(
   options: ExecuteOptions,
 ): Promise<ExecutionHandle> {
   const { cwd, cleanupSkillsOnDispose } = options;
-  const mount = mounting({ personaId: plan.persona.personaId, ...options.mount });
-  if (plan.mount) check(mount);
+  const given = { personaId: plan.persona.personaId, ...options.mount };
+  if (plan.mount) check(given);
+  const mount = mounting(given);
   const handle = await execute.executePersonaSpawnPlan(plan, { cwd, cleanupSkillsOnDispose, mount });
   return { cwd: handle.cwd, dispose: disposing(handle) };
 }

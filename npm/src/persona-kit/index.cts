@@ -1,0 +1,29 @@
+/** persona-kit 4 in Node. The module and the native program are started when they are needed. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { provide } from './call.cjs';
+
+provide(() => readFileSync(join(__dirname, '../plan/plan.wasm')));
+
+export {
+  buildUpstreamRecordsFromCacheDir,
+  computeSkillCacheFingerprint,
+  isSkillCacheValid,
+  readSkillCacheMarker,
+  resolveSkillCacheDir,
+  skillCacheRoot,
+  updateSkillCacheMarkerUpstream,
+  writeSkillCacheMarker,
+} from './cache.cjs';
+export { detectHarness, detectHarnesses } from './detect.cjs';
+export {
+  applyPersonaMount,
+  executePersonaSpawnPlan,
+  materializePersonaConfigFiles,
+  runSkillInstalls,
+  SkillInstallError,
+  writePersonaSidecars,
+} from './effects.cjs';
+export * from './pure.cjs';

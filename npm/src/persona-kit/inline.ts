@@ -1,0 +1,4 @@
+/** persona-kit 4 wherever nothing else works. */
+import '../plan/inline.js';
+
+export * from './web.js';

@@ -1,0 +1,2 @@
+/** Checking persona and agent files outside Node. */
+export * from './spec.cjs';

@@ -1,0 +1,2 @@
+/** The functions without a module: the entries of the hosts give it. */
+export * from './web.cjs';

@@ -1,0 +1,4 @@
+/** persona-kit 4 in Workers. */
+import '../plan/workerd.js';
+
+export * from './web.js';
