@@ -3,6 +3,8 @@
  * `callsheet/execute`, which tells and can do more.
  */
 
+import { isAbsolute, relative, resolve } from 'node:path';
+
 import { usage } from '../errors.cjs';
 import * as execute from '../execute/index.cjs';
 import type {
@@ -83,14 +85,34 @@ function scanning(options: AutoSyncOptions): execute.AutoSyncOptions {
   return ms === 0 || ms === Infinity ? {} : { scanIntervalMs: ms };
 }
 
-/** Installs skills. When one fails, those before it are removed again. */
+/**
+ * Installs skills. When one fails, those before it are removed again. A cleanup path outside
+ * the directory is never followed: the handle says so when it is disposed.
+ */
 export async function runSkillInstalls(
   plan: SkillMaterializationPlan,
   options: RunSkillInstallsOptions,
 ): Promise<PersonaSkillsHandle> {
   const { cwd, cleanupOnDispose } = options;
-  const handle = await execute.runSkillInstalls(plan, { cwd, cleanupOnDispose });
-  return { dispose: disposing(handle) };
+  const refused = plan.installs.flatMap(({ cleanupPaths }) => cleanupPaths.filter((path) => leaves(cwd, path)));
+  const installs = plan.installs.map((install) => ({
+    ...install,
+    cleanupPaths: install.cleanupPaths.filter((path) => !refused.includes(path)),
+  }));
+  const handle = await execute.runSkillInstalls({ ...plan, installs }, { cwd, cleanupOnDispose });
+  const dispose = disposing(handle);
+  if (refused.length === 0 || cleanupOnDispose === false) return { dispose };
+  return {
+    dispose: async () => {
+      await dispose();
+      throw usage(`runSkillInstalls: cleanup path must stay within cwd; got ${refused[0]}`);
+    },
+  };
+}
+
+function leaves(cwd: string, path: string): boolean {
+  const inside = relative(resolve(cwd), resolve(cwd, path));
+  return inside === '' || inside.startsWith('..') || isAbsolute(inside);
 }
 
 /** Writes the Markdown files that a harness reads. */
