@@ -3,8 +3,7 @@
 import { ask, plan as planned } from './call.cjs';
 import type { PersonaDefinition } from './define.cjs';
 import { MissingEnvRefError } from './errors.cjs';
-import { isObject } from './form.cjs';
-import { read } from './parse.cjs';
+import { isObject, read } from './form.cjs';
 import type {
   AgentSpec,
   BuildInteractiveSpecInput,

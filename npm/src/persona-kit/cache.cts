@@ -1,6 +1,5 @@
 /** Skills that are kept for later sessions: where, what of, and whether they are still current. */
 
-import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +34,8 @@ export function computeSkillCacheFingerprint(input: SkillCacheFingerprintInput):
 }
 
 function hash(file: string): string | null {
+  // Loading it costs more than most that is done here.
+  const { createHash } = require('node:crypto') as typeof import('node:crypto');
   try {
     return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
   } catch {

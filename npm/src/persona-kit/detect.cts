@@ -1,6 +1,5 @@
 /** Finding harnesses on this machine. */
 
-import { spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -47,6 +46,7 @@ function isProgram(path: string): boolean {
 }
 
 function version(path: string, timeoutMs: number = TIMEOUT_MS): object {
+  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
   const { error, status, stdout, stderr } = spawnSync(path, ['--version'], {
     encoding: 'utf8',
     timeout: timeoutMs,

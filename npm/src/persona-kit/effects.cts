@@ -6,7 +6,7 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 
 import { usage } from '../errors.cjs';
-import * as execute from '../execute/index.cjs';
+import type * as execute from '../execute/index.cjs';
 import type {
   ApplyPersonaMountOptions,
   AutoSyncOptions,
@@ -25,6 +25,11 @@ import type {
 } from './types.cjs';
 
 export { SkillInstallError } from '../errors.cjs';
+
+/** Whoever only plans does without it. */
+function executor(): typeof execute {
+  return require('../execute/index.cjs') as typeof execute;
+}
 
 interface Disposable {
   dispose(): Promise<unknown>;
@@ -46,7 +51,7 @@ export async function executePersonaSpawnPlan(
   const given = { personaId: plan.persona.personaId, ...options.mount };
   if (plan.mount) check(given);
   const mount = mounting(given);
-  const handle = await execute.executePersonaSpawnPlan(plan, { cwd, cleanupSkillsOnDispose, mount });
+  const handle = await executor().executePersonaSpawnPlan(plan, { cwd, cleanupSkillsOnDispose, mount });
   return { cwd: handle.cwd, dispose: disposing(handle) };
 }
 
@@ -56,7 +61,7 @@ export async function applyPersonaMount(
   options: ApplyPersonaMountOptions,
 ): Promise<PersonaMountHandle> {
   const { cwd } = options;
-  const handle = await execute.applyPersonaMount(mount, { cwd, ...mounting(options) });
+  const handle = await executor().applyPersonaMount(mount, { cwd, ...mounting(options) });
   return { cwd: handle.cwd, dispose: disposing(handle) };
 }
 
@@ -99,7 +104,7 @@ export async function runSkillInstalls(
     ...install,
     cleanupPaths: install.cleanupPaths.filter((path) => !refused.includes(path)),
   }));
-  const handle = await execute.runSkillInstalls({ ...plan, installs }, { cwd, cleanupOnDispose });
+  const handle = await executor().runSkillInstalls({ ...plan, installs }, { cwd, cleanupOnDispose });
   const dispose = disposing(handle);
   if (refused.length === 0 || cleanupOnDispose === false) return { dispose };
   return {
@@ -126,7 +131,7 @@ export async function writePersonaSidecars(
     ...(contents === undefined ? {} : { contents }),
     ...(sourcePath === undefined ? {} : { sourcePath }),
   }));
-  const handle = await execute.writePersonaSidecars(plain, { cwd: options.cwd });
+  const handle = await executor().writePersonaSidecars(plain, { cwd: options.cwd });
   return { dispose: disposing(handle) };
 }
 
@@ -135,6 +140,6 @@ export async function materializePersonaConfigFiles(
   configFiles: readonly InteractiveConfigFile[],
   options: { cwd: string },
 ): Promise<PersonaConfigFilesHandle> {
-  const handle = await execute.materializePersonaConfigFiles(configFiles, { cwd: options.cwd });
+  const handle = await executor().materializePersonaConfigFiles(configFiles, { cwd: options.cwd });
   return { dispose: disposing(handle) };
 }

@@ -5,6 +5,8 @@
  * what they inherit; none is changed.
  */
 
+import { FORMS } from './forms.cjs';
+
 /** Which members of a document are read; see `forms` in plan-core. */
 export interface Form {
   readonly fields?: Readonly<Record<string, Form>>;
@@ -125,4 +127,15 @@ function withSource(integration: Members, form: Form): Members {
     },
   });
   return all;
+}
+
+/** The members of an object that functions read, wherever the object has them from. */
+export function read(value: unknown, form: string): unknown {
+  if (!isObject(value)) return value;
+  const members = Object.create(null) as Record<string, unknown>;
+  for (const name of Object.keys(FORMS[form]?.fields ?? {})) {
+    const member = value[name];
+    if (member !== undefined) members[name] = member;
+  }
+  return members;
 }

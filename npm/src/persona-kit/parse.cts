@@ -1,8 +1,8 @@
 /** The parsers, predicates and checks of persona-kit 4. */
 
 import { ask } from './call.cjs';
-import { FORMS } from './constants.cjs';
-import { fromWire, isObject, toWire } from './form.cjs';
+import { fromWire, isObject, read, toWire } from './form.cjs';
+import { FORMS } from './forms.cjs';
 import type {
   A2aAgentCard,
   AgentSpec,
@@ -231,15 +231,4 @@ export function deepFreeze<T>(value: T): T {
   };
   freeze(value);
   return value;
-}
-
-/** The members of an object that functions read, wherever the object has them from. */
-export function read(value: unknown, form: string): unknown {
-  if (!isObject(value)) return value;
-  const members = Object.create(null) as Record<string, unknown>;
-  for (const name of Object.keys(FORMS[form]?.fields ?? {})) {
-    const member = value[name];
-    if (member !== undefined) members[name] = member;
-  }
-  return members;
 }

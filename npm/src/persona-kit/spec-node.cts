@@ -1,10 +1,2 @@
-/** Checking persona and agent files in Node. */
-
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
-import { provide } from './call.cjs';
-
-provide(() => readFileSync(join(__dirname, '../plan/plan.wasm')));
-
+/** Checking persona and agent files in Node; the build makes the code of this entry. */
 export * from './spec.cjs';

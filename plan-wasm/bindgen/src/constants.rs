@@ -8,15 +8,23 @@ const HEAD: &str = "/**
  * The constants of persona-kit 4. Made from the Rust sources by `npm run types`; changes
  * belong there.
  */
-
-import type { Form } from './form.cjs';
 ";
 
-const FORMS: &str = "
-/** Which members the parsers read; see `forms` in plan-core. */
+const FORMS: &str = "/**
+ * Which members the parsers read. Made from the Rust sources by `npm run types`; see
+ * `forms` in plan-core.
+ */
+
+import type { Form } from './form.cjs';
+
 export const FORMS: Readonly<Record<string, Form>> = ";
 
-/// Prints the module.
+/// Prints the module of the forms.
+pub(crate) fn form_module() -> String {
+    format!("{FORMS}{};\n", print(&forms()))
+}
+
+/// Prints the module of the constants.
 ///
 /// # Errors
 /// The constants are no document, which is a mistake.
@@ -36,9 +44,6 @@ pub(crate) fn module() -> Result<String, String> {
             _ => declaration(name, value),
         });
     }
-    module.push_str(FORMS);
-    module.push_str(&print(&forms()));
-    module.push_str(";\n");
     Ok(module)
 }
 

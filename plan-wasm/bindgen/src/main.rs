@@ -3,7 +3,8 @@
 //! * `bindgen module MODULE DIRECTORY` processes a module that was compiled with
 //!   wasm-bindgen, as its command line program does for `--target web`;
 //! * `bindgen types` prints the TypeScript declarations of the wire records;
-//! * `bindgen constants` prints the constants of persona-kit as a TypeScript module.
+//! * `bindgen constants` and `bindgen forms` print TypeScript modules: the constants of
+//!   persona-kit, and which members of documents its parsers read.
 
 mod constants;
 mod types;
@@ -20,8 +21,9 @@ fn main() -> ExitCode {
         ["module", module, directory] => process(module, directory),
         ["types"] => say(&types::declarations()),
         ["constants"] => constants::module().and_then(|text| say(&text)),
+        ["forms"] => say(&constants::form_module()),
         _ => {
-            Err("usage: bindgen module MODULE DIRECTORY | bindgen types | bindgen constants".into())
+            Err("usage: bindgen module MODULE DIRECTORY | bindgen types | constants | forms".into())
         }
     };
     match result {
