@@ -20,6 +20,9 @@ const SHARED = process.env.CALLSHEET_CONFORMANCE ?? path.join(PACKAGE, '../../sh
 const RECORDINGS = path.join(SHARED, 'persona');
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
+// The executor of this process must not look into the user's own runs.
+process.env.CALLSHEET_STATE_HOME = world().state;
+
 const AT_LEAST = { parse: 62, plan: 367, functions: 829, 'harness-specs': 369, 'parse-mutations': 893 };
 const CLASSES = ['MissingEnvRefError', 'MissingPersonaInputError', 'SkillInstallError'];
 const CONSTANTS = /^[A-Z][A-Z_]+$/;

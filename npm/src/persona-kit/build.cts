@@ -121,22 +121,27 @@ export function buildInstallArtifacts(plan: SkillMaterializationPlan): {
   installCommand: readonly string[];
   installCommandString: string;
 } {
-  return ask('buildInstallArtifacts', plan);
+  const artifacts = ask<ReturnType<typeof buildInstallArtifacts>>('buildInstallArtifacts', plan);
+  Object.freeze(artifacts.installCommand);
+  return artifacts;
 }
 
 export function buildCleanupArtifacts(plan: SkillMaterializationPlan): {
   cleanupCommand: readonly string[];
   cleanupCommandString: string;
 } {
-  return ask('buildCleanupArtifacts', plan);
+  const artifacts = ask<ReturnType<typeof buildCleanupArtifacts>>('buildCleanupArtifacts', plan);
+  Object.freeze(artifacts.cleanupCommand);
+  return artifacts;
 }
 
 /** Says how a harness is started for a session with a person. */
 export function buildInteractiveSpec(input: BuildInteractiveSpecInput): InteractiveSpec {
   const spec = ask<InteractiveSpec>('buildInteractiveSpec', input);
-  const { mcpServers } = input;
-  if (mcpServers && spec.mcpServers) spec.mcpServers = own(spec.mcpServers, mcpServers);
-  return spec;
+  const { mcpServers } = spec;
+  const servers = mcpServers && input.mcpServers ? own(mcpServers, input.mcpServers) : mcpServers;
+  // The member is there even when there are none.
+  return Object.assign(spec, { mcpServers: servers });
 }
 
 /** The caller's own servers among those of a spec, or the caller's own map. */

@@ -12,14 +12,14 @@ export interface Form {
   readonly fields?: Readonly<Record<string, Form>>;
   readonly entries?: Form;
   readonly items?: Form;
-  readonly mark?: 'kept' | 'present' | 'sparse' | 'implicit';
+  readonly mark?: 'kept' | 'same' | 'present' | 'sparse' | 'copied' | 'quoted' | 'implicit';
 }
 
 type Members = Record<string, unknown>;
 
 const MARK = '__agentworkforceImplicitSource';
 const LEAF: Form = {};
-/** Stands for what is no JSON, such as a function: nothing that is read may be it. */
+/** Stands for what is no JSON, a function or `NaN`: nothing that is read may be it. */
 const FOREIGN = -1;
 
 export function isObject(value: unknown): value is Members {
@@ -53,9 +53,11 @@ function put(object: Members, name: string, value: unknown): void {
 
 /** What of a document crosses to its parser. */
 export function toWire(value: unknown, form: Form = LEAF): unknown {
+  // As in the message that repeats it.
+  if (form.mark === 'quoted' && value !== undefined) return JSON.parse(JSON.stringify(value) ?? 'null') as unknown;
   switch (typeof value) {
     case 'number':
-      return Number.isFinite(value) ? value : null;
+      return Number.isFinite(value) ? value : FOREIGN;
     case 'string':
     case 'boolean':
     case 'undefined':
@@ -67,7 +69,7 @@ export function toWire(value: unknown, form: Form = LEAF): unknown {
   }
   if (value === null) return null;
   if (form.mark === 'kept') return isPlainObject(value) ? {} : [];
-  if (Array.isArray(value)) return Array.from(value, (item) => toWire(item, form.items));
+  if (Array.isArray(value)) return Array.from(value, (item) => toWire(item, form.items ?? form.entries));
   return fromObject(value as Members, form);
 }
 
@@ -95,7 +97,7 @@ function fromObject(object: Members, form: Form): Members {
 
 /** Puts back into a result what did not cross to the parser. */
 export function fromWire(result: unknown, given: unknown, form: Form): unknown {
-  if (form.mark === 'kept' && result !== undefined) return given;
+  if ((form.mark === 'kept' || form.mark === 'same') && result !== undefined) return given;
   if (!isObject(result) || !isObject(given)) return result;
   if (Array.isArray(result)) {
     const { items } = form;
@@ -103,6 +105,7 @@ export function fromWire(result: unknown, given: unknown, form: Form): unknown {
     return result.map((item, place) => fromWire(item, given[place], items));
   }
   if (!form.fields && !form.entries) return result;
+  if (form.mark === 'copied') return { ...given };
   for (const name of Object.keys(result)) {
     const member = formOf(form, name);
     put(result, name, member ? fromWire(result[name], given[name], member) : given[name]);

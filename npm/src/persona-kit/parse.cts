@@ -33,7 +33,9 @@ export { isImplicitIntegrationSource, isObject, isPlainObject } from './form.cjs
 
 function parsed<T>(name: string, value: unknown, context: string | undefined): T {
   const form = FORMS[name];
-  const result = ask<unknown>(name, toWire(value, form), context);
+  // Messages begin with it, whatever it is.
+  const root = context === undefined ? undefined : String(context);
+  const result = ask<unknown>(name, toWire(value, form), root);
   return (form ? fromWire(result, value, form) : result) as T;
 }
 
@@ -164,7 +166,7 @@ export function parsePersonaSpec(value: unknown, expectedIntent: PersonaIntent):
 }
 
 /** Parses an agent file. */
-export function parseAgentSpec(value: unknown, context?: string): AgentSpec {
+export function parseAgentSpec(value: unknown, context = 'agent'): AgentSpec {
   return parsed('parseAgentSpec', value, context);
 }
 
@@ -172,14 +174,14 @@ export function resolveTrajectoryRecording(memory: PersonaMemory | undefined): {
   enabled: boolean;
   autoCompact?: boolean;
 } {
-  return ask('resolveTrajectoryRecording', memory);
+  return ask('resolveTrajectoryRecording', toWire(memory, FORMS['parseMemory']));
 }
 
 export function resolveAiMemory(memory: PersonaMemory | undefined): {
   enabled: boolean;
   dbPath?: string;
 } {
-  return ask('resolveAiMemory', memory);
+  return ask('resolveAiMemory', toWire(memory, FORMS['parseMemory']));
 }
 
 /** The sidecars that a persona asks for. */

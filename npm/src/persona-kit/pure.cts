@@ -38,6 +38,7 @@ export type {
   TypedTriggerMap,
 } from './define.cjs';
 export type {
+  A2aAgentCard,
   AgentSpec,
   AiHistMcpConfig,
   ApplyPersonaMountOptions,

@@ -59,6 +59,7 @@ export type {
   DeriveAgentCardOptions,
   Harness,
   HarnessSettings,
+  HarnessSkillTarget,
   IntegrationSource,
   KnownPersonaTag,
   McpServerSpec,

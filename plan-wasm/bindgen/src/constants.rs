@@ -68,3 +68,16 @@ fn declaration(name: &str, value: &Value<'_>) -> String {
         _ => format!(" = {} as const;\n", print(value)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_has_what_the_sources_say() {
+        let constants = include_str!("../../../npm/src/persona-kit/constants.cts");
+        assert_eq!(module().as_deref(), Ok(constants));
+        let forms = include_str!("../../../npm/src/persona-kit/forms.cts");
+        assert_eq!(form_module(), forms);
+    }
+}

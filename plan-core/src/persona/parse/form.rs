@@ -12,8 +12,9 @@ use super::{schedules, settings, skills, watch};
 /// has `fields` by name; `entries`, for every other member of a map; `items`, for those
 /// of a list. Its `mark` is `kept` for a value that is only looked at from outside,
 /// `present` for a member that counts even when it has no value, `sparse` for a map whose
-/// entries without a value do not count, and `implicit` for integrations, which may leave
-/// their source out.
+/// entries without a value do not count, `same` for a value that is handed on as it
+/// is, `copied` for an object that is handed on member by member, `quoted` for a value that errors repeat, and `implicit` for integrations, which
+/// may leave their source out.
 pub fn forms() -> Object<'static> {
     let mut all = Object::new();
     let mut add = |name: &'static str, form: Object<'static>| all.insert(name, form);
@@ -22,7 +23,7 @@ pub fn forms() -> Object<'static> {
     add("parseHarnessSettings", fields(&settings::SHAPE, []));
     add("parseSkills", items(fields(&skills::SHAPE, [])));
     add("parseMount", fields(&access::MOUNT, []));
-    add("parsePermissions", fields(&access::PERMISSIONS, []));
+    add("parsePermissions", permissions());
     add("parseInputs", inputs_form());
     add("parseMcpServers", servers());
     add("parseIntegrationSource", fields(&integrations::SOURCE, []));
@@ -44,7 +45,7 @@ fn persona_form() -> Object<'static> {
         ("inputs", inputs_form()),
         ("harnessSettings", fields(&settings::SHAPE, [])),
         ("mcpServers", servers()),
-        ("permissions", fields(&access::PERMISSIONS, [])),
+        ("permissions", permissions()),
         ("mount", fields(&access::MOUNT, [])),
         ("integrations", entries(integration())),
         ("capabilities", capabilities()),
@@ -52,7 +53,11 @@ fn persona_form() -> Object<'static> {
         ("relay", fields(&relay::SHAPE, [])),
     ];
     let removed = persona::REMOVED.map(|(name, _)| (name, mark("present")));
-    fields(&persona::SHAPE, known.into_iter().chain(removed))
+    let quoted = [("sandbox", mark("quoted"))];
+    fields(
+        &persona::SHAPE,
+        known.into_iter().chain(removed).chain(quoted),
+    )
 }
 
 fn agent_form() -> Object<'static> {
@@ -64,6 +69,11 @@ fn agent_form() -> Object<'static> {
     fields(&agent::AGENT, known)
 }
 
+fn permissions() -> Object<'static> {
+    let lists = ["allow", "deny"].map(|name| (name, mark("same")));
+    fields(&access::PERMISSIONS, lists)
+}
+
 fn inputs_form() -> Object<'static> {
     let picker = fields(&inputs::PICKER, []);
     entries(fields(&inputs::INPUT, [("picker", picker)]))
@@ -72,7 +82,7 @@ fn inputs_form() -> Object<'static> {
 fn servers() -> Object<'static> {
     // Which of them are known depends on a server's type.
     let known = mcp::LOCAL.iter().map(|name| (*name, Object::new()));
-    entries(fields(&mcp::SERVER, known))
+    entries(fields(&mcp::SERVER, known.chain([("args", mark("same"))])))
 }
 
 fn integration() -> Object<'static> {
@@ -99,7 +109,9 @@ fn capabilities() -> Object<'static> {
     let rule = names(&["method", "urlGlob"]);
     let mut http_read = names(&["enabled", "allow"]);
     http_read.insert("allow", items(under("fields", rule)));
-    let mut form = entries(under("fields", names(&["enabled"])));
+    let mut capability = under("fields", names(&["enabled"]));
+    capability.insert("mark", "copied");
+    let mut form = entries(capability);
     let mut known = Object::new();
     known.insert("httpRead", under("fields", http_read));
     form.insert("fields", known);
@@ -195,6 +207,6 @@ mod tests {
             assert!(persona.contains(part), "{part}");
         }
         let server = form("parseMcpServers");
-        assert!(server.contains(r#""url":{}"#) && server.contains(r#""args":{}"#));
+        assert!(server.contains(r#""url":{}"#) && server.contains(r#""command":{}"#));
     }
 }
