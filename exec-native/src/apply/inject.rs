@@ -62,3 +62,87 @@ impl Faults {
         act()
     }
 }
+
+/// A point at which a test can let somebody else act while a name is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// What stands there was judged; nothing is changed yet.
+    Judged,
+    /// What stood there came out and was not looked at yet.
+    CameOut,
+}
+
+#[cfg(not(test))]
+pub(crate) const fn meanwhile(_gap: Gap) {}
+
+#[cfg(not(test))]
+pub(crate) const fn can_exchange() -> bool {
+    true
+}
+
+#[cfg(test)]
+pub(crate) use meddler::{Meddler, can_exchange, meanwhile};
+
+#[cfg(test)]
+mod meddler {
+    //! Somebody who acts at the worst moment, on the thread that carries a run out.
+
+    use std::cell::{Cell, RefCell};
+
+    use super::Gap;
+
+    type Act = (Gap, Box<dyn FnOnce()>);
+
+    thread_local! {
+        static ACTS: RefCell<Vec<Act>> = const { RefCell::new(Vec::new()) };
+        static PLAIN: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Tests' hold on it; when this goes, nobody acts any more.
+    pub(crate) struct Meddler;
+
+    impl Meddler {
+        /// Nobody acts.
+        pub(crate) fn idle() -> Self {
+            Self
+        }
+
+        /// Acts once when the point is reached next, after those that were asked before.
+        pub(crate) fn act(self, gap: Gap, act: impl FnOnce() + 'static) -> Self {
+            ACTS.with_borrow_mut(|acts| acts.push((gap, Box::new(act))));
+            self
+        }
+
+        /// Lets the file system be one that cannot exchange names.
+        pub(crate) fn without_exchange(self) -> Self {
+            PLAIN.set(true);
+            self
+        }
+
+        /// Tells how many have not acted.
+        pub(crate) fn left(&self) -> usize {
+            ACTS.with_borrow(Vec::len)
+        }
+    }
+
+    impl Drop for Meddler {
+        fn drop(&mut self) {
+            ACTS.with_borrow_mut(Vec::clear);
+            PLAIN.set(false);
+        }
+    }
+
+    pub(crate) fn meanwhile(gap: Gap) {
+        let next = ACTS.with_borrow_mut(|acts| {
+            let is_next = acts.first().is_some_and(|(wanted, _)| *wanted == gap);
+            is_next.then(|| acts.remove(0).1)
+        });
+        if let Some(act) = next {
+            act();
+        }
+    }
+
+    pub(crate) fn can_exchange() -> bool {
+        !PLAIN.get()
+    }
+}

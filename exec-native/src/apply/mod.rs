@@ -10,6 +10,7 @@ pub(crate) mod manifest;
 pub(crate) mod ops;
 mod options;
 mod orphan;
+pub(crate) mod publish;
 pub(crate) mod recover;
 mod report;
 pub(crate) mod restore;
