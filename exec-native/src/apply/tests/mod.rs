@@ -5,6 +5,7 @@ mod crash;
 mod files;
 #[cfg(target_os = "linux")]
 mod layers;
+mod race;
 mod receipts;
 mod runs;
 mod share;
