@@ -101,28 +101,24 @@ impl Change {
     /// reason to move it.
     pub(crate) fn finish(self, run: &RunDir, undo: &PutBack) -> Result<(), ExecError> {
         let path = Path::new(&undo.path);
-        let beside = match self {
+        let hint = match self {
             Change::Done => return Ok(()),
-            Change::Gone => None,
+            // Perhaps somebody is about to bring it again: the backup is the only copy.
+            Change::Gone => "it was removed meanwhile and is brought back; start again".into(),
             Change::Missed(beside) => {
                 if let Some(blob) = &undo.original.blob {
                     run.blobs.remove_file(OsStr::new(blob)).at(path)?;
                 }
-                beside
+                let earlier = beside.map(|beside| path.with_file_name(beside.name));
+                earlier.map_or_else(
+                    || "their version stays; start again when it is saved".into(),
+                    |earlier| format!("their versions stay, the earlier is {}", earlier.display()),
+                )
             }
         };
         let message = "somebody else changed it in the moment in which it was to be changed";
-        let error = ExecError::new(ExecErrorKind::Busy, message).at(path);
-        Err(match beside {
-            Some(beside) => {
-                let beside = path.with_file_name(beside.name);
-                error.hint(format!(
-                    "both of their versions stay, the earlier as {}",
-                    beside.display()
-                ))
-            }
-            None => error.hint("their version stays; start again when it is saved"),
-        })
+        let error = ExecError::new(ExecErrorKind::Busy, message);
+        Err(error.at(path).hint(hint))
     }
 }
 
@@ -220,7 +216,12 @@ impl<'s> Slot<'s> {
             // A last look has to do.
             if !may_go(dir, name)? {
                 self.clear()?;
-                return Ok(Change::Missed(None));
+                let is_gone = dir.stat(name)?.is_none();
+                return Ok(if is_gone {
+                    Change::Gone
+                } else {
+                    Change::Missed(None)
+                });
             }
             let renamed = dir.rename(&self.out, dir, name);
             renamed.inspect_err(|_| drop(self.clear()))?;
@@ -261,7 +262,7 @@ impl<'s> Slot<'s> {
         match self.exchange() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.return_to_free(),
             Err(error) => Err(error),
-            Ok(false) => self.set_aside().map(Some),
+            Ok(false) => self.return_to_free(),
             Ok(true) if self.came_out(is_ours)? => {
                 self.clear()?;
                 self.place.dir.sync()?;

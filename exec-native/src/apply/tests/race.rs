@@ -194,16 +194,21 @@ fn two_saves_around_an_exchange_both_stay() {
 
 #[test]
 fn what_somebody_removes_while_ours_takes_its_place_is_told() {
-    let world = World::new();
-    let before = world.snapshot();
-    let path = world.repo().join("AGENTS.md");
-    let meddler = Meddler::idle().act(Gap::Judged, move || fs::remove_file(path).unwrap());
-    let write = world.write("AGENTS.md", WriteMode::Extend, "ours");
-    let error = world.apply(&list([write])).unwrap_err();
-    assert_eq!(meddler.left(), 0);
-    assert_eq!(error.kind(), ExecErrorKind::Busy, "{error:?}");
-    // An editor may be about to bring it again: the only copy is not dropped.
-    assert_eq!(world.snapshot(), before);
+    for exchanges in [true, false] {
+        let world = World::new();
+        let before = world.snapshot();
+        let path = world.repo().join("AGENTS.md");
+        let mut meddler = Meddler::idle().act(Gap::Judged, move || fs::remove_file(path).unwrap());
+        if !exchanges {
+            meddler = meddler.without_exchange();
+        }
+        let write = world.write("AGENTS.md", WriteMode::Extend, "ours");
+        let error = world.apply(&list([write])).unwrap_err();
+        assert_eq!(meddler.left(), 0);
+        assert_eq!(error.kind(), ExecErrorKind::Busy, "{error:?}");
+        // An editor may be about to bring it again: the only copy is not dropped.
+        assert_eq!(world.snapshot(), before);
+    }
 }
 
 /// Ends a run while somebody saves; returns what is at the path, what is beside it, and
