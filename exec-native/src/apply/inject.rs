@@ -88,61 +88,71 @@ mod meddler {
     //! Somebody who acts at the worst moment, on the thread that carries a run out.
 
     use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
 
     use super::Gap;
 
     type Act = (Gap, Box<dyn FnOnce()>);
 
-    thread_local! {
-        static ACTS: RefCell<Vec<Act>> = const { RefCell::new(Vec::new()) };
-        static PLAIN: Cell<bool> = const { Cell::new(false) };
+    #[derive(Default)]
+    struct Script {
+        acts: RefCell<Vec<Act>>,
+        plain: Cell<bool>,
     }
 
-    /// Tests' hold on it; when this goes, nobody acts any more.
-    pub(crate) struct Meddler;
+    thread_local! {
+        static SCRIPT: RefCell<Rc<Script>> = RefCell::default();
+    }
+
+    /// A test's hold on it; when this goes, nobody acts any more.
+    pub(crate) struct Meddler(Rc<Script>);
 
     impl Meddler {
         /// Nobody acts.
         pub(crate) fn idle() -> Self {
-            Self
+            let script = Rc::<Script>::default();
+            SCRIPT.set(Rc::clone(&script));
+            Self(script)
         }
 
         /// Acts once when the point is reached next, after those that were asked before.
         pub(crate) fn act(self, gap: Gap, act: impl FnOnce() + 'static) -> Self {
-            ACTS.with_borrow_mut(|acts| acts.push((gap, Box::new(act))));
+            self.0.acts.borrow_mut().push((gap, Box::new(act)));
             self
         }
 
         /// Lets the file system be one that cannot exchange names.
         pub(crate) fn without_exchange(self) -> Self {
-            PLAIN.set(true);
+            self.0.plain.set(true);
             self
         }
 
         /// Tells how many have not acted.
         pub(crate) fn left(&self) -> usize {
-            ACTS.with_borrow(Vec::len)
+            self.0.acts.borrow().len()
         }
     }
 
     impl Drop for Meddler {
         fn drop(&mut self) {
-            ACTS.with_borrow_mut(Vec::clear);
-            PLAIN.set(false);
+            self.0.acts.borrow_mut().clear();
+            self.0.plain.set(false);
         }
     }
 
     pub(crate) fn meanwhile(gap: Gap) {
-        let next = ACTS.with_borrow_mut(|acts| {
+        let script = SCRIPT.with_borrow(Rc::clone);
+        let next = {
+            let mut acts = script.acts.borrow_mut();
             let is_next = acts.first().is_some_and(|(wanted, _)| *wanted == gap);
             is_next.then(|| acts.remove(0).1)
-        });
+        };
         if let Some(act) = next {
             act();
         }
     }
 
     pub(crate) fn can_exchange() -> bool {
-        !PLAIN.get()
+        SCRIPT.with_borrow(|script| !script.plain.get())
     }
 }

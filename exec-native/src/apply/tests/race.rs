@@ -458,19 +458,16 @@ fn what_came_out_when_we_were_killed_stays() {
         assert_eq!(kept.len(), 1, "{label}: {report:?}");
         assert_eq!(world.run_dirs(), 0, "{label}");
         let left = leftovers(&world);
-        match &kept[0].beside {
+        if let Some(beside) = &kept[0].beside {
             // The original was back already.
-            Some(beside) => {
-                assert!(*at_end, "{label}: {report:?}");
-                assert_eq!(fs::read(beside).unwrap(), b"saved", "{label}");
-                assert_eq!(fs::read(&path).ok(), original, "{label}");
-                assert_eq!(left.len(), 1, "{label}: {left:?}");
-                fs::remove_file(beside).unwrap();
-            }
-            None => {
-                assert_eq!(fs::read(&path).unwrap(), b"saved", "{label}");
-                assert_eq!(left, [""; 0], "{label}");
-            }
+            assert!(*at_end, "{label}: {report:?}");
+            assert_eq!(fs::read(beside).unwrap(), b"saved", "{label}");
+            assert_eq!(fs::read(&path).ok(), original, "{label}");
+            assert_eq!(left.len(), 1, "{label}: {left:?}");
+            fs::remove_file(beside).unwrap();
+        } else {
+            assert_eq!(fs::read(&path).unwrap(), b"saved", "{label}");
+            assert_eq!(left, [""; 0], "{label}");
         }
         let mut after = others(&world, name);
         after.remove(&world.root.join("the.list"));

@@ -128,7 +128,7 @@ impl Back<'_> {
         let became = if *before != Stamp::Absent {
             self.restore((index, op), stamps, place, &mut rescued)?
         } else if let Some(place) = &place {
-            self.remove_ours(&self.slot(index, place), place, after)?
+            remove_ours(&self.slot(index, place), place, after)?
         } else {
             Became::Back
         };
@@ -259,24 +259,6 @@ impl Back<'_> {
         let temp = temp_name(self.run, self.id);
         anchor(self.root, &op.path)?.remove_file(&temp).map(drop)
     }
-
-    fn remove_ours(&self, slot: &Slot<'_>, place: &Place, after: &Stamp) -> io::Result<Became> {
-        let (now, seen) = look(place)?;
-        // A directory that was to make room and did not yet is what it was.
-        if now == Stamp::Absent || now.is_dir() {
-            return Ok(Became::Back);
-        }
-        if now != *after {
-            return Ok(Became::Foreign);
-        }
-        let became = match slot.take(&|dir, name| seen.is_at(dir, name))? {
-            Change::Done => Became::Back,
-            Change::Gone | Change::Missed(None) => Became::Foreign,
-            Change::Missed(Some(aside)) => Became::Beside(place.dir.path().join(aside.name)),
-        };
-        place.dir.sync()?;
-        Ok(became)
-    }
 }
 
 /// Looks at a place in one go, so that both say the same.
@@ -286,6 +268,24 @@ fn look(place: &Place) -> io::Result<(Stamp, Seen)> {
     };
     let target = (meta.kind == Kind::Symlink).then(|| place.dir.read_link(&place.name));
     Ok((Stamp::of(&meta, target.transpose()?), Seen::of(meta)))
+}
+
+fn remove_ours(slot: &Slot<'_>, place: &Place, after: &Stamp) -> io::Result<Became> {
+    let (now, seen) = look(place)?;
+    // A directory that was to make room and did not yet is what it was.
+    if now == Stamp::Absent || now.is_dir() {
+        return Ok(Became::Back);
+    }
+    if now != *after {
+        return Ok(Became::Foreign);
+    }
+    let became = match slot.take(&|dir, name| seen.is_at(dir, name))? {
+        Change::Done => Became::Back,
+        Change::Gone | Change::Missed(None) => Became::Foreign,
+        Change::Missed(Some(aside)) => Became::Beside(place.dir.path().join(aside.name)),
+    };
+    place.dir.sync()?;
+    Ok(became)
 }
 
 fn remove_empty(place: &Place) -> io::Result<Became> {
