@@ -310,8 +310,8 @@ impl<'s> Slot<'s> {
                 renamed => renamed.map(|()| Change::Done)?,
             }
         } else {
-            let file = store.stat(blob)?.map(|meta| meta.identity);
             let is_file = |dir: &Dir, name: &OsStr| {
+                let file = store.stat(blob)?.map(|meta| meta.identity);
                 let found = dir.stat(name)?.map(|meta| meta.identity);
                 Ok(file.is_some() && found == file)
             };
