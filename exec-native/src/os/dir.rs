@@ -69,6 +69,15 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Tells whether it is the same file, not written to meanwhile.
+    pub fn is_same(&self, other: &Self) -> bool {
+        // The time of the last change of anything changes with every rename.
+        Self {
+            ctime: other.ctime,
+            ..*self
+        } == *other
+    }
+
     #[expect(
         clippy::unnecessary_cast,
         clippy::cast_possible_wrap,
@@ -376,6 +385,27 @@ impl Dir {
             return Err(Errno::EXIST.into());
         }
         self.rename(name, to, new)
+    }
+
+    /// Lets two names change what they stand for, at once; `false` when the system or the
+    /// file system cannot.
+    ///
+    /// # Errors
+    /// As [`Dir::rename`], and when one of the names is missing.
+    pub fn exchange(&self, name: &OsStr, to: &Dir, other: &OsStr) -> io::Result<bool> {
+        #[cfg(target_os = "linux")]
+        {
+            let flags = rustix::fs::RenameFlags::EXCHANGE;
+            match rustix::fs::renameat_with(&self.fd, name, &to.fd, other, flags) {
+                Err(Errno::INVAL | Errno::NOSYS) => Ok(false),
+                result => Ok(result.map(|()| true)?),
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = (name, to, other);
+            Ok(false)
+        }
     }
 
     /// Removes a file or link; `false` when it is missing.
