@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -265,7 +266,9 @@ impl Guide for Filter<'_> {
     type Log = Log;
 
     fn fate(&self, log: &mut Log, path: &Path, kind: Kind) -> Fate {
-        if path.starts_with(GIT) && path != Path::new(GIT) {
+        // Plain bytes: this is asked for every entry, and components take longer to find.
+        let name = path.as_os_str().as_bytes();
+        if name.starts_with(b".git/") {
             return Self::fate_in_git(path, kind);
         }
         let is_dir = kind == Kind::Dir;
@@ -274,7 +277,7 @@ impl Guide for Filter<'_> {
             log.hidden.push(path.to_owned());
             return Fate::Skip;
         }
-        if path.file_name() == Some(OsStr::new(GIT)) {
+        if name.ends_with(b".git") && path.file_name() == Some(OsStr::new(GIT)) {
             return self.fate_of_git(log, path, kind);
         }
         if said == Said::Nothing && is_made_again(path, is_dir) && !self.is_tracked(path) {
