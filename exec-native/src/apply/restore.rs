@@ -466,6 +466,16 @@ fn is_merged(run: &RunDir, action: u64, current: Option<&Written>) -> io::Result
     Ok(digest.is_some_and(|digest| current == Some(&Written::file(digest))))
 }
 
+/// Tells whether a crash left something under the name that an action exchanges by.
+pub(crate) fn left_between(run: &RunDir, action: u64, undo: &PutBack) -> Result<bool, ExecError> {
+    let path = Path::new(&undo.path);
+    let left = || match fs::resolve(Path::new(&undo.below), path)? {
+        Some(place) => Slot::new(run, &place, out_name(run, action)).is_left(),
+        None => Ok(false),
+    };
+    left().at(path)
+}
+
 /// Tells whether what stood at a path before a run stands there again, because a run
 /// that shared it has put it back.
 pub(crate) fn stands_as_before(undo: &PutBack) -> Result<bool, ExecError> {
