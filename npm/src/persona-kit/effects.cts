@@ -12,15 +12,17 @@ import type {
   AutoSyncOptions,
   ExecuteOptions,
   ExecutionHandle,
-  InteractiveConfigFile,
   PersonaConfigFilesHandle,
   PersonaMountHandle,
   PersonaSidecarHandle,
   PersonaSkillsHandle,
+  RunSkillInstallsOptions,
+} from './handles.cjs';
+import type {
+  InteractiveConfigFile,
   PersonaSpawnPlan,
   ResolvedMountPolicy,
   ResolvedSidecarWrite,
-  RunSkillInstallsOptions,
   SkillMaterializationPlan,
 } from './types.cjs';
 

@@ -145,3 +145,21 @@ fn reads_intervals() {
         assert_eq!(parse_check_interval(text), interval, "{text}");
     }
 }
+
+#[test]
+fn local_files_count_in_fingerprints() {
+    for (source, root, file) in [
+        ("./a/s.md", Some("/r/"), Some("/r/a/s.md")),
+        ("/abs/s.MD", None, Some("/abs/s.MD")),
+        ("s.md", None, None),
+        ("s.md", Some(""), None),
+        ("a/b", Some("/r"), None),
+        ("https://x.y/s.md", Some("/r"), None),
+    ] {
+        assert_eq!(
+            fingerprinted_file(source, root).as_deref(),
+            file,
+            "{source}"
+        );
+    }
+}

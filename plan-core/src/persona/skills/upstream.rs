@@ -326,6 +326,47 @@ mod tests {
     }
 
     #[test]
+    fn a_drift_says_why() {
+        let skill = |source: &'static str, upstream| CachedSkill {
+            id: "s".into(),
+            source: source.into(),
+            source_kind: None,
+            upstream,
+        };
+        let told = |skill: &CachedSkill<'_>, answer: Option<&Answer>| {
+            drift(skill, answer).map(|drift| {
+                (
+                    drift.kind.into_owned(),
+                    drift.drifted,
+                    drift.note.into_owned(),
+                )
+            })
+        };
+        let known = skill("a/b", Some(prpm("1")));
+        let newer = answer(200, r#"{"latest_version": {"version": "2"}}"#);
+        for (answer, drifted, note) in [
+            (Some(&newer), true, "1 → 2"),
+            (Some(&answer(304, "")), false, "unchanged (1)"),
+            (
+                Some(&answer(503, "")),
+                false,
+                "status 503 says nothing (fail-open)",
+            ),
+            (None, false, "no answer (fail-open)"),
+        ] {
+            assert_eq!(
+                told(&known, answer),
+                Some(("prpm".into(), drifted, note.into()))
+            );
+        }
+        let (kind, drifted, _) =
+            told(&skill("https://github.com/o/r#n", None), None).expect("a drift");
+        assert_eq!((&*kind, drifted), ("github-blob", true));
+        assert_eq!(told(&skill("./a.md", None), None), None);
+        assert_eq!(told(&skill("nothing", None), None), None);
+    }
+
+    #[test]
     fn reads_what_the_installers_note() {
         let registries = Registries::default();
         let lock = read(r#"{"packages": {"x/y#claude": {"version": "9"}, "@a/b#claude": {"version": "1.2"}, "@a/b#codex": {"version": "3"}}}"#)
