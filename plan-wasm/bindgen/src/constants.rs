@@ -1,7 +1,7 @@
 //! The constants of persona-kit as a TypeScript module: literals, so that they are plain
 //! arrays and objects with types of their own, and nothing has to run for them.
 
-use plan_core::base::json::{Value, print, read};
+use plan_core::base::json::{Object, Value, print, read};
 use plan_core::persona::parse::forms;
 
 const HEAD: &str = "/**
@@ -29,13 +29,12 @@ pub(crate) fn form_module() -> String {
 /// # Errors
 /// The constants are no document, which is a mistake.
 pub(crate) fn module() -> Result<String, String> {
-    let text = match plan_wasm::persona_kit::call("constants", &[]) {
-        Some(Ok(Some(text))) => text,
-        _ => return Err("there are no constants".into()),
+    let Some(Ok(Some(text))) = plan_wasm::persona_kit::call("constants", &[]) else {
+        return Err("there are no constants".into());
     };
     let constants = read(&text).map_err(|error| error.to_string())?;
     let mut module = String::from(HEAD);
-    for (name, value) in constants.as_object().into_iter().flat_map(|all| all.iter()) {
+    for (name, value) in constants.as_object().into_iter().flat_map(Object::iter) {
         module.push_str("\nexport const ");
         module.push_str(name);
         module.push_str(&match (name, value) {
@@ -49,7 +48,7 @@ pub(crate) fn module() -> Result<String, String> {
 
 fn triggers(aliases: Option<&Value<'_>>) -> String {
     let aliases = aliases.and_then(Value::as_object).into_iter();
-    let aliases = aliases.flat_map(|aliases| aliases.iter());
+    let aliases = aliases.flat_map(Object::iter);
     let row = |alias: &str, provider: &Value<'_>| {
         format!("  {alias:?}: KNOWN_TRIGGER_CATALOG[{}],\n", print(provider))
     };

@@ -128,7 +128,7 @@ fn name(declaration: &str) -> &str {
 fn exact(declaration: &str) -> String {
     let mut text = String::new();
     for line in declaration.lines() {
-        let line = optional(&line.replace("    ", "  ").replace("  /**", "  /**"));
+        let line = optional(&line.replace("    ", "  "));
         text.push_str(&aliased(&line));
         text.push('\n');
     }
