@@ -39,10 +39,10 @@ fn list(words: impl Iterator<Item = &'static str>) -> Value<'static> {
     Value::Array(words.map(Value::from).collect())
 }
 
-/// Where each harness has its skills, in persona-kit's own order.
+/// Where each harness has its skills.
 fn skill_targets() -> Object<'static> {
-    let order = ["claude", "codex", "opencode", "grok"];
-    let known = order.iter().filter_map(|id| harness::find(id));
+    let order = harness::compat::SKILL_TARGET_ORDER.iter();
+    let known = order.filter_map(|id| harness::find(id));
     let target = |def: &'static harness::HarnessDef| {
         let mut target = Object::new();
         target.insert("asFlag", def.skills.as_flag);

@@ -12,6 +12,9 @@ use crate::base::record::record;
 use crate::persona::mcp::{self, AiHist, MergedServers};
 use crate::persona::relay::RelayMcp;
 
+/// The harnesses in the order in which persona-kit lists where they have their skills.
+pub const SKILL_TARGET_ORDER: [&str; 4] = ["claude", "codex", "opencode", "grok"];
+
 /// What a spec is built from.
 #[derive(Debug, Clone)]
 pub struct SpecInput<'i> {
