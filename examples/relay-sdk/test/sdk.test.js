@@ -169,16 +169,23 @@ test('two agents in one directory share what is alike, and exclude each other ot
   assert.equal(read(place, 'CLAUDE.md'), 'MINE\n');
 });
 
-const START = (custody, more = '') => `
+const START = (custody, { deaf = false, then = 'await live();' } = {}) => `
+  let ready;
+  const waits = new Promise((resolve) => (ready = resolve));
+  let text = '';
   const agent = await spawnPersona('greeter', { cwd, custody: '${custody}', onData: (data) => {
-    if (data.includes('READY')) tell({ id: agent.id, pid: agent.pid });
+    text += data;
+    if (text.includes('${deaf ? 'DONE' : 'READY'}')) ready();
   } });
-  ${more}`;
+  ${deaf ? "agent.write('deaf\\r');" : ''}
+  await waits;
+  tell({ id: agent.id, pid: agent.pid });
+  ${then}`;
 
 for (const deaf of [false, true]) {
   test(`the SDK's process is killed: its agent${deaf ? ', deaf,' : ''} is ended, everything taken back`, async () => {
     const place = world();
-    const host = program(place, START('process', `${deaf ? "agent.write('deaf\\r');" : ''} await live();`));
+    const host = program(place, START('process', { deaf }));
     const [{ pid }] = await host.told();
     remember(pid);
     assert.equal(read(place, 'CLAUDE.md'), 'PERSONA TEXT\n');
@@ -190,7 +197,7 @@ for (const deaf of [false, true]) {
 
 test('the SDK\'s process is killed: an agent with custody goes on, is attached to, and is taken back at its end', async () => {
   const place = world();
-  const host = program(place, START('agent', 'await live();'));
+  const host = program(place, START('agent'));
   const [{ id, pid }] = await host.told();
   remember(pid);
   process.kill(-host.child.pid, 'SIGKILL');
@@ -219,10 +226,9 @@ test('the SDK\'s process is killed: an agent with custody goes on, is attached t
 
 test('nobody is left but a deaf agent: it keeps its run, and its end takes that back', async () => {
   const place = world();
-  const host = program(place, START('agent', "agent.write('deaf\\r'); await live();"));
+  const host = program(place, START('agent', { deaf: true }));
   const [{ id, pid }] = await host.told();
   remember(pid);
-  await until(() => fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/SigCgt:\s*[0-9a-f]*1\n/) , () => 'it is deaf');
   process.kill(-host.child.pid, 'SIGKILL');
   await host.gone;
   // The process that holds the terminal: the agent's parent.
@@ -247,7 +253,7 @@ test('nobody is left but a deaf agent: it keeps its run, and its end takes that 
 
 test('the native program ends a run that is an agent\'s', async () => {
   const place = world();
-  const host = program(place, START('agent', 'await agent.exited; tell("over"); process.exit(0);'));
+  const host = program(place, START('agent', { then: 'await agent.exited; tell("over"); process.exit(0);' }));
   const [{ id, pid }] = await host.told();
   remember(pid);
   execFileSync(BINARY, ['dispose', id], { env: environment(place), stdio: 'ignore' });

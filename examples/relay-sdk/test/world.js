@@ -134,6 +134,7 @@ export function program(place, source) {
   let problems = '';
   child.stdout.on('data', (chunk) => (out += chunk));
   child.stderr.on('data', (chunk) => (problems += chunk));
+  remember(child.pid);
   const gone = new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
   const lines = () => out.split('\n').slice(0, -1).map((line) => JSON.parse(line));
   const told = (count = 1) => until(() => lines().length >= count && lines(), () => `${count} lines of ${out} ${problems}`);
