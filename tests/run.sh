@@ -108,6 +108,7 @@ tests "Documentation tests" '^test result:' cargo test "${native[@]}" --doc --no
 if [ "$fast" = no ]; then
     if command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)'; then
         tests "The npm package" '^npm: ' npm/test.sh
+        tests "The relay SDK" '^relay-sdk: ' examples/relay-sdk/test.sh
     else
         skip "the npm package (needs Node 20 or newer)"
     fi
