@@ -25,7 +25,7 @@ export function run(argv, options = {}) {
   try {
     return execFileSync(name, rest, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26, ...options });
   } catch (error) {
-    throw new Error(`${argv.join(' ')}: ${error.message}\n${error.stdout ?? ''}`, { cause: error });
+    throw new Error(`${error.message}\n${error.stdout ?? ''}`);
   }
 }
 
@@ -74,16 +74,23 @@ export async function expected() {
   return JSON.parse(run([process.execPath, '--input-type=module', '-e', main], { cwd: directory }));
 }
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.wasm': 'application/wasm',
+};
 
 /** Serves a directory on a port of its own, with more headers if asked. */
 export async function serve(directory, headers = {}) {
   const server = http.createServer((request, response) => {
     const name = new URL(request.url, 'http://localhost').pathname;
+    // Browsers ask for it by themselves.
+    if (name === '/favicon.ico') return response.writeHead(204).end();
     const file = path.join(directory, name.endsWith('/') ? `${name}index.html` : name);
     if (!fs.existsSync(file)) return response.writeHead(404).end();
     const type = TYPES[path.extname(file)] ?? 'application/octet-stream';
-    response.writeHead(200, { 'content-type': `${type}; charset=utf-8`, ...headers }).end(fs.readFileSync(file));
+    response.writeHead(200, { 'content-type': type, ...headers }).end(fs.readFileSync(file));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const close = () => new Promise((resolve) => {

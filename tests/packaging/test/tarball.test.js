@@ -122,7 +122,7 @@ test('typed programs of every entry compile from the tarball', () => {
   const files = { 'plan.mts': plan, 'plan.cts': plan, 'slim.mts': slim, 'slim.cts': commonjs, 'old.ts': plan };
   const directory = project({ files });
   const tsc = [process.execPath, path.join(root, 'npm/node_modules/typescript/bin/tsc')];
-  const options = ['--strict', '--noEmit', '--target', 'es2022', '--lib', 'es2023', '--types', ''];
+  const options = ['--strict', '--noEmit', '--target', 'es2022', '--lib', 'es2022,webworker'];
   const compile = (resolution, module, names) =>
     run([...tsc, ...options, '--module', module, '--moduleResolution', resolution, ...names], { cwd: directory });
   compile('node16', 'node16', ['plan.mts', 'plan.cts', 'slim.mts', 'slim.cts']);
