@@ -2,7 +2,7 @@
  * A planner for hosts that have none: POST a persona selection, or `{ persona, options }`, and get
  * the plan. The plan never becomes an object here: bytes go in and bytes come out.
  */
-import { CallsheetError, planBytes, type Edition } from 'callsheet/plan';
+import { CallsheetError, planBytes, type Bytes, type Edition } from 'callsheet/plan';
 
 const HELP = 'POST a persona selection, or { "persona": …, "options": … }, as JSON; the answer is its plan.\n';
 const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' };
@@ -17,7 +17,7 @@ function isEnvelope(document: unknown): document is Envelope {
 }
 
 /** The plan of a request's body. A selection as it came need not be printed again. */
-function plan(body: Uint8Array): Uint8Array {
+function plan(body: Uint8Array): Bytes {
   let document: unknown;
   try {
     document = JSON.parse(new TextDecoder().decode(body));

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 
-import { here, packed, program, project, root, run, tarball, tool } from '../world.js';
+import { here, program, project, root, run, tarball, tool } from '../world.js';
 
 const update = process.env.UPDATE_EXPECT === '1';
 const list = (file) => run(['tar', '-tzf', file]).trim().split('\n').map((name) => name.replace(/^package\//, '')).sort();
@@ -128,5 +128,4 @@ test('typed programs of every entry compile from the tarball', () => {
   compile('node16', 'node16', ['plan.mts', 'plan.cts', 'slim.mts', 'slim.cts']);
   compile('bundler', 'esnext', ['plan.mts', 'slim.mts']);
   compile('node10', 'commonjs', ['old.ts']);
-  assert.ok(fs.existsSync(packed));
 });
