@@ -1,9 +1,10 @@
 // Node in both module systems, Deno and Bun: from the tarball, the same answers.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 
-import { cases, expected, files, packed, program, project, run, runtime, tarball } from '../world.js';
+import { cases, expected, files, packed, program, project, root, run, runtime, tarball } from '../world.js';
 
 const wanted = await expected();
 const esm = (entry) => `import * as callsheet from '${entry}';
@@ -86,4 +87,11 @@ test('Bun', (t) => {
   const directory = project({ files: { ...files, 'main.js': esm('callsheet/plan') } });
   const env = { ...process.env, BUN_INSTALL: path.join(packed, 'bun'), DO_NOT_TRACK: '1' };
   assert.deepEqual(JSON.parse(run([bun, 'run', '--no-install', 'main.js'], { cwd: directory, env })), wanted);
+});
+
+test('the first plan of the README', () => {
+  const [, code] = /```js\n([^]*?)```/.exec(fs.readFileSync(path.join(root, 'npm/README.md'), 'utf8'));
+  assert.equal(code.trim().split('\n').length, 5);
+  const directory = project({ files: { 'main.js': code } });
+  assert.match(run([process.execPath, 'main.js'], { cwd: directory }), /^claude \[[^]*'make directory \{\{stage\}\}/);
 });
