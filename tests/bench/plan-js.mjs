@@ -70,7 +70,8 @@ const at = (numbers, part) => [...numbers].sort((one, other) => one - other)[Mat
 const median = (numbers) => at(numbers, 0.5);
 const sum = (numbers) => numbers.reduce((one, other) => one + other, 0);
 const us = (ns) => (ns / 1000).toFixed(2);
-const times = (ratio) => `**${ratio.toFixed(1)}×**`;
+const short = (ratio) => ratio.toFixed(ratio < 1 ? 2 : 1);
+const times = (ratio) => `**${short(ratio)}×**`;
 const show = (...rows) => console.log(`${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`);
 const rule = (columns) => Array(columns).fill('---');
 
@@ -107,7 +108,7 @@ for (const [name, list] of sets) {
   for (const { title, peer: theirs, ours: own } of measure(list)) {
     const ratios = theirs.map((time, number) => time / own[number]);
     rows.push([name, title, list.length, us(median(theirs)), us(median(own)), times(median(theirs) / median(own)),
-      `${(sum(theirs) / sum(own)).toFixed(1)}×`, `${Math.min(...ratios).toFixed(1)}× – ${Math.max(...ratios).toFixed(1)}×`]);
+      `${short(sum(theirs) / sum(own))}×`, `${short(Math.min(...ratios))}× – ${short(Math.max(...ratios))}×`]);
   }
 }
 show(['in Node', 'operation', 'cases', 'peer µs', 'ours µs', 'ratio', 'whole set', 'ratio by case'], rule(8), ...rows);
@@ -135,7 +136,7 @@ for (let round = -2; round < rounds; round += 1) {
   }
 }
 const [theirs, own] = [median(took.peer), median(took.ours)];
-show(['in Node, 1,000 different personas at once', 'peer ms', 'ours ms', 'ratio'], rule(4),
+show(['in Node, 1,000 personas at once', 'peer ms', 'ours ms', 'ratio'], rule(4),
   ['objects → objects', theirs.toFixed(1), own.toFixed(1), times(theirs / own)]);
 
 // --- workerd: its clock stands still while a script computes, so whole requests are timed.
