@@ -85,9 +85,13 @@ fi
 has_wasm_target() { [ -d "$(rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null)" ]; }
 
 # --- Steps. Everything native is built with the same settings, so it is built once. ---
-native=(--workspace --exclude plan-wasm)
+# `bindgen` needs the core with another feature, and more crates than all the rest.
+native=(--workspace --exclude bindgen)
 check "Formatting" cargo fmt --all --check
 check "Lints" cargo clippy --quiet "${native[@]}" --all-targets -- -D warnings
+if [ "$fast" = no ]; then
+    check "Lints of the package's tool" cargo clippy --quiet -p bindgen -- -D warnings
+fi
 if [ "$fast" = no ] && [ "$wasm" = yes ] && has_wasm_target; then
     check "Lints for wasm32" cargo clippy --quiet -p plan-core -p plan-wasm \
         --target wasm32-unknown-unknown -- -D warnings

@@ -14,7 +14,7 @@ use plan_core::base::diag::Diagnostic;
 pub enum ExecErrorKind {
     /// Something could not be done. What was done is undone.
     Failed,
-    /// Another run works on the same files.
+    /// Another run, or somebody else at this moment, works on the same files.
     Busy,
     /// Something could not be undone; the journal knows what.
     NeedsRecovery,

@@ -91,3 +91,97 @@ impl Steps {
         self.faults.strike((self.moment)(step))
     }
 }
+
+/// A point at which a test can let somebody else act while a name is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// What stands there was judged; nothing is changed yet.
+    Judged,
+    /// What stood there came out and was not looked at yet.
+    CameOut,
+}
+
+#[cfg(not(test))]
+pub(crate) const fn meanwhile(_gap: Gap) {}
+
+#[cfg(not(test))]
+pub(crate) const fn can_exchange() -> bool {
+    true
+}
+
+#[cfg(test)]
+pub(crate) use meddler::{Meddler, can_exchange, meanwhile};
+
+#[cfg(test)]
+mod meddler {
+    //! Somebody who acts at the worst moment, on the thread that carries a run out.
+
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+
+    use super::Gap;
+
+    type Act = (Gap, Box<dyn FnOnce()>);
+
+    #[derive(Default)]
+    struct Script {
+        acts: RefCell<Vec<Act>>,
+        plain: Cell<bool>,
+    }
+
+    thread_local! {
+        static SCRIPT: RefCell<Rc<Script>> = RefCell::default();
+    }
+
+    /// A test's hold on it; when this goes, nobody acts any more.
+    pub(crate) struct Meddler(Rc<Script>);
+
+    impl Meddler {
+        /// Nobody acts.
+        pub(crate) fn idle() -> Self {
+            let script = Rc::<Script>::default();
+            SCRIPT.set(Rc::clone(&script));
+            Self(script)
+        }
+
+        /// Acts once when the point is reached next, after those that were asked before.
+        pub(crate) fn act(self, gap: Gap, act: impl FnOnce() + 'static) -> Self {
+            self.0.acts.borrow_mut().push((gap, Box::new(act)));
+            self
+        }
+
+        /// Lets the file system be one that cannot exchange names.
+        pub(crate) fn without_exchange(self) -> Self {
+            self.0.plain.set(true);
+            self
+        }
+
+        /// Tells how many have not acted.
+        pub(crate) fn left(&self) -> usize {
+            self.0.acts.borrow().len()
+        }
+    }
+
+    impl Drop for Meddler {
+        fn drop(&mut self) {
+            self.0.acts.borrow_mut().clear();
+            self.0.plain.set(false);
+        }
+    }
+
+    pub(crate) fn meanwhile(gap: Gap) {
+        let script = SCRIPT.with_borrow(Rc::clone);
+        let next = {
+            let mut acts = script.acts.borrow_mut();
+            let is_next = acts.first().is_some_and(|(wanted, _)| *wanted == gap);
+            is_next.then(|| acts.remove(0).1)
+        };
+        if let Some(act) = next {
+            act();
+        }
+    }
+
+    pub(crate) fn can_exchange() -> bool {
+        SCRIPT.with_borrow(|script| !script.plain.get())
+    }
+}

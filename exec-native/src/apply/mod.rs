@@ -11,6 +11,7 @@ mod obscure;
 pub(crate) mod ops;
 mod options;
 mod orphan;
+pub(crate) mod publish;
 pub(crate) mod recover;
 mod report;
 pub(crate) mod restore;

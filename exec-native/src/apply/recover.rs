@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use plan_core::base::json;
 use plan_core::effect::{ActionList, RunStarted, RunStatus};
 
 use super::inject::Faults;
@@ -18,6 +19,7 @@ use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::{self, Journal, JournalError, Writer};
 use crate::os::dir::Dir;
 use crate::os::fs;
+use crate::os::walk::text_of;
 use crate::state::{Found, RunDir, RunId, StateHome};
 
 /// How a run is doing.
@@ -61,6 +63,20 @@ pub struct RunSummary {
     pub started: Option<RunStarted>,
     /// Its directory.
     pub dir: PathBuf,
+}
+
+impl json::Print for RunSummary {
+    fn print(&self, out: &mut json::Writer) {
+        let started = self.started.as_ref();
+        out.begin_object();
+        out.field("id", self.id.as_str());
+        out.field("state", self.liveness.as_str());
+        out.field("label", &started.and_then(|started| started.label.as_ref()));
+        out.field("cwd", &started.map(|started| &started.cwd));
+        out.field("startedMs", &started.map(|started| started.started_ms));
+        out.field("directory", &text_of(&self.dir));
+        out.end_object();
+    }
 }
 
 /// What [`recover`] did about a run.

@@ -10,7 +10,7 @@ use super::handler;
 use super::inject::{Faults, Moment};
 use super::options::{Event, Progress};
 use super::report::{DisposeEntry, DisposeReport};
-use super::restore::{refuse_lost, stands_as_before};
+use super::restore::{left_between, refuse_lost, stands_as_before};
 use super::share::Claims;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::{self, Writer};
@@ -184,6 +184,7 @@ impl Reversal<'_> {
         if let Undo::PutBack(undo) = &step.undo
             && let Some(first) = self.first_on(&undo.path, step.id)
             && stands_as_before(first)?
+            && !left_between(self.run, step.id, undo)?
         {
             return Ok(Outcome::restored());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::base::edition::Edition;
-use plan_core::base::json::Writer;
+use plan_core::base::json::{Print as _, Writer};
 use plan_core::persona::env::resolve_references;
 use plan_core::persona::harness::compat::ConfigFile;
 use plan_core::persona::mount::MountPolicy;
@@ -19,7 +19,7 @@ use super::results::write_live;
 use super::{Bridge, Data, PROTOCOL};
 use crate::apply::{
     ApplyOptions, Attached, COMMAND_LIMIT, Cleared, Event, GcOptions, RecoveryReport, RunHandle,
-    RunSummary, attach, dispose, gc, list_runs, recover,
+    attach, dispose, gc, list_runs, recover,
 };
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{
@@ -101,7 +101,7 @@ impl Bridge {
             }
             "list" => {
                 let runs = list_runs(&self.state)?;
-                Ok(Box::new(move |out| write_runs(out, &runs)))
+                Ok(Box::new(move |out| runs.print(out)))
             }
             other => Err(wrong("op", &format!("is unknown: {other}"))),
         }
@@ -222,22 +222,6 @@ fn skill_use(request: &Request<'_>) -> Result<SkillUse, ExecError> {
 
 fn described(handle: Arc<RunHandle>) -> Data {
     Box::new(move |out| write_handle(out, &handle))
-}
-
-fn write_runs(out: &mut Writer, runs: &[RunSummary]) {
-    out.begin_array();
-    for run in runs {
-        let started = run.started.as_ref();
-        out.begin_object();
-        out.field("id", run.id.as_str());
-        out.field("state", run.liveness.as_str());
-        out.field("label", &started.and_then(|started| started.label.as_ref()));
-        out.field("cwd", &started.map(|started| &started.cwd));
-        out.field("startedMs", &started.map(|started| started.started_ms));
-        out.field("directory", &text_of(&run.dir));
-        out.end_object();
-    }
-    out.end_array();
 }
 
 fn write_cleared(out: &mut Writer, cleared: &[Cleared]) {

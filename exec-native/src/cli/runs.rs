@@ -11,8 +11,7 @@ use super::output::{Output, Shape};
 use super::run::kept;
 use super::session::tell_kept;
 use crate::apply::{
-    Cleared, DisposeReport, GcOptions, Liveness, RecoveryReport, RunSummary, dispose, gc,
-    list_runs, recover,
+    Cleared, DisposeReport, GcOptions, Liveness, RecoveryReport, dispose, gc, list_runs, recover,
 };
 use crate::error::{ExecError, ExecErrorKind};
 use crate::skills::{SkillCache, sweep_cache};
@@ -94,7 +93,11 @@ impl RunsCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
         let runs = list_runs(&StateHome::from_env()?)?;
         if self.json {
-            let data = Shape(|out: &mut Writer| list(out, &runs));
+            let data = Shape(|out: &mut Writer| {
+                out.begin_object();
+                out.field("runs", &runs);
+                out.end_object();
+            });
             output.envelope(&data, &[])?;
             return Ok(0);
         }
@@ -118,24 +121,6 @@ impl RunsCommand {
         }
         Ok(0)
     }
-}
-
-fn list(out: &mut Writer, runs: &[RunSummary]) {
-    out.begin_object();
-    out.key("runs");
-    out.begin_array();
-    for run in runs {
-        let started = run.started.as_ref();
-        out.begin_object();
-        out.field("id", run.id.as_str());
-        out.field("state", run.liveness.as_str());
-        out.field("label", &started.and_then(|started| started.label.as_ref()));
-        out.field("cwd", &started.map(|started| &started.cwd));
-        out.field("directory", &*run.dir.to_string_lossy());
-        out.end_object();
-    }
-    out.end_array();
-    out.end_object();
 }
 
 impl DisposeCommand {

@@ -78,10 +78,8 @@ fn wrong(error: ignore::Error) -> ExecError {
 /// somebody excepts them: what a build or an installation makes again. A file or link of
 /// such a name is somebody's own.
 pub(crate) fn is_made_again(path: &Path, is_dir: bool) -> bool {
-    let is_one_of = |names: &[&str]| {
-        let name = path.file_name();
-        names.iter().any(|known| name == Some(OsStr::new(known)))
-    };
+    let name = path.file_name();
+    let is_one_of = |names: &[&str]| names.iter().any(|known| name == Some(OsStr::new(known)));
     let at_top = || path.parent() == Some(Path::new("")) && is_one_of(&MADE_AT_TOP);
     if is_dir {
         is_one_of(&MADE_ANYWHERE) || at_top()

@@ -18,6 +18,10 @@ const OPEN_DIR: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 const OPEN_FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC);
 
+/// How much memory names are read into; what the C library uses too.
+#[cfg(target_os = "linux")]
+const ROOM: usize = 32 << 10;
+
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -69,6 +73,15 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Tells whether it is the same file, not written to meanwhile.
+    pub fn is_same(&self, other: &Self) -> bool {
+        // The time of the last change of anything changes with every rename.
+        Self {
+            ctime: other.ctime,
+            ..*self
+        } == *other
+    }
+
     #[expect(
         clippy::unnecessary_cast,
         clippy::cast_possible_wrap,
@@ -220,22 +233,52 @@ impl Dir {
         let mut entries = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.fd)? {
             let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if matches!(name, b"." | b"..") {
-                continue;
-            }
-            let name = OsStr::from_bytes(name).to_owned();
-            let kind = match entry.file_type() {
-                // Not every file system knows without a closer look.
-                FileType::Unknown => match self.stat(&name)? {
-                    Some(meta) => meta.kind,
-                    None => continue,
-                },
-                known => Kind::of(known),
-            };
-            entries.push((name, kind));
+            entries.extend(self.entry(entry.file_name().to_bytes(), entry.file_type())?);
         }
         Ok(entries)
+    }
+
+    /// As [`Dir::entries`], through the handle itself and into memory that is used again.
+    /// The handle stands at the end then, so it is listed like this once, and nobody else
+    /// lists through it.
+    ///
+    /// # Errors
+    /// The directory may not be read.
+    pub fn entries_once(&mut self, room: &mut Vec<u8>) -> io::Result<Vec<(OsString, Kind)>> {
+        #[cfg(target_os = "linux")]
+        {
+            room.clear();
+            room.reserve(ROOM);
+            let mut listing = rustix::fs::RawDir::new(&self.fd, room.spare_capacity_mut());
+            let mut entries = Vec::new();
+            while let Some(entry) = listing.next() {
+                let entry = entry?;
+                entries.extend(self.entry(entry.file_name().to_bytes(), entry.file_type())?);
+            }
+            Ok(entries)
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            room.clear();
+            self.entries()
+        }
+    }
+
+    /// What a listing says about a name, if it is one.
+    fn entry(&self, name: &[u8], kind: FileType) -> io::Result<Option<(OsString, Kind)>> {
+        if matches!(name, b"." | b"..") {
+            return Ok(None);
+        }
+        let name = OsStr::from_bytes(name).to_owned();
+        let kind = match kind {
+            // Not every file system knows without a closer look.
+            FileType::Unknown => match self.stat(&name)? {
+                Some(meta) => meta.kind,
+                None => return Ok(None),
+            },
+            known => Kind::of(known),
+        };
+        Ok(Some((name, kind)))
     }
 
     /// Opens a regular file for reading; pipes do not block.
@@ -376,6 +419,27 @@ impl Dir {
             return Err(Errno::EXIST.into());
         }
         self.rename(name, to, new)
+    }
+
+    /// Lets two names change what they stand for, at once; `false` when the system or the
+    /// file system cannot.
+    ///
+    /// # Errors
+    /// As [`Dir::rename`], and when one of the names is missing.
+    pub fn exchange(&self, name: &OsStr, to: &Dir, other: &OsStr) -> io::Result<bool> {
+        #[cfg(target_os = "linux")]
+        {
+            let flags = rustix::fs::RenameFlags::EXCHANGE;
+            match rustix::fs::renameat_with(&self.fd, name, &to.fd, other, flags) {
+                Err(Errno::INVAL | Errno::NOSYS) => Ok(false),
+                result => Ok(result.map(|()| true)?),
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = (name, to, other);
+            Ok(false)
+        }
     }
 
     /// Removes a file or link; `false` when it is missing.

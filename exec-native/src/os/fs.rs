@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
-use super::dir::{Dir, Kind, Mtime, file_meta, set_attributes};
+use super::dir::{Dir, Kind, Meta, Mtime, file_meta, set_attributes};
 use super::durable::sync_file;
 
 /// A name in an open directory: a path whose parents can no longer be exchanged.
@@ -191,8 +191,17 @@ impl Dir {
 /// # Errors
 /// The file is missing, no regular file, or may not be read.
 pub fn read_at(dir: &Dir, name: &OsStr) -> io::Result<Vec<u8>> {
+    read_with_meta(dir, name).map(|(bytes, _)| bytes)
+}
+
+/// As [`read_at`], with what was known about the file before its first byte was read.
+///
+/// # Errors
+/// As [`read_at`].
+pub fn read_with_meta(dir: &Dir, name: &OsStr) -> io::Result<(Vec<u8>, Meta)> {
     let mut file = dir.open_file(name)?;
-    if file_meta(&file)?.kind != Kind::File {
+    let meta = file_meta(&file)?;
+    if meta.kind != Kind::File {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "not a regular file",
@@ -200,7 +209,7 @@ pub fn read_at(dir: &Dir, name: &OsStr) -> io::Result<Vec<u8>> {
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok((bytes, meta))
 }
 
 /// Tells whether two files have the same bytes.
@@ -306,37 +315,34 @@ pub fn write_atomic(
     bytes: &[u8],
     attributes: Attributes,
 ) -> io::Result<()> {
-    place.dir.remove_file(temp)?;
+    write_draft(&place.dir, temp, bytes, attributes)?;
+    place
+        .dir
+        .rename(temp, &place.dir, &place.name)
+        .inspect_err(|_| drop(place.dir.remove_file(temp)))
+}
+
+/// Writes a file under a name that only this writer uses, replacing what a crash left
+/// there. The content is durable; after a failure there is nothing.
+///
+/// # Errors
+/// The directory may not be written or the storage is full.
+pub fn write_draft(
+    dir: &Dir,
+    temp: &OsStr,
+    bytes: &[u8],
+    attributes: Attributes,
+) -> io::Result<()> {
+    dir.remove_file(temp)?;
     // A file that will be private is never readable by others, not even while empty.
     let creation = attributes.mode.map_or(0o666, |mode| mode & 0o700 | 0o200);
-    let mut file = place.dir.create(temp, creation)?;
+    let mut file = dir.create(temp, creation)?;
     let written = file
         .write_all(bytes)
         .and_then(|()| set_attributes(&file, attributes.mode, attributes.mtime))
         .and_then(|()| sync_file(&file));
-    finish(place, temp, written)
-}
-
-/// Replaces a name by a symbolic link at once, with the guarantees of
-/// [`write_atomic`].
-///
-/// # Errors
-/// The directory may not be written.
-pub fn link_atomic(place: &Place, temp: &OsStr, target: &OsStr) -> io::Result<()> {
-    place.dir.remove_file(temp)?;
-    let made = place.dir.make_link(temp, target);
-    finish(place, temp, made)
-}
-
-/// Renames a finished temporary file over its place, or removes it after a failure.
-fn finish(place: &Place, temp: &OsStr, written: io::Result<()>) -> io::Result<()> {
-    let renamed = written.and_then(|()| place.dir.rename(temp, &place.dir, &place.name));
-    if let Err(error) = renamed {
-        // The failure that led here is the one worth reporting.
-        drop(place.dir.remove_file(temp));
-        return Err(error);
-    }
-    Ok(())
+    // The failure that led here is the one worth reporting.
+    written.inspect_err(|_| drop(dir.remove_file(temp)))
 }
 
 /// Keeps a file under a second name: the file itself when the file system allows,
@@ -346,8 +352,17 @@ fn finish(place: &Place, temp: &OsStr, written: io::Result<()>) -> io::Result<()
 /// # Errors
 /// The file may not be read or the storage is full.
 pub fn back_up(place: &Place, store: &Dir, blob: &OsStr) -> io::Result<()> {
-    keep(place, store, blob)?;
-    store.sync()
+    back_up_file(place, store, blob).map(drop)
+}
+
+/// As [`back_up`]; returns what was copied, if the backup is not the very file.
+///
+/// # Errors
+/// As [`back_up`].
+pub fn back_up_file(place: &Place, store: &Dir, blob: &OsStr) -> io::Result<Option<Meta>> {
+    let copied = keep_file(place, store, blob)?;
+    store.sync()?;
+    Ok(copied)
 }
 
 /// As [`back_up`], for one of many files: the name is durable only when the store is
@@ -356,17 +371,22 @@ pub fn back_up(place: &Place, store: &Dir, blob: &OsStr) -> io::Result<()> {
 /// # Errors
 /// The file may not be read or the storage is full.
 pub fn keep(place: &Place, store: &Dir, blob: &OsStr) -> io::Result<()> {
+    keep_file(place, store, blob).map(drop)
+}
+
+fn keep_file(place: &Place, store: &Dir, blob: &OsStr) -> io::Result<Option<Meta>> {
     store.remove_file(blob)?;
     if place.dir.hard_link(&place.name, store, blob).is_ok() {
-        return Ok(());
+        return Ok(None);
     }
     if let Some(meta) = place.dir.stat(&place.name)?
         && meta.kind == Kind::Symlink
     {
-        return store.make_link(blob, &place.dir.read_link(&place.name)?);
+        store.make_link(blob, &place.dir.read_link(&place.name)?)?;
+        return Ok(Some(meta));
     }
     let mut source = place.dir.open_file(&place.name)?;
-    copy_into(&mut source, store, blob)
+    copy_into(&mut source, store, blob).map(Some)
 }
 
 /// Copies an open file to a new name with the mode and time given; returns the copy,
@@ -402,41 +422,21 @@ pub fn same_bytes(one: &mut File, other: &mut File) -> io::Result<bool> {
     }
 }
 
-/// Puts a backup back in one step. The very file returns if it can; else a copy with
-/// its bytes, mode and time does, and the backup stays. Durable when the call returns.
+/// Copies a file or link of a store to a name in a directory, replacing what a crash left
+/// there: bytes, mode and time, durably but for the name. After a failure there is nothing.
 ///
 /// # Errors
-/// The backup is missing, or the directory may not be written; what stood at the
-/// place still does.
-pub fn put_back(store: &Dir, blob: &OsStr, place: &Place, temp: &OsStr) -> io::Result<()> {
-    let same =
-        |one: &Dir, name: &OsStr| Ok::<_, io::Error>(one.stat(name)?.map(|meta| meta.identity));
-    let (backup, current) = (same(store, blob)?, same(&place.dir, &place.name)?);
-    if backup.is_some() && backup == current {
-        // Renaming one name of a file over another would do nothing.
-        return Ok(());
-    }
-    match store.rename(blob, &place.dir, &place.name) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            place.dir.remove_file(temp)?;
-            let is_link = store
-                .stat(blob)?
-                .is_some_and(|meta| meta.kind == Kind::Symlink);
-            let copied = if is_link {
-                place.dir.make_link(temp, &store.read_link(blob)?)
-            } else {
-                let mut source = store.open_file(blob)?;
-                copy_into(&mut source, &place.dir, temp)
-            };
-            finish(place, temp, copied)?;
-            place.dir.sync()
-        }
-        result => {
-            result?;
-            // If the old name comes back after a power cut, this is simply done again.
-            place.dir.sync()
-        }
-    }
+/// The file is missing, the directory may not be written or the storage is full.
+pub fn copy_back(store: &Dir, blob: &OsStr, dir: &Dir, temp: &OsStr) -> io::Result<()> {
+    dir.remove_file(temp)?;
+    let is_link = |meta: Meta| meta.kind == Kind::Symlink;
+    let copied = if store.stat(blob)?.is_some_and(is_link) {
+        dir.make_link(temp, &store.read_link(blob)?)
+    } else {
+        let mut source = store.open_file(blob)?;
+        copy_into(&mut source, dir, temp).map(drop)
+    };
+    copied.inspect_err(|_| drop(dir.remove_file(temp)))
 }
 
 /// Gives a copy the owner of its original, where we may.
@@ -454,12 +454,14 @@ fn give_to_owner_of(source: &File, copy: &File) -> io::Result<()> {
     }
 }
 
-/// Copies an open file to a new name with mode and time, durably but for the name.
-fn copy_into(source: &mut File, dir: &Dir, name: &OsStr) -> io::Result<()> {
+/// Copies an open file to a new name with mode and time, durably but for the name. Returns
+/// what was known about it before its first byte was read.
+fn copy_into(source: &mut File, dir: &Dir, name: &OsStr) -> io::Result<Meta> {
     let meta = file_meta(source)?;
     let mut copy = dir.create(name, 0o600)?;
     io::copy(source, &mut copy)?;
     give_to_owner_of(source, &copy)?;
     set_attributes(&copy, Some(meta.mode), Some(meta.mtime))?;
-    sync_file(&copy)
+    sync_file(&copy)?;
+    Ok(meta)
 }

@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// Which repository git works on.
 #[derive(Debug, Clone)]
@@ -37,37 +37,15 @@ impl Git {
         command.env_clear();
         let path = std::env::var_os("PATH");
         command.envs(path.map(|path| (OsString::from("PATH"), path)));
-        for (name, value) in [
-            ("GIT_CONFIG_NOSYSTEM", "1"),
-            ("GIT_CONFIG_GLOBAL", "/dev/null"),
-            ("GIT_OPTIONAL_LOCKS", "0"),
-            ("GIT_NO_LAZY_FETCH", "1"),
-            ("GIT_TERMINAL_PROMPT", "0"),
-            ("LC_ALL", "C"),
-        ] {
-            command.env(name, value);
-        }
+        command.env("GIT_CONFIG_NOSYSTEM", "1");
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null");
         // Named like this, the directory is not asked who owns it.
         command.env("GIT_DIR", &self.dir);
         command.env("GIT_WORK_TREE", &self.tree);
         if let Some(index) = &self.index {
             command.env("GIT_INDEX_FILE", index);
         }
-        for setting in [
-            "core.hooksPath=/dev/null",
-            "core.fsmonitor=false",
-            "core.splitIndex=false",
-        ] {
-            command.args(["-c", setting]);
-        }
-        command.args(args).current_dir(&self.tree);
-        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = pipes.stderr(Stdio::piped()).spawn()?;
-        let written = child
-            .stdin
-            .take()
-            .map_or(Ok(()), |mut pipe| pipe.write_all(input));
-        let output = child.wait_with_output()?;
+        let (output, written) = finish(command, &self.tree, args, input)?;
         if output.status.success() {
             return written.map(|()| output.stdout);
         }
@@ -75,6 +53,53 @@ impl Git {
         let line = message.lines().next().unwrap_or("git failed").trim();
         Err(io::Error::other(line.to_owned()))
     }
+}
+
+/// Variables with which git asks nothing, fetches nothing and speaks English.
+const VARIABLES: [(&str, &str); 4] = [
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GIT_NO_LAZY_FETCH", "1"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("LC_ALL", "C"),
+];
+
+/// Settings that keep git from running anything and from changing more than it is asked.
+const SETTINGS: [&str; 8] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.splitIndex=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "fetch.recurseSubmodules=false",
+    "fetch.writeCommitGraph=false",
+    "protocol.file.allow=always",
+];
+
+/// Runs git in a directory to its end; answers whether it was told everything too.
+fn finish(
+    mut command: Command,
+    dir: &Path,
+    args: &[&OsStr],
+    input: &[u8],
+) -> io::Result<(Output, io::Result<()>)> {
+    command.envs(VARIABLES).current_dir(dir);
+    for setting in SETTINGS {
+        command.args(["-c", setting]);
+    }
+    let pipes = command.args(args).stdin(Stdio::piped());
+    let mut child = pipes
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let pipe = child.stdin.take().filter(|_| !input.is_empty());
+    std::thread::scope(|scope| {
+        // Git may answer before it has read everything.
+        let writer = pipe.map(|mut pipe| scope.spawn(move || pipe.write_all(input)));
+        let output = child.wait_with_output()?;
+        let broken = || Err(io::Error::other("git could not be told everything"));
+        let written = writer.map_or(Ok(()), |writer| writer.join().unwrap_or_else(|_| broken()));
+        Ok((output, written))
+    })
 }
 
 /// Where a directory's repository is.
@@ -137,17 +162,6 @@ pub fn is_inside_repository(project: &Path) -> bool {
     above.any(|dir| std::fs::symlink_metadata(dir.join(".git")).is_ok())
 }
 
-/// Settings that keep git from running anything and from changing more than it is asked.
-const SETTINGS: [&str; 7] = [
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "fetch.recurseSubmodules=false",
-    "fetch.writeCommitGraph=false",
-    "protocol.file.allow=always",
-];
-
 /// What git answered.
 #[derive(Debug)]
 pub struct Answer {
@@ -159,7 +173,8 @@ pub struct Answer {
     pub stderr: String,
 }
 
-/// Runs git in a directory to its end.
+/// Runs git on the repository that it finds at a directory, with the user's own
+/// configuration: it says which directories of others are safe.
 ///
 /// # Errors
 /// Git is not installed or cannot be talked to.
@@ -170,28 +185,8 @@ pub fn ask(dir: &Path, args: &[&OsStr], stdin: &str) -> io::Result<Answer> {
             command.env_remove(name);
         }
     }
-    command
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_NO_LAZY_FETCH", "1")
-        .env("LC_ALL", "C")
-        .current_dir(dir);
-    for setting in SETTINGS {
-        command.args(["-c", setting]);
-    }
-    let mut child = command
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let writer = child.stdin.take().map(|mut pipe| {
-        let text = stdin.to_owned();
-        // Git may end before it has read everything; its answer tells.
-        std::thread::spawn(move || pipe.write_all(text.as_bytes()).ok())
-    });
-    let output = child.wait_with_output()?;
-    drop(writer.map(std::thread::JoinHandle::join));
+    // It may end before it has read everything; its answer tells.
+    let (output, _) = finish(command, dir, args, stdin.as_bytes())?;
     Ok(Answer {
         ok: output.status.success(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -10,7 +11,8 @@ use plan_core::effect::{ActionKind, Outcome, RemoveMount, Undo, View};
 use super::copy_tree::{clear, fill, is_finished, manifest_name, note_skipped, refuse_existing};
 use super::{Bench, Prepared};
 use crate::apply::manifest::Manifest;
-use crate::apply::restore::{remove_dirs, temp_name};
+use crate::apply::publish::temp_name;
+use crate::apply::restore::remove_dirs;
 use crate::changes::unsaved;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::mount::git::{self, GitPlace, Tracked};
@@ -264,7 +266,9 @@ impl Guide for Filter<'_> {
     type Log = Log;
 
     fn fate(&self, log: &mut Log, path: &Path, kind: Kind) -> Fate {
-        if path.starts_with(GIT) && path != Path::new(GIT) {
+        // Plain bytes: this is asked for every entry, and components take longer to find.
+        let name = path.as_os_str().as_bytes();
+        if name.starts_with(b".git/") {
             return Self::fate_in_git(path, kind);
         }
         let is_dir = kind == Kind::Dir;
@@ -273,7 +277,7 @@ impl Guide for Filter<'_> {
             log.hidden.push(path.to_owned());
             return Fate::Skip;
         }
-        if path.file_name() == Some(OsStr::new(GIT)) {
+        if name.ends_with(b".git") && path.file_name() == Some(OsStr::new(GIT)) {
             return self.fate_of_git(log, path, kind);
         }
         if said == Said::Nothing && is_made_again(path, is_dir) && !self.is_tracked(path) {

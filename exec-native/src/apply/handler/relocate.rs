@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::apply::restore::temp_name;
+use crate::apply::publish::temp_name;
 use crate::os::dir::{Dir, Kind, Meta};
 use crate::os::fs::{Place, back_up, have_same_content};
 use crate::os::tree;

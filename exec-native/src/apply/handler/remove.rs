@@ -9,7 +9,8 @@ use plan_core::effect::{MoveBack, Outcome, PutBack, Undo, Written};
 use super::relocate::{Mover, are_alike, duplicate};
 use super::{Bench, Prepared};
 use crate::apply::inject::{Moment, Steps};
-use crate::apply::restore::{capture, set_aside};
+use crate::apply::publish::{Seen, Slot, out_name, set_aside};
+use crate::apply::restore::capture;
 use crate::error::{ExecError, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
 use crate::os::fs::{Place, resolve, resolve_making};
@@ -20,7 +21,10 @@ use crate::state::RunDir;
 struct RemoveNothing;
 
 /// Removing a file or link.
-struct RemoveFile(PutBack);
+struct RemoveFile {
+    seen: Seen,
+    undo: PutBack,
+}
 
 /// Removing a directory: it moves into the run's blobs.
 struct RemoveDir(MoveBack);
@@ -44,14 +48,16 @@ pub(super) fn prepare(
             blob: format!("{}.original", bench.id),
         })));
     }
-    Ok(Box::new(RemoveFile(PutBack {
+    let (original, seen) = capture(bench.run, bench.id, Some(&place)).at(path)?;
+    let undo = PutBack {
         path: path.into(),
         below: below.into(),
         dirs: Vec::new(),
-        original: capture(bench.run, bench.id, Some(&place)).at(path)?,
+        original,
         written: Written::absent(),
         block: None,
-    })))
+    };
+    Ok(Box::new(RemoveFile { seen, undo }))
 }
 
 impl Prepared for RemoveNothing {
@@ -66,13 +72,15 @@ impl Prepared for RemoveNothing {
 
 impl Prepared for RemoveFile {
     fn undo(&self) -> Undo {
-        Undo::PutBack(self.0.clone())
+        Undo::PutBack(self.undo.clone())
     }
 
-    fn perform(&self, _bench: &Bench<'_>) -> Result<Option<String>, ExecError> {
-        let PutBack { path, below, .. } = &self.0;
+    fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError> {
+        let PutBack { path, below, .. } = &self.undo;
         if let Some(place) = resolve(Path::new(below), Path::new(path)).at(path)? {
-            place.dir.remove_file(&place.name).at(path)?;
+            let slot = Slot::new(bench.run, &place, out_name(bench.run, bench.id));
+            let taken = slot.take(&|dir, name| self.seen.is_at(dir, name));
+            taken.at(path)?.finish(bench.run, &self.undo)?;
             place.dir.sync().at(path)?;
         }
         Ok(None)

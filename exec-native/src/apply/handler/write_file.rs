@@ -12,12 +12,12 @@ use plan_core::effect::{
 
 use super::{Bench, Prepared};
 use crate::apply::options::ApplyOptions;
-use crate::apply::restore::{DELIMITER, capture, temp_name};
+use crate::apply::publish::{Seen, Slot, out_name, temp_name};
+use crate::apply::restore::{DELIMITER, capture, is_written};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind, Meta};
 use crate::os::fs::{
-    self, Attributes, Place, is_dir, is_file, missing_parents, resolve, resolve_making,
-    write_atomic,
+    self, Attributes, Place, is_dir, is_file, missing_parents, resolve, resolve_making, write_draft,
 };
 
 pub(super) struct WriteFile {
@@ -29,6 +29,7 @@ pub(super) struct WriteFile {
     /// The mode of what stood there before.
     mode: Option<u32>,
     private: bool,
+    seen: Seen,
     undo: PutBack,
 }
 
@@ -50,7 +51,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
     let text = read_content(content, bench.options)?;
     let at = Path::new(path);
     let place = resolve(Path::new(below), at).at(at)?;
-    let original = capture(bench.run, bench.id, place.as_ref()).at(at)?;
+    let (original, seen) = capture(bench.run, bench.id, place.as_ref()).at(at)?;
     if !at.starts_with(bench.run.dir.path()) {
         refuse_protected(place.as_ref()).at(at)?;
     }
@@ -91,6 +92,7 @@ pub(super) fn prepare(bench: &Bench<'_>, kind: &ActionKind) -> Result<WriteFile,
         bytes,
         mode,
         private: *private,
+        seen,
         undo,
     })
 }
@@ -239,10 +241,22 @@ impl Prepared for WriteFile {
         };
         let attributes = Attributes { mode, mtime: None };
         let dir_mode = if self.private { 0o700 } else { 0o777 };
-        let temp = temp_name(bench.run, bench.id);
-        resolve_making(&self.below, &self.path, dir_mode)
-            .and_then(|place| write_atomic(&place, &temp, &self.bytes, attributes))
-            .at(&self.path)?;
+        let (temp, out) = (
+            temp_name(bench.run, bench.id),
+            out_name(bench.run, bench.id),
+        );
+        // What a harness may rewrite is ours only as we wrote it.
+        let is_ours = |dir: &Dir, name: &OsStr| {
+            is_written(&Written::file(digest::of_bytes(&self.bytes)), dir, name)
+        };
+        let place = resolve_making(&self.below, &self.path, dir_mode).at(&self.path)?;
+        write_draft(&place.dir, &temp, &self.bytes, attributes)
+            .and_then(|()| {
+                let slot = Slot::new(bench.run, &place, out);
+                slot.publish_over((&place.dir, &temp), &self.seen, &is_ours)
+            })
+            .at(&self.path)?
+            .finish(bench.run, &self.undo)?;
         if let Some(over) = &self.over {
             pass_for(over, &self.below, &self.path).at(&self.path)?;
         }

@@ -180,7 +180,7 @@ impl Manifest {
     pub(crate) fn sort(&mut self) {
         let text = &self.text;
         self.rows
-            .sort_by(|one, other| one.path(text).cmp(other.path(text)));
+            .sort_unstable_by(|one, other| one.path(text).cmp(other.path(text)));
         self.is_sorted = true;
     }
 

@@ -2,7 +2,6 @@
 //! had neither the root nor what follows a file's modification time.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
@@ -18,7 +17,10 @@ pub(super) fn print(manifest: &Manifest) -> String {
     let mut text = String::with_capacity(manifest.text.len() + 90 * manifest.len());
     text.push_str(HEAD);
     if let Some((device, inode)) = manifest.root {
-        let _ = write!(text, "\nroot {device} {inode}");
+        text.push_str("\nroot ");
+        number::<10>(device, 1, &mut text);
+        text.push(' ');
+        number::<10>(inode, 1, &mut text);
     }
     text.push('\n');
     for entry in manifest.entries() {
@@ -37,22 +39,46 @@ fn print_entry(entry: &Entry<'_>, text: &mut String) {
             escape(target, text);
         }
         (Kind::Dir, _) => {
-            let _ = write!(text, "d {:o}", entry.mode);
+            text.push_str("d ");
+            number::<8>(entry.mode.into(), 1, text);
         }
         (Kind::File, _) => {
-            let letter = if entry.is_read_only { 'r' } else { 'f' };
-            let mtime = time(entry.mtime);
-            let _ = write!(text, "{letter} {:o} {} {mtime}", entry.mode, entry.size);
+            text.push_str(if entry.is_read_only { "r " } else { "f " });
+            number::<8>(entry.mode.into(), 1, text);
+            text.push(' ');
+            number::<10>(entry.size, 1, text);
+            time(entry.mtime, text);
             if let Some((ctime, inode)) = entry.ctime {
-                let _ = write!(text, " {} {inode}", time(ctime));
+                time(ctime, text);
+                text.push(' ');
+                number::<10>(inode, 1, text);
             }
         }
         (Kind::Other | Kind::Symlink, _) => text.push('o'),
     }
 }
 
-fn time(time: Mtime) -> String {
-    format!("{}.{:09}", time.seconds, time.nanos)
+fn time(time: Mtime, text: &mut String) {
+    text.push_str(if time.seconds < 0 { " -" } else { " " });
+    number::<10>(time.seconds.unsigned_abs(), 1, text);
+    text.push('.');
+    number::<10>(time.nanos.unsigned_abs(), 9, text);
+}
+
+/// Prints a number with at least so many digits: several times as fast as a format, and
+/// a list has dozens of digits an entry.
+fn number<const BASE: u64>(value: u64, least: usize, text: &mut String) {
+    let (mut digits, mut count, mut rest) = ([0_u8; 22], 0, value);
+    for digit in digits.iter_mut().rev() {
+        if rest == 0 && count >= least {
+            break;
+        }
+        *digit = b'0' + u8::try_from(rest % BASE).unwrap_or(0);
+        rest /= BASE;
+        count += 1;
+    }
+    let digits = digits.get(digits.len() - count..).unwrap_or_default();
+    text.push_str(str::from_utf8(digits).unwrap_or_default());
 }
 
 /// Reads a list; `None` when it is none.
@@ -135,8 +161,17 @@ pub(crate) fn escape(name: &OsStr, out: &mut String) {
             .get(usize::from(value))
             .map_or('0', |digit| char::from(*digit))
     };
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b'%';
+    // Most names are.
+    if let Some(name) = name
+        .to_str()
+        .filter(|name| name.as_bytes().iter().all(is_plain))
+    {
+        out.push_str(name);
+        return;
+    }
     for byte in name.as_bytes() {
-        if byte.is_ascii_graphic() && *byte != b'%' {
+        if is_plain(byte) {
             out.push(char::from(*byte));
         } else {
             out.extend(['%', digit(byte >> 4), digit(byte & 15)]);

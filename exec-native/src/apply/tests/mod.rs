@@ -7,6 +7,7 @@ mod interrupted;
 #[cfg(target_os = "linux")]
 mod layers;
 mod obscure;
+mod race;
 mod receipts;
 mod runs;
 mod share;

@@ -76,15 +76,17 @@ pub fn copy<G: Guide>(from: &Dir, to: &Dir, guide: &G) -> io::Result<Vec<G::Log>
         by_hand: AtomicBool::new(false),
     };
     let root = Node {
-        from: from.try_clone()?,
+        // Opened anew, since it is listed through this handle.
+        from: from.child(OsStr::new("."))?,
         to: to.try_clone()?,
         path: PathBuf::new(),
         source: from.meta()?,
         read_only: false,
     };
-    pool::run(Job::Fill(root), |job, log, more| {
-        copy.perform(job, log, more)
-    })
+    let hands = pool::run(Job::Fill(root), |job, hand: &mut Hand<G::Log>, more| {
+        copy.perform(job, hand, more)
+    })?;
+    Ok(hands.into_iter().map(|hand| hand.log).collect())
 }
 
 /// Copies what is in a directory into another, empty one, and leaves nothing out.
@@ -123,6 +125,14 @@ struct Copy<'g, G> {
     by_hand: AtomicBool,
 }
 
+/// What one thread works with.
+#[derive(Default)]
+struct Hand<L> {
+    log: L,
+    /// Memory for the names of a directory.
+    room: Vec<u8>,
+}
+
 /// A directory and its copy, both open.
 struct Node {
     from: Dir,
@@ -150,7 +160,8 @@ struct Entry<'e> {
 }
 
 impl<G: Guide> Copy<'_, G> {
-    fn perform(&self, job: Job, log: &mut G::Log, more: &mut Vec<Job>) -> io::Result<()> {
+    fn perform(&self, job: Job, hand: &mut Hand<G::Log>, more: &mut Vec<Job>) -> io::Result<()> {
+        let Hand { log, room } = hand;
         let node = match job {
             Job::Fill(node) => Some(node),
             Job::Enter {
@@ -163,7 +174,17 @@ impl<G: Guide> Copy<'_, G> {
                 node
             }
         };
-        node.map_or(Ok(()), |node| self.fill(Arc::new(node), log, more))
+        let Some(mut node) = node else {
+            return Ok(());
+        };
+        let entries = match node.from.entries_once(room) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.unreadable(&node.path, error, log)?;
+                Vec::new()
+            }
+        };
+        self.fill(Arc::new(node), entries, log, more)
     }
 
     /// Opens a directory and creates its copy; `None` when it is left out.
@@ -192,14 +213,13 @@ impl<G: Guide> Copy<'_, G> {
         }))
     }
 
-    fn fill(&self, node: Arc<Node>, log: &mut G::Log, more: &mut Vec<Job>) -> io::Result<()> {
-        let entries = match node.from.entries() {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.unreadable(&node.path, error, log)?;
-                Vec::new()
-            }
-        };
+    fn fill(
+        &self,
+        node: Arc<Node>,
+        entries: Vec<(OsString, Kind)>,
+        log: &mut G::Log,
+        more: &mut Vec<Job>,
+    ) -> io::Result<()> {
         let mut path = node.path.clone();
         for (name, kind) in entries {
             if !self.guide.goes_on() {

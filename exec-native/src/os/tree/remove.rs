@@ -38,20 +38,18 @@ pub fn remove(dir: &Dir, name: &OsStr) -> io::Result<bool> {
         above: None,
         name: name.to_owned(),
     };
-    let logs = pool::run(first, |job, (): &mut (), more| empty(dir, job, more))?;
-    drop(logs);
-    Ok(true)
+    pool::run(first, |job, room, more| empty(dir, job, room, more)).map(|_| true)
 }
 
-fn empty(top: &Dir, job: Job, more: &mut Vec<Job>) -> io::Result<()> {
+fn empty(top: &Dir, job: Job, room: &mut Vec<u8>, more: &mut Vec<Job>) -> io::Result<()> {
     let above = job.above.as_ref().map_or(top, |node| &node.dir);
-    let dir = match open(above, &job.name) {
+    let mut dir = match open(above, &job.name) {
         Ok(dir) => dir,
         // Somebody else removes it too.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return close(top, job.above),
         Err(error) => return Err(error),
     };
-    let entries = dir.entries()?;
+    let entries = dir.entries_once(room)?;
     let node = Arc::new(Node {
         above: job.above,
         dir,

@@ -6,7 +6,7 @@ mod undo;
 pub(super) use undo::undo;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use plan_core::effect::{RestoreTree, Undo};
 use super::{Bench, Prepared};
 use crate::apply::inject::Moment;
 use crate::apply::ops::{self, Deed, Op};
-use crate::apply::restore::temp_name;
+use crate::apply::publish::{Change, Judge, Slot, out_name, temp_name};
 use crate::apply::stamp::Stamp;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind, file_meta};
@@ -112,6 +112,13 @@ fn draft_name(run: &RunDir, action: u64, index: usize) -> OsString {
     name
 }
 
+/// The name by which an operation exchanges.
+fn exchange_name(run: &RunDir, action: u64, index: usize) -> OsString {
+    let mut name = out_name(run, action);
+    name.push(format!(".{index}"));
+    name
+}
+
 /// Opens the nearest directory above a path that is there.
 fn anchor(root: &Path, path: &Path) -> io::Result<Dir> {
     let mut dir = Dir::open(root)?;
@@ -155,9 +162,10 @@ impl Prepared for Transfer {
             root.sync_all().at(&self.root)?;
         }
         let mut touched = BTreeSet::new();
-        for (op, draft) in self.ops.iter().zip(&drafts) {
+        for (index, (op, draft)) in self.ops.iter().zip(&drafts).enumerate() {
             next()?;
-            if let Some(dir) = self.step(bench, op, draft.as_ref()).at(at(op))? {
+            let done = self.step(bench, (index, op), draft.as_ref()).at(at(op))?;
+            if let Some(dir) = done {
                 touched.insert(dir);
             }
         }
@@ -227,7 +235,7 @@ impl Transfer {
     fn step(
         &self,
         bench: &Bench<'_>,
-        op: &Op,
+        (index, op): (usize, &Op),
         draft: Option<&Place>,
     ) -> io::Result<Option<PathBuf>> {
         let place = match find(&self.root, &op.path) {
@@ -244,8 +252,12 @@ impl Transfer {
             return Ok(None);
         };
         let now = Stamp::at(&place.dir, &place.name)?;
+        let slot = Slot::new(bench.run, &place, exchange_name(bench.run, bench.id, index));
         let done = match &op.deed {
-            Deed::Remove { before } if now == *before => place.dir.remove_file(&place.name)?,
+            Deed::Remove { before } if now == *before && !before.is_dir() => {
+                let taken = slot.take(&|dir, name| Ok(Stamp::at(dir, name)? == *before))?;
+                is_done(bench, index, taken)?
+            }
             Deed::RemoveDir { .. } if now.is_dir() => match place.dir.remove_dir(&place.name) {
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => false,
                 removed => removed?,
@@ -259,12 +271,14 @@ impl Transfer {
             Deed::MakeDir { .. } => now.is_dir(),
             Deed::Chmod { from, to } => chmod(&place, &now, *from, *to)?,
             Deed::Write { before, after, .. } | Deed::Link { before, after } => {
-                return put(&place, [before, after], &now, draft).map(|done| {
-                    if draft.is_some() && !done {
-                        skip(bench, &op.path, MEANWHILE);
-                    }
-                    done.then(|| place.dir.path().to_owned())
-                });
+                let Some(draft) = draft else {
+                    return Ok(None);
+                };
+                match put(&slot, [before, after], &now, draft)? {
+                    Some(change) => is_done(bench, index, change)?,
+                    // Done by an earlier try, or somebody else was here.
+                    None => now == *after,
+                }
             }
         };
         if !done {
@@ -274,32 +288,39 @@ impl Transfer {
     }
 }
 
-/// Gives a draft its name, unless something unexpected has that.
+/// Gives a draft its name; `None` when something unexpected had that already.
 fn put(
-    place: &Place,
+    slot: &Slot<'_>,
     [before, after]: [&Stamp; 2],
     now: &Stamp,
-    draft: Option<&Place>,
-) -> io::Result<bool> {
-    let Some(source) = draft else {
-        return Ok(false);
-    };
-    let renamed = if now == before && *before == Stamp::Absent {
-        source.dir.rename_new(&source.name, &place.dir, &place.name)
-    } else if now == before {
-        source.dir.rename(&source.name, &place.dir, &place.name)
-    } else {
-        // Done by an earlier try, or somebody else was here.
-        drop_draft(draft)?;
-        return Ok(now == after);
-    };
-    match renamed {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            drop_draft(draft)?;
-            Ok(false)
-        }
-        renamed => renamed.map(|()| true),
+    draft: &Place,
+) -> io::Result<Option<Change>> {
+    if now != before {
+        drop_draft(Some(draft))?;
+        return Ok(None);
     }
+    let is_ours = |dir: &Dir, name: &OsStr| Ok(Stamp::at(dir, name)? == *after);
+    let may_go = |dir: &Dir, name: &OsStr| Ok(Stamp::at(dir, name)? == *before);
+    let may_go: Option<Judge<'_>> = (*before != Stamp::Absent).then_some(&may_go);
+    slot.publish((&draft.dir, &draft.name), may_go, &is_ours)
+        .map(Some)
+}
+
+/// Tells whether a change was made. If somebody else was faster, their version is not
+/// ours to take back: with the backup, which they replaced, goes the reason to do it.
+fn is_done(bench: &Bench<'_>, index: usize, change: Change) -> io::Result<bool> {
+    match change {
+        Change::Done => return Ok(true),
+        Change::Gone => {}
+        Change::Missed(beside) => {
+            bench.run.blobs.remove_file(&blob_name(bench.id, index))?;
+            if let Some(beside) = beside {
+                let why = "is an earlier version of what was changed meanwhile";
+                skip(bench, Path::new(&beside.name), why);
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn drop_draft(draft: Option<&Place>) -> io::Result<()> {
