@@ -25,7 +25,7 @@ find_browser() {
             CHROMIUM=$(system_browser); then return; fi
     fi
     printf 'Downloading the Chromium of playwright-core, in which pages are tested.\n'
-    node_modules/.bin/playwright-core install --only-shell chromium || true
+    node_modules/.bin/playwright-core install --no-shell chromium || true
     CHROMIUM=$(node -p 'require("playwright-core").chromium.executablePath()')
     [ -x "$CHROMIUM" ] || CHROMIUM=
 }

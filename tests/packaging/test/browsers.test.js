@@ -177,6 +177,24 @@ test('examples/browser: a persona shows its plan, a broken one what is wrong and
   });
 });
 
+test('examples/browser: the development server', { skip: why }, async () => {
+  const directory = project({ source: example });
+  // The settings of the file, and a port of its own.
+  const server = await vite.createServer({
+    root: directory, logLevel: 'error', server: { host: '127.0.0.1', port: 0, strictPort: false },
+  });
+  try {
+    await server.listen();
+    const view = await browser.newPage();
+    const { port } = server.httpServer.address();
+    await view.goto(`http://127.0.0.1:${port}/`);
+    await view.getByRole('status').getByText('5 actions, 0 warnings.').waitFor({ timeout: 20_000 });
+    await view.close();
+  } finally {
+    await server.close();
+  }
+});
+
 test('examples/browser: every field has a label, both themes are readable, small screens fit', { skip: why }, async () => {
   const colours = {};
   for (const colorScheme of ['light', 'dark']) {

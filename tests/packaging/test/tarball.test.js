@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 import { here, program, project, root, run, tarball, tool } from '../world.js';
 
@@ -61,7 +62,10 @@ test('every file that an entry names is there', () => {
   }
 });
 
-test('the module imports nothing but a hook that does nothing', async () => {
+test('the module imports nothing but a hook that does nothing', async (t) => {
+  const { length } = read('callsheet/plan/plan.wasm');
+  const [gzip, brotli] = [gzipSync, brotliCompressSync].map((compress) => compress(read('callsheet/plan/plan.wasm')).length);
+  t.diagnostic(`plan.wasm: ${length} bytes, gzip ${gzip}, brotli ${brotli}`);
   const module = new WebAssembly.Module(read('callsheet/plan/plan.wasm'));
   const hook = { module: './plan_wasm_bg.js', name: '__wbindgen_init_externref_table', kind: 'function' };
   const imports = WebAssembly.Module.imports(module);
@@ -112,20 +116,24 @@ test('the types of the wire records are those of the Rust sources', () => {
   assert.equal(fs.readFileSync(path.join(root, 'npm/src/wire.cts'), 'utf8'), found, hint);
 });
 
-test('typed programs of every entry compile from the tarball', () => {
-  const plan = "import { buildPersonaSpawnPlan, type PersonaSpawnPlan } from 'callsheet/plan';"
-    + "export const plan: PersonaSpawnPlan = buildPersonaSpawnPlan({ personaId: 'p', harness: 'claude', model: 'm',"
-    + "systemPrompt: 's', harnessSettings: {}, skills: [] }, { edition: '2026' });";
-  const slim = "import { initSync, planBytes } from 'callsheet/plan/slim';"
-    + "import module from 'callsheet/plan/plan.wasm'; initSync(module); export const bytes = planBytes(new Uint8Array());";
-  const commonjs = "import { initSync } from 'callsheet/plan/slim'; initSync(new Uint8Array());";
-  const files = { 'plan.mts': plan, 'plan.cts': plan, 'slim.mts': slim, 'slim.cts': commonjs, 'old.ts': plan };
-  const directory = project({ files });
-  const tsc = [process.execPath, path.join(root, 'npm/node_modules/typescript/bin/tsc')];
-  const options = ['--strict', '--noEmit', '--target', 'es2022', '--lib', 'es2022,webworker'];
-  const compile = (resolution, module, names) =>
-    run([...tsc, ...options, '--module', module, '--moduleResolution', resolution, ...names], { cwd: directory });
-  compile('node16', 'node16', ['plan.mts', 'plan.cts', 'slim.mts', 'slim.cts']);
-  compile('bundler', 'esnext', ['plan.mts', 'slim.mts']);
-  compile('node10', 'commonjs', ['old.ts']);
-});
+// The newest TypeScript that the package is built with, and the oldest that the README promises.
+for (const [title, compiler] of [['newest', 'npm/node_modules/typescript'], ['oldest', 'tests/packaging/node_modules/typescript-oldest']]) {
+  test(`typed programs of every entry compile from the tarball, ${title} TypeScript`, () => {
+    const plan = "import { buildPersonaSpawnPlan, type PersonaSpawnPlan } from 'callsheet/plan';"
+      + "export const plan: PersonaSpawnPlan = buildPersonaSpawnPlan({ personaId: 'p', harness: 'claude', model: 'm',"
+      + "systemPrompt: 's', harnessSettings: {}, skills: [] }, { edition: '2026' });";
+    const slim = "import { initSync, planBytes } from 'callsheet/plan/slim';"
+      + "import module from 'callsheet/plan/plan.wasm'; initSync(module);"
+      + "export const response = new Response(planBytes(new Uint8Array()));";
+    const commonjs = "import { initSync } from 'callsheet/plan/slim'; initSync(new Uint8Array());";
+    const files = { 'plan.mts': plan, 'plan.cts': plan, 'slim.mts': slim, 'slim.cts': commonjs, 'old.ts': plan };
+    const directory = project({ files });
+    const tsc = [process.execPath, path.join(root, compiler, 'bin/tsc')];
+    const options = ['--strict', '--noEmit', '--target', 'es2022', '--lib', 'es2022,webworker'];
+    const compile = (resolution, module, names) =>
+      run([...tsc, ...options, '--module', module, '--moduleResolution', resolution, ...names], { cwd: directory });
+    compile('node16', 'node16', ['plan.mts', 'plan.cts', 'slim.mts', 'slim.cts']);
+    compile('bundler', 'esnext', ['plan.mts', 'slim.mts']);
+    compile('node10', 'commonjs', ['old.ts']);
+  });
+}

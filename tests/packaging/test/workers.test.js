@@ -60,16 +60,31 @@ function check(answer) {
   assert.equal(compiled, 'forbidden');
 }
 
-test('workerd: the module comes compiled from the host', async (t) => {
-  const directory = project({ files: { ...files, 'worker.js': WORKER } });
-  const outdir = path.join(directory, 'dist');
-  await build({
-    entryPoints: [path.join(directory, 'worker.js')], outdir, bundle: true, format: 'esm', platform: 'neutral',
-    conditions: ['workerd', 'worker', 'browser'], loader: { '.wasm': 'copy' }, logLevel: 'silent',
+// Vercel's edge is not here to be tested. What it makes of `?module`, the compiled module, is
+// what workerd makes of the file.
+const asked = [];
+const query = {
+  name: 'module-query',
+  setup: ({ onResolve }) => onResolve({ filter: /\.wasm\?module$/ }, ({ path: name, resolveDir }) => {
+    asked.push(name);
+    return { path: path.join(resolveDir, name.replace('?module', '')) };
+  }),
+};
+
+for (const conditions of [['workerd', 'worker', 'browser'], ['edge-light', 'browser']]) {
+  test(`workerd: the module comes compiled from the host, ${conditions[0]}`, async (t) => {
+    const directory = project({ files: { ...files, 'worker.js': WORKER } });
+    const outdir = path.join(directory, 'dist');
+    asked.length = 0;
+    await build({
+      entryPoints: [path.join(directory, 'worker.js')], outdir, bundle: true, format: 'esm', platform: 'neutral',
+      conditions, loader: { '.wasm': 'copy' }, plugins: [query], logLevel: 'silent',
+    });
+    assert.deepEqual(asked, conditions[0] === 'edge-light' ? ['./plan.wasm?module'] : []);
+    const worker = await start(t, outdir);
+    check(await (await worker.dispatchFetch('http://localhost/')).json());
   });
-  const worker = await start(t, outdir);
-  check(await (await worker.dispatchFetch('http://localhost/')).json());
-});
+}
 
 test('wrangler: the upload has the module once, and nothing of Node', async (t) => {
   const directory = project({ files: { ...files, 'worker.js': WORKER } });
