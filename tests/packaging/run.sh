@@ -25,7 +25,8 @@ find_browser() {
             CHROMIUM=$(system_browser); then return; fi
     fi
     printf 'Downloading the Chromium of playwright-core, in which pages are tested.\n'
-    node_modules/.bin/playwright-core install --no-shell chromium || true
+    node_modules/.bin/playwright-core install --no-shell chromium >/dev/null 2>&1 ||
+        printf 'It could not be downloaded: pages are not tested.\n'
     CHROMIUM=$(node -p 'require("playwright-core").chromium.executablePath()')
     [ -x "$CHROMIUM" ] || CHROMIUM=
 }

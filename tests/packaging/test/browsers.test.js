@@ -15,7 +15,7 @@ const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', 
 const executablePath = process.env.CHROMIUM;
 const why = executablePath ? false : 'no browser: neither CHROMIUM, nor a system Chromium, nor a download';
 if (why) console.log(why);
-const browser = executablePath && (await chromium.launch({ executablePath, args: FLAGS }));
+const browser = executablePath ? await chromium.launch({ executablePath, args: FLAGS }) : undefined;
 after(() => browser?.close());
 
 const wanted = await expected();
