@@ -85,9 +85,13 @@ fi
 has_wasm_target() { [ -d "$(rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null)" ]; }
 
 # --- Steps. Everything native is built with the same settings, so it is built once. ---
-native=(--workspace --exclude plan-wasm)
+# `bindgen` needs the core with another feature, and more crates than all the rest.
+native=(--workspace --exclude bindgen)
 check "Formatting" cargo fmt --all --check
 check "Lints" cargo clippy --quiet "${native[@]}" --all-targets -- -D warnings
+if [ "$fast" = no ]; then
+    check "Lints of the package's tool" cargo clippy --quiet -p bindgen -- -D warnings
+fi
 if [ "$fast" = no ] && [ "$wasm" = yes ] && has_wasm_target; then
     check "Lints for wasm32" cargo clippy --quiet -p plan-core -p plan-wasm \
         --target wasm32-unknown-unknown -- -D warnings
@@ -106,15 +110,24 @@ check "Recordings, by file" cargo test --quiet -p tests --test it conformance:: 
 tests "Documentation tests" '^test result:' cargo test "${native[@]}" --doc --no-fail-fast
 
 if [ "$fast" = no ]; then
-    if command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)'; then
+    node_is() { node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= +process.argv[1]) ? 0 : 1)' "$1"; }
+    if command -v npm >/dev/null && node_is 0; then
         tests "The npm package" '^npm: ' npm/test.sh
         tests "The relay SDK" '^relay-sdk: ' examples/relay-sdk/test.sh
     else
         skip "the npm package (needs Node 20 or newer)"
     fi
+    # From its tarball, in Node, Deno, Bun, workerd, bundlers and Chromium.
+    if [ "$wasm" = yes ] && command -v npm >/dev/null && node_is 19; then
+        tests "The npm package, packed" '^packaging: ' tests/packaging/run.sh
+    else
+        skip "the packed npm package (needs WebAssembly and Node 20.19 or newer)"
+    fi
     check "Documentation" env RUSTDOCFLAGS="-D warnings" \
         cargo doc --quiet "${native[@]}" --exclude tests --exclude examples --no-deps
     check "Examples: first light of every persona" examples/first-light.sh --all
+else
+    skip "the npm package, packed and not, documentation and examples (--fast)"
 fi
 if cargo deny --version >/dev/null 2>&1; then
     check "Supply chain" cargo deny check bans licenses sources

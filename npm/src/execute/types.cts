@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** What plans and options look like, and what is answered. */
 
 import type * as wire from '../wire.cjs';
