@@ -4,7 +4,7 @@
 //   node build.mjs            everything
 //   node build.mjs --no-wasm  leaves plan/plan.wasm as it is
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -57,5 +57,7 @@ buildSync({
   target: 'es2022',
   allowOverwrite: true,
 });
+// The compiler passes declarations by.
+copyFileSync(`${here}src/plan/plan.wasm.d.ts`, `${here}plan/plan.wasm.d.ts`);
 const wasm = readFileSync(`${here}plan/plan.wasm`);
 writeFileSync(`${here}plan/wasm-inline.js`, `export const base64 = '${wasm.toString('base64')}';\n`);

@@ -10,12 +10,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
+const LICENSES = ['LICENSE-APACHE', 'LICENSE-MIT'];
 const [out, ...platforms] = process.argv.slice(2);
 const { devDependencies, scripts, ...manifest } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 
 function write(directory, content) {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'package.json'), `${JSON.stringify(content, null, 2)}\n`);
+  for (const name of LICENSES) cpSync(join(here, '..', name), join(directory, name));
 }
 
 const optionalDependencies = {};
@@ -26,7 +28,7 @@ for (const argument of platforms) {
   const file = os === 'win32' ? 'bin/callsheet.exe' : 'bin/callsheet';
   const { version, license } = manifest;
   const description = `The callsheet program for ${platform}.`;
-  write(join(out, name), { name, version, description, license, os: [os], cpu: [cpu], files: ['bin/'] });
+  write(join(out, name), { name, version, description, license, os: [os], cpu: [cpu], files: ['bin/', 'LICENSE-*'] });
   cpSync(binary, join(out, name, file), { dereference: true });
   chmodSync(join(out, name, file), 0o755);
   optionalDependencies[name] = version;

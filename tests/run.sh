@@ -110,14 +110,24 @@ check "Recordings, by file" cargo test --quiet -p tests --test it conformance:: 
 tests "Documentation tests" '^test result:' cargo test "${native[@]}" --doc --no-fail-fast
 
 if [ "$fast" = no ]; then
-    if command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)'; then
+    node_is() { node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= +process.argv[1]) ? 0 : 1)' "$1"; }
+    if command -v npm >/dev/null && node_is 0; then
         tests "The npm package" '^npm: ' npm/test.sh
+        tests "The relay SDK" '^relay-sdk: ' examples/relay-sdk/test.sh
     else
         skip "the npm package (needs Node 20 or newer)"
+    fi
+    # From its tarball, in Node, Deno, Bun, workerd, bundlers and Chromium.
+    if [ "$wasm" = yes ] && command -v npm >/dev/null && node_is 19; then
+        tests "The npm package, packed" '^packaging: ' tests/packaging/run.sh
+    else
+        skip "the packed npm package (needs WebAssembly and Node 20.19 or newer)"
     fi
     check "Documentation" env RUSTDOCFLAGS="-D warnings" \
         cargo doc --quiet "${native[@]}" --exclude tests --exclude examples --no-deps
     check "Examples: first light of every persona" examples/first-light.sh --all
+else
+    skip "the npm package, packed and not, documentation and examples (--fast)"
 fi
 if cargo deny --version >/dev/null 2>&1; then
     check "Supply chain" cargo deny check bans licenses sources

@@ -384,7 +384,12 @@ impl RunDir {
 
     /// The file that names the program that is running.
     pub(crate) fn mark(&self) -> PathBuf {
-        self.dir.path().join(MARK)
+        Self::mark_in(self.dir.path())
+    }
+
+    /// The file in a run's directory that names the program that is running.
+    pub(crate) fn mark_in(dir: &Path) -> PathBuf {
+        dir.join(MARK)
     }
 
     /// The file in a run's directory that names who can be asked to end the run.

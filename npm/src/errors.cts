@@ -12,7 +12,6 @@ export interface Diagnostic {
   readonly help?: string;
   /** The value it is about, as a JSON pointer into the input. */
   readonly pointer?: string;
-  readonly [member: string]: unknown;
 }
 
 /** An error as the executor tells it. */

@@ -87,10 +87,10 @@ export function oldPlan(parts = {}) {
 
 /** The same plan in edition 2026. */
 export function newPlan(parts = {}) {
-  const { mount, privateFiles, ...plan } = oldPlan(parts);
+  const { mount, privateFiles, localSkills = [], ...plan } = oldPlan(parts);
   const body = {
     ...plan,
-    skills: { harness: 'opencode', installs: [], sessionInstallRoot: '{{stage}}/plugin' },
+    skills: { harness: 'opencode', installs: localSkills, sessionInstallRoot: '{{stage}}/opencode' },
     ...(mount ? { mount } : {}),
     mode: 'interactive',
     ...(privateFiles ? { privateFiles } : {}),
@@ -115,6 +115,22 @@ export function skill(name, line, directory = `.skills/${name}`) {
     installedDir: directory,
     installedManifest: `${directory}/SKILL.md`,
     cleanupPaths: [directory],
+  };
+}
+
+/** A skill of edition 2026 that is a file. */
+export function localSkill(name, file) {
+  const directory = `{{stage}}/opencode/skills/${name}`;
+  return {
+    skillId: name,
+    source: file,
+    sourceKind: 'local',
+    packageRef: file,
+    harness: 'opencode',
+    installCommand: [],
+    installedDir: directory,
+    installedManifest: `${directory}/SKILL.md`,
+    cleanupPaths: [],
   };
 }
 

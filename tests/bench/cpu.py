@@ -1,6 +1,9 @@
 """Measures the CPU time (user and system) of whole processes, in turn.
 
-  cpu.py RUNS NAME COMMAND ARGUMENT… --- NAME COMMAND ARGUMENT… [--- …]
+  cpu.py RUNS [--above] NAME COMMAND ARGUMENT… --- NAME COMMAND ARGUMENT… [--- …]
+
+With --above, what a program takes more than the first is shown too, and as a multiple of the
+second.
 """
 import os
 import statistics
@@ -19,8 +22,10 @@ def cpu(argv):
 
 def main():
     runs = int(sys.argv[1])
+    words = sys.argv[2:]
+    above = words[0] == "--above"
     programs, current = [], []
-    for word in [*sys.argv[2:], "---"]:
+    for word in [*words[int(above):], "---"]:
         if word == "---":
             programs.append((current[0], current[1:]))
             current = []
@@ -30,10 +35,16 @@ def main():
     for _ in range(runs):
         for name, argv in programs:
             times[name].append(cpu(argv))
-    print("| process | median CPU ms | least | most |\n| --- | --- | --- | --- |")
+    median = {name: statistics.median(found) for name, found in times.items()}
+    first, second = (median[name] for name, _ in programs[:2])
+    more = (" above the first | against the second |", " --- | --- |") if above else ("", "")
+    print(f"| process | median CPU ms | least | most |{more[0]}\n| --- | --- | --- | --- |{more[1]}")
     for name, found in times.items():
-        middle = statistics.median(found)
-        print(f"| {name} | {middle:.1f} | {min(found):.1f} | {max(found):.1f} |")
+        row = f"| {name} | {median[name]:.1f} | {min(found):.1f} | {max(found):.1f} |"
+        if above:
+            cost = median[name] - first
+            row += f" {cost:.1f} | {cost / (second - first):.1f}× |" if cost else " – | – |"
+        print(row)
 
 
 main()

@@ -54,12 +54,5 @@ tables=$("${first[@]}" node tests/bench/mount.mjs --peer "$peer/node_modules/@re
     --ours "$release" --place "$place" --reps "${REPS:-5}")
 printf '%s\n' "$tables"
 if [ -n "$document" ]; then
-    TABLES=$tables node -e '
-const { readFileSync, writeFileSync } = require("node:fs");
-const [start, end] = ["<!-- measured views -->\n", "<!-- end views -->"];
-const text = readFileSync(process.argv[1], "utf8");
-const [head, rest] = text.split(start);
-if (rest === undefined) throw new Error("no place for the tables");
-writeFileSync(process.argv[1], head + start + process.env.TABLES + "\n" + end + rest.split(end)[1]);
-' "$document"
+    printf '%s\n' "$tables" | node tests/bench/put.mjs "$document" views
 fi

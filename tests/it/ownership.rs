@@ -130,6 +130,30 @@ fn a_harness_ends_with_the_process_that_started_the_run() -> Answer<()> {
 }
 
 #[test]
+fn an_agent_ends_with_its_run_and_a_run_has_one() -> Answer<()> {
+    let stage = planned()?.script("agent", "touch \"$HOME/started\"; exec sleep 60")?;
+    let before = stage.traces()?;
+    let (running, id) = held(&stage)?;
+    let enter = ["enter", &id, "--agent", "--", "agent"];
+    let agent = stage.call(&enter)?.start()?;
+    stage.wait_for("started")?;
+    let second = stage.call(&enter)?.run()?;
+    assert_eq!(second.code(), Some(69), "{}", second.stderr());
+    assert!(second.says("its agent is at work"), "{}", second.stderr());
+    // Nobody is left who could hold the run: recovery ends the agent first.
+    running.signal("KILL")?;
+    running.end()?;
+    let late = stage.call(&enter)?.run()?;
+    assert!(late.says("it has died"), "{}", late.stderr());
+    let ended = stage.call(&["dispose", &id])?.run()?;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+    assert_eq!(agent.end()?.code(), None, "it was killed");
+    assert_eq!(text(&stage)?, "Mine.\n");
+    assert_eq!(stage.traces()?, before);
+    Ok(())
+}
+
+#[test]
 fn a_second_run_waits_for_the_first_when_it_is_asked_to() -> Answer<()> {
     let stage = planned()?;
     let other = fs::read_to_string(stage.project().join("x.json"))?.replace("Notes", "Other");

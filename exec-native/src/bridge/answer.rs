@@ -6,6 +6,7 @@ use plan_core::effect::describe_action;
 use super::Data;
 use crate::apply::{DisposeReport, Event, RunHandle};
 use crate::error::{ExecError, ExecErrorKind};
+use crate::launch::LaunchDescriptor;
 use crate::os::walk::text_of;
 
 pub(super) fn print_data(id: &Value<'_>, data: &Data) -> String {
@@ -132,6 +133,24 @@ pub(super) fn write_handle(out: &mut Writer, handle: &RunHandle) {
     out.field("viewReasons", &handle.chosen().why);
     out.field("argvPrefix", handle.argv_prefix());
     out.field("notes", handle.notes());
+    out.end_object();
+}
+
+/// Prints how an agent is started. It may hold secrets: it goes to whoever asked, and
+/// nowhere else.
+pub(super) fn write_launch(out: &mut Writer, launch: &LaunchDescriptor) {
+    out.begin_object();
+    out.field("command", &text_of(&launch.command));
+    out.field("args", &launch.args);
+    out.field("cwd", &text_of(&launch.cwd));
+    out.key("env");
+    out.begin_object();
+    for (name, value) in &launch.env {
+        out.field(name, value);
+    }
+    out.end_object();
+    out.field("stdin", &launch.stdin);
+    out.field("timeoutSeconds", &launch.timeout_seconds);
     out.end_object();
 }
 

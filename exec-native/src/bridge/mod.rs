@@ -1,6 +1,7 @@
 //! The executor as a service of one other process: requests and answers as lines of JSON
 //! on standard input and output. When the input ends, however it ends, everything that was
-//! carried out for that process is taken back.
+//! carried out for that process is taken back. A run that is its agent's stays until that
+//! has ended.
 //!
 //! A request is `{"id", "op", …}`, its answer `{"id", "ok": …}` or `{"id", "error": …}`; what
 //! happens meanwhile comes as `{"for": <id of the request>, "event": …}`. Requests run side
@@ -11,9 +12,10 @@ mod ops;
 mod request;
 mod results;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,7 +25,8 @@ use plan_core::base::json::{self, Value, Writer};
 use crate::apply::RunHandle;
 use crate::changes::Live;
 use crate::error::{ExecError, ExecErrorKind};
-use crate::os::owner::parent;
+use crate::os::clock::rest;
+use crate::os::owner::{is_running, parent};
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
 use crate::os::threads;
@@ -35,12 +38,16 @@ use request::Request;
 pub const PROTOCOL: u64 = 1;
 
 const POLL: Duration = Duration::from_millis(25);
+/// How often agents are looked at that have outlived whoever started them.
+const AGENT_POLL: Duration = Duration::from_millis(50);
 
 /// What the requests of one process share.
 pub(crate) struct Bridge {
     state: StateHome,
     /// Runs that are not disposed, in the order in which they became ready.
     open: Mutex<Vec<Arc<RunHandle>>>,
+    /// The runs that are their agents': they stay while those work.
+    agents: Mutex<BTreeSet<String>>,
     /// What brings results back meanwhile, by the run's id.
     live: Mutex<BTreeMap<String, Live>>,
     /// How each request that runs is stopped, by its id as JSON.
@@ -124,12 +131,23 @@ impl Bridge {
         found.map(Cancel::raise).is_some()
     }
 
-    /// Takes everything back, last first.
-    fn close(&self) -> u8 {
+    /// Takes everything back, last first. What is an agent's stays until that has ended,
+    /// or somebody asks us to stop.
+    fn close(&self, asked: &Cancel) -> u8 {
         let mut code = 0;
         loop {
-            let Some(handle) = locked(&self.open).pop() else {
-                return code;
+            let next = {
+                let mut open = locked(&self.open);
+                let goes = |handle: &Arc<RunHandle>| asked.is_raised() || !self.has_agent(handle);
+                let place = open.iter().rposition(goes);
+                if place.is_none() && open.is_empty() {
+                    return code;
+                }
+                place.map(|place| open.remove(place))
+            };
+            let Some(handle) = next else {
+                rest(AGENT_POLL);
+                continue;
             };
             let live = self.end_live(handle.id().as_str(), false);
             if live.is_some_and(|live| live.error.is_some()) {
@@ -140,6 +158,16 @@ impl Bridge {
                 code = ExecErrorKind::NeedsRecovery.exit_code();
             }
         }
+    }
+}
+
+impl Bridge {
+    /// Tells whether a run is its agent's, and that works.
+    fn has_agent(&self, handle: &RunHandle) -> bool {
+        let is_agents = locked(&self.agents).contains(handle.id().as_str());
+        // A mark that cannot be read names nobody.
+        let works = |mark: PathBuf| is_running(&mark).unwrap_or(false);
+        is_agents && handle.mark().is_some_and(works)
     }
 }
 
@@ -156,6 +184,7 @@ pub fn serve(state: StateHome) -> Result<u8, ExecError> {
     let bridge = Bridge {
         state,
         open: Mutex::default(),
+        agents: Mutex::default(),
         live: Mutex::default(),
         running: Mutex::default(),
         client: parent(),
@@ -176,7 +205,7 @@ pub fn serve(state: StateHome) -> Result<u8, ExecError> {
         }
         code
     });
-    let closing = bridge.close();
+    let closing = bridge.close(&asked);
     Ok(if code == 0 { closing } else { code })
 }
 

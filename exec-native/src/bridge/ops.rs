@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plan_core::base::edition::Edition;
-use plan_core::base::json::{Print as _, Writer};
+use plan_core::base::json::{Print as _, Value, Writer};
 use plan_core::persona::env::resolve_references;
 use plan_core::persona::harness::compat::ConfigFile;
 use plan_core::persona::mount::MountPolicy;
-use plan_core::persona::plan::{PersonaSpawnPlan, SidecarWrite};
+use plan_core::persona::plan::SidecarWrite;
 use plan_core::persona::skills::SkillMaterializationPlan;
 
-use super::answer::{plain, print_event, write_handle, write_report};
+use super::answer::{plain, print_event, write_handle, write_launch, write_report};
 use super::request::{Request, wrong};
 use super::results::write_live;
-use super::{Bridge, Data, PROTOCOL};
+use super::{Bridge, Data, PROTOCOL, locked};
 use crate::apply::{
     ApplyOptions, Attached, COMMAND_LIMIT, Cleared, Event, GcOptions, RecoveryReport, RunHandle,
     attach, dispose, gc, list_runs, recover,
@@ -24,12 +24,14 @@ use crate::apply::{
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{
     HelperOptions, apply_persona_mount, execute_persona_spawn_plan,
-    materialize_persona_config_files, run_skill_installs, write_persona_sidecars,
+    materialize_persona_config_files, prepare_launch, run_skill_installs, write_persona_sidecars,
 };
-use crate::launch::resolve_reference;
+use crate::launch::{LaunchDescriptor, locate, resolve_reference};
 use crate::mount::ViewChoice;
+use crate::mount::enter::agent_prefix;
 use crate::os::proc::Cancel;
 use crate::os::walk::text_of;
+use crate::os::{env, own};
 use crate::skills::SkillUse;
 use crate::state::RunId;
 
@@ -50,13 +52,9 @@ impl Bridge {
                 out.end_object();
             })),
             "execute" => self.run(request, cancel, |options| {
-                let plan = request
-                    .member("plan")
-                    .ok_or_else(|| wrong("plan", "is missing"))?;
-                let plan = PersonaSpawnPlan::read(plan)
-                    .map_err(|problem| ExecError::refused("the plan is refused", vec![problem]))?;
-                execute_persona_spawn_plan(&plan, options)
+                execute_persona_spawn_plan(&request.plan()?, options)
             }),
+            "launch" => self.launch(request, cancel),
             "mount" => self.run(request, cancel, |options| {
                 let policy = request.member("policy");
                 let policy = policy.map(|_| request.record::<MountPolicy<'_>>("policy"));
@@ -151,7 +149,8 @@ impl Bridge {
                 .map_or(Some(COMMAND_LIMIT), |ms| Some(Duration::from_millis(ms)))
                 .filter(|limit| !limit.is_zero()),
             cancel: cancel.clone(),
-            client: self.client,
+            // A run that is its agent's does not end with the client.
+            client: self.client.filter(|_| !request.is_agents()),
             ..ApplyOptions::default()
         };
         let handle = self.keep(act(&options)?);
@@ -160,6 +159,62 @@ impl Bridge {
             return Err(error.with_undo_errors(handle.dispose().errors()));
         }
         Ok(described(handle))
+    }
+
+    /// Carries a plan out and says how its agent is started.
+    fn launch(&self, request: &Request<'_>, cancel: &Cancel) -> Result<Data, ExecError> {
+        let plan = request.plan()?;
+        let variables = request.object("env")?;
+        let path = match variables {
+            Some(variables) => variables
+                .get("PATH")
+                .and_then(Value::as_str)
+                .map(String::from),
+            None => env::var("PATH"),
+        };
+        let (program, _) = locate(&plan, path.as_deref())?;
+        let mut launch = LaunchDescriptor::default();
+        let handle = self.run(request, cancel, |options| {
+            let options = HelperOptions {
+                entered: true,
+                ..options.clone()
+            };
+            let (handle, mut prepared) = prepare_launch(&plan, &program, &options)?;
+            match self.entrust(&mut prepared, &handle, request.is_agents()) {
+                Ok(()) => launch = prepared,
+                Err(error) => return Err(error.with_undo_errors(handle.dispose().errors())),
+            }
+            Ok(handle)
+        })?;
+        Ok(Box::new(move |out| {
+            out.begin_object();
+            out.key("handle");
+            handle(out);
+            out.key("launch");
+            write_launch(out, &launch);
+            out.end_object();
+        }))
+    }
+
+    /// Makes a run one that ends its agent, or that is its agent's.
+    fn entrust(
+        &self,
+        launch: &mut LaunchDescriptor,
+        handle: &RunHandle,
+        is_agents: bool,
+    ) -> Result<(), ExecError> {
+        let program = own::program().ok_or_else(|| {
+            let message = "the callsheet program cannot be found";
+            ExecError::new(ExecErrorKind::Missing, message).hint("set CALLSHEET_BIN to its path")
+        })?;
+        launch.argv_prefix = agent_prefix(&program, handle.id(), &self.state)?;
+        (launch.command, launch.args) = launch.argv()?;
+        launch.argv_prefix.clear();
+        if is_agents {
+            handle.answer_signals()?;
+            locked(&self.agents).insert(handle.id().to_string());
+        }
+        Ok(())
     }
 
     fn dispose(&self, id: &RunId, discards: bool) -> Result<Data, ExecError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use plan_core::base::diag::Path as At;
 use plan_core::base::json::{Object, Value};
 use plan_core::base::record::Scan;
+use plan_core::persona::plan::PersonaSpawnPlan;
 
 use crate::error::{ExecError, ExecErrorKind};
 use crate::state::RunId;
@@ -77,6 +78,18 @@ impl<'v> Request<'v> {
 
     pub(super) fn run(&self) -> Result<RunId, ExecError> {
         RunId::parse(self.text("run")?).ok_or_else(|| wrong("run", "must be the id of a run"))
+    }
+
+    /// Whether a run is to be its agent's, and end with that.
+    pub(super) fn is_agents(&self) -> bool {
+        self.member("custody").and_then(Value::as_str) == Some("agent")
+    }
+
+    pub(super) fn plan(&self) -> Result<PersonaSpawnPlan<'_>, ExecError> {
+        let plan = self.member("plan");
+        let plan = plan.ok_or_else(|| wrong("plan", "is missing"))?;
+        PersonaSpawnPlan::read(plan)
+            .map_err(|problem| ExecError::refused("the plan is refused", vec![problem]))
     }
 
     /// A directory; relative ones are taken from our own.

@@ -40,6 +40,9 @@ pub(super) struct EnterCommand {
     /// The state directory of the run, when it is not the usual one.
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     state: Option<PathBuf>,
+    /// Starts the run's agent: it is ended when the run is taken back.
+    #[arg(long, hide = true)]
+    agent: bool,
     /// The command.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -56,7 +59,11 @@ impl EnterCommand {
             Some(root) => StateHome::at(root),
             None => StateHome::from_env()?,
         };
-        let entrance = Entrance::find(&state, &id)?;
+        let entrance = if self.agent {
+            Entrance::of_agent(&state, &id)?
+        } else {
+            Entrance::find(&state, &id)?
+        };
         if entrance.is_kept() {
             return self.hold(&entrance, &id, &state);
         }

@@ -16,6 +16,7 @@ use super::session::{Session, view};
 use crate::apply::DisposeReport;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::{OneShotOptions, locate, run_attached, run_one_shot};
+use crate::os::env;
 use crate::os::spawn::Stream;
 
 /// Starts an agent.
@@ -66,7 +67,7 @@ impl RunCommand {
         }
         let plan = source.plan()?;
         output.warnings(plan.warnings.iter().flatten());
-        let (program, def) = locate(&plan)?;
+        let (program, def) = locate(&plan, env::var("PATH").as_deref())?;
         let terms = self.commands.terms(&self.skills, (&self.hold, true))?;
         let mut session = Session::open(&plan, (&source.cwd, &program), &terms, output)?;
         session.launch.args.extend(self.more.iter().cloned());

@@ -100,7 +100,8 @@ pub fn prepare_launch(
     let options = &with_environment(options, &plan.plain_env());
     let wish = Wish::of(plan, options)?;
     let (handle, mut launch) = carry_out(options, &wish, |places| {
-        let launch = LaunchDescriptor::new(plan, program.to_path_buf(), places)?;
+        let resolver = options.apply.resolver;
+        let launch = LaunchDescriptor::new(plan, program.to_path_buf(), places, resolver)?;
         Ok((lower(plan, places).map_err(refused)?, launch))
     })
     .map_err(|error| name_skill(error, &plan.skills))?;

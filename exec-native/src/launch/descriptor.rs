@@ -11,6 +11,7 @@ use plan_core::persona::harness::{self, HarnessDef};
 use plan_core::persona::lower::{Places, staged};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
+use crate::apply::Resolver;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::{env, spawn};
 
@@ -18,7 +19,7 @@ use crate::os::{env, spawn};
 const WORD_BYTES: usize = 100_000;
 
 /// What is started.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct LaunchDescriptor {
     /// The words in front of the program that bring it into the run's view; none where
     /// its working directory is enough.
@@ -54,7 +55,7 @@ impl fmt::Debug for LaunchDescriptor {
 }
 
 impl LaunchDescriptor {
-    /// Fills a plan's command in.
+    /// Fills a plan's command in; `resolver` answers its references.
     ///
     /// # Errors
     /// A reference to a variable that is not set.
@@ -62,6 +63,7 @@ impl LaunchDescriptor {
         plan: &PersonaSpawnPlan<'_>,
         command: PathBuf,
         places: &Places<'_>,
+        resolver: Resolver<'_>,
     ) -> Result<Self, ExecError> {
         let mut args: Vec<String> = plan.args.iter().map(|arg| places.concrete(arg)).collect();
         let prompt = plan
@@ -76,7 +78,7 @@ impl LaunchDescriptor {
             }
         }
         for document in plan.env_documents.iter().flatten() {
-            let text = staged(&document.document, places).render(resolve_reference);
+            let text = staged(&document.document, places).render(resolver);
             variables.push((
                 document.name.to_string(),
                 text.map_err(|name| missing(&name))?,
@@ -136,22 +138,18 @@ fn check_lengths(args: &[String], env: &[(String, String)]) -> Result<(), ExecEr
     }
 }
 
-/// Finds the program of a plan's harness.
+/// Finds the program of a plan's harness on the caller's search path, unless the plan
+/// brings its own.
 ///
 /// # Errors
 /// It is not installed; the error says how to install it.
 pub fn locate(
     plan: &PersonaSpawnPlan<'_>,
+    search_path: Option<&str>,
 ) -> Result<(PathBuf, Option<&'static HarnessDef>), ExecError> {
     let def = harness::find(&plan.cli);
-    // The plan may bring a search path of its own.
-    let own = plan
-        .env
-        .get("PATH")
-        .and_then(Value::as_str)
-        .map(String::from);
-    let path = own.or_else(|| env::var("PATH"));
-    if let Some(found) = spawn::find_program(&plan.cli, path.as_deref()) {
+    let own = plan.env.get("PATH").and_then(Value::as_str);
+    if let Some(found) = spawn::find_program(&plan.cli, own.or(search_path)) {
         return Ok((found, def));
     }
     let message = format!("`{}` is not installed, or not on PATH", plan.cli);

@@ -8,7 +8,7 @@ use plan_core::effect::{OutcomeKind, RunState, RunStatus, Undo};
 use super::keeper::Keeper;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal;
-use crate::os::{env, fs, ns};
+use crate::os::{env, fs, ns, owner};
 use crate::state::{Found, RunDir, RunId, StateHome, keeper_mark, layer_text};
 
 /// Where a run's programs work.
@@ -40,15 +40,41 @@ impl Entrance {
     /// # Errors
     /// There is no such run, or nothing of it to enter.
     pub(crate) fn find(state: &StateHome, id: &RunId) -> Result<Self, ExecError> {
-        let nothing = |why: &str| {
-            let message = format!("run {id} cannot be entered: {why}");
-            ExecError::new(ExecErrorKind::Missing, message)
-        };
         let found = {
             // Whoever looks at a lease takes it for a moment.
             let _gate = state.gate()?;
             state.open_run(id)?
         };
+        Self::into_run(id, found)
+    }
+
+    /// Finds the way into a live run for its agent, which this process becomes: whoever
+    /// takes the run back ends it first.
+    ///
+    /// # Errors
+    /// There is no such run, it does not live, or it has an agent already.
+    pub(crate) fn of_agent(state: &StateHome, id: &RunId) -> Result<Self, ExecError> {
+        // Whoever takes the run back holds the gate: either it sees us, or we see that.
+        let _gate = state.gate()?;
+        let found = state.open_run(id)?;
+        let dir = found.as_ref().and_then(|found| match found {
+            Found::Ours(_) => None,
+            Found::Theirs(_, dir) => Some(dir.path().to_owned()),
+        });
+        let entrance = Self::into_run(id, found)?;
+        let Some(dir) = dir else {
+            return Err(shut(id, "it is over"));
+        };
+        let mark = RunDir::mark_in(&dir);
+        if owner::is_running(&mark).at(&mark)? {
+            return Err(shut(id, "its agent is at work already"));
+        }
+        owner::note_process(&mark, owner::own_id()).at(&mark)?;
+        Ok(entrance)
+    }
+
+    fn into_run(id: &RunId, found: Option<Found>) -> Result<Self, ExecError> {
+        let nothing = |why: &str| shut(id, why);
         let Some(found) = found else {
             let error = nothing("there is no such run");
             return Err(error.hint("`callsheet runs` lists what there is"));
@@ -183,17 +209,43 @@ pub(crate) fn prefix(
     id: &RunId,
     state: &StateHome,
 ) -> Result<Vec<String>, ExecError> {
-    let text = |path: &Path| {
-        let text = path.to_str().map(String::from);
-        text.ok_or_else(|| ExecError::new(ExecErrorKind::Usage, "the path is not text").at(path))
-    };
-    let mut words = vec![text(program)?, "enter".into(), id.to_string()];
+    let mut prefix = vec![words(program)?, "enter".into(), id.to_string()];
     // Somebody else's environment may name another place, or none.
     if StateHome::from_env().ok().as_ref() != Some(state) {
-        words.push(format!("--state={}", text(state.root())?));
+        prefix.push(format!("--state={}", words(state.root())?));
     }
-    words.push("--".into());
-    Ok(words)
+    prefix.push("--".into());
+    Ok(prefix)
+}
+
+/// Turns the words in front of a command into those in front of a run's agent. They need
+/// nothing of the environment that they are started in.
+///
+/// # Errors
+/// A path is not text.
+pub(crate) fn agent_prefix(
+    program: &Path,
+    id: &RunId,
+    state: &StateHome,
+) -> Result<Vec<String>, ExecError> {
+    Ok(vec![
+        words(program)?,
+        "enter".into(),
+        id.to_string(),
+        "--agent".into(),
+        format!("--state={}", words(state.root())?),
+        "--".into(),
+    ])
+}
+
+fn words(path: &Path) -> Result<String, ExecError> {
+    let text = path.to_str().map(String::from);
+    text.ok_or_else(|| ExecError::new(ExecErrorKind::Usage, "the path is not text").at(path))
+}
+
+fn shut(id: &RunId, why: &str) -> ExecError {
+    let message = format!("run {id} cannot be entered: {why}");
+    ExecError::new(ExecErrorKind::Missing, message)
 }
 
 fn room(state: &RunState) -> Room {

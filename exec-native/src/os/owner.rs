@@ -33,6 +33,11 @@ pub fn ask_owner(file: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Returns the number of this process.
+pub fn own_id() -> u32 {
+    std::process::id()
+}
+
 /// Returns the process that started us.
 pub fn parent() -> Option<u32> {
     let parent = rustix::process::getppid()?;
@@ -56,6 +61,14 @@ pub fn note_process(file: &Path, id: u32) -> io::Result<()> {
 /// The file cannot be read.
 pub fn has_ended(file: &Path) -> io::Result<bool> {
     Ok(Mark::read(file)?.is_some_and(|mark| mark.living().is_none()))
+}
+
+/// Tells whether the process that a file names runs; `false` when no file names one.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn is_running(file: &Path) -> io::Result<bool> {
+    Ok(Mark::read(file)?.is_some_and(|mark| mark.living().is_some()))
 }
 
 /// Asks this process to end as soon as another one has ended.

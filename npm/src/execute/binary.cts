@@ -1,13 +1,15 @@
 /** Finding the native program. */
 
-import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { accessSync, closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { basename, delimiter, isAbsolute, join, resolve } from 'node:path';
 
 import { CallsheetError } from '../errors.cjs';
 
 const PLATFORM = `${process.platform}-${process.arch}`;
 const PACKAGE = `@callsheet/${PLATFORM}`;
 const FILE = process.platform === 'win32' ? 'callsheet.exe' : 'callsheet';
+/** This package's own `callsheet`, which looks for the program too. */
+const LAUNCHER = 'callsheet.cjs';
 
 /** Finds the program: what CALLSHEET_BIN names, the platform's package, then PATH. */
 export function findBinary(): string {
@@ -41,7 +43,24 @@ function fromPackage(): string | undefined {
 
 function fromPath(): string | undefined {
   const directories = (process.env['PATH'] ?? '').split(delimiter).filter(isAbsolute);
-  return directories.map((directory) => join(directory, FILE)).find(isProgram);
+  const found = directories.map((directory) => join(directory, FILE)).filter(isProgram);
+  return found.find((file) => !isLauncher(file));
+}
+
+/** Whether a file is the launcher of this package, or leads to it, as package managers do. */
+function isLauncher(file: string): boolean {
+  try {
+    if (basename(realpathSync(file)) === LAUNCHER) return true;
+    const head = Buffer.alloc(4096);
+    const script = openSync(file, 'r');
+    const length = readSync(script, head, 0, head.length, 0);
+    closeSync(script);
+    const text = head.toString('latin1', 0, length);
+    return text.startsWith('#!') && text.includes(LAUNCHER);
+  } catch {
+    // A program that may be run but not read is no script.
+    return false;
+  }
 }
 
 function isProgram(path: string): boolean {

@@ -33,13 +33,24 @@ let current: Executor | undefined;
  * Asks the executor for something. A call whose signal is raised rejects with the signal's
  * reason once everything is taken back.
  */
-export async function ask(op: string, members: object, call: Call = {}): Promise<unknown> {
+export async function ask(
+  op: string,
+  members: object,
+  call: Call = {},
+  executor?: Executor,
+): Promise<unknown> {
   call.signal?.throwIfAborted();
-  current ??= new Executor(findBinary());
-  return await current.request(op, members, call);
+  const asked = executor ?? (current ??= new Executor(findBinary()));
+  return await asked.request(op, members, call);
 }
 
-class Executor {
+/** Starts an executor for one run, which may outlive this process. */
+export function another(): Executor {
+  return new Executor(findBinary());
+}
+
+/** One executor process. */
+export class Executor {
   readonly #child: ChildProcess;
   readonly #input: Socket;
   readonly #output: Socket;
@@ -94,6 +105,11 @@ class Executor {
     if (error.undoErrors.length === 0) throw signal.reason;
     error.cause = signal.reason;
     throw error;
+  }
+
+  /** Says that nothing will be asked any more. */
+  close(): void {
+    this.#input.end();
   }
 
   /** Decides whether the executor keeps this process alive. */

@@ -1,7 +1,7 @@
 /** Handles of what was carried out. */
 
 import { CallsheetError, type WireError } from '../errors.cjs';
-import { ask } from './executor.cjs';
+import { type Executor, ask } from './executor.cjs';
 import { apply, changes, discard } from './results.cjs';
 import type { DisposeReport, ExecutionHandle, LiveReport } from './types.cjs';
 
@@ -29,11 +29,16 @@ interface LiveAnswer {
 /** The runs of the parts that are open, which later parts may work upon. */
 export const parts = new Map<string, 'mount' | 'part'>();
 
-/** Makes a handle of a run. */
-export function toHandle(wire: WireHandle, cwd: string): ExecutionHandle {
+/** Makes a handle of a run; one that is its agent's has an executor of its own. */
+export function toHandle(wire: WireHandle, cwd: string, executor?: Executor): ExecutionHandle {
   let disposed: Promise<DisposeReport> | undefined;
-  const dispose = () => (disposed ??= takeBack(wire.run));
-  const discardAll = () => (disposed ??= takeBack(wire.run, true));
+  const end = async (discards: boolean) => {
+    const report = await takeBack(wire.run, discards, executor);
+    executor?.close();
+    return report;
+  };
+  const dispose = () => (disposed ??= end(false));
+  const discardAll = () => (disposed ??= end(true));
   return {
     id: wire.run,
     cwd,
@@ -54,14 +59,27 @@ export function toHandle(wire: WireHandle, cwd: string): ExecutionHandle {
   };
 }
 
-async function takeBack(run: string, discards = false): Promise<DisposeReport> {
-  const answer = (await ask('dispose', { run, discards })) as WireReport | LiveAnswer;
+async function takeBack(
+  run: string,
+  discards: boolean,
+  executor: Executor | undefined,
+): Promise<DisposeReport> {
+  const answer = (await ask('dispose', { run, discards }, {}, executor)) as WireReport | LiveAnswer;
   parts.delete(run);
   const followed = 'report' in answer;
   const live = followed ? { live: answer.live } : {};
   const { errors, ...rest } = toReport(followed ? answer.report : answer);
   const report = { ...rest, ...live };
   if (errors.length === 0) return report;
+  throw unfinished(run, errors, report);
+}
+
+/** The error of a run that is not taken back altogether. */
+export function unfinished(
+  run: string,
+  errors: readonly WireError[],
+  report: DisposeReport,
+): CallsheetError {
   const first = errors[0]?.message ?? '';
   const more = errors.length > 1 ? `, and ${errors.length - 1} more` : '';
   const error = {
@@ -71,7 +89,7 @@ async function takeBack(run: string, discards = false): Promise<DisposeReport> {
     hints: ['`recover()` tries again'],
     undoErrors: errors,
   };
-  throw new CallsheetError(error, { report });
+  return new CallsheetError(error, { report });
 }
 
 /** Picks out what was kept. */

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 
 import { CallsheetError, usage } from '../errors.cjs';
-import { ask } from './executor.cjs';
+import { type Executor, another, ask } from './executor.cjs';
 import { type WireHandle, parts, toHandle } from './handle.cjs';
 import type {
   ApplyMountOptions,
@@ -13,6 +13,9 @@ import type {
   Given,
   HelperOptions,
   InstallerOptions,
+  LaunchDescriptor,
+  LaunchHandle,
+  LaunchOptions,
   MountHandle,
   MountOptions,
   MountPolicy,
@@ -27,12 +30,46 @@ export async function executePersonaSpawnPlan(
   plan: ExecutablePlan,
   options: ExecuteOptions,
 ): Promise<ExecutionHandle> {
+  const deed = { op: 'execute', members: whole(plan, options), upon: ['mount'] };
+  return await carryOut(deed, options);
+}
+
+/**
+ * Carries a whole plan out and says how its agent is started: the program, with the run's
+ * paths and every reference filled in. Nothing is touched when the program is not installed
+ * or a reference has no value. Whoever starts it that way gets a run that ends its agent
+ * before it is taken back.
+ */
+export async function preparePersonaLaunch(
+  plan: ExecutablePlan,
+  options: LaunchOptions,
+): Promise<LaunchHandle> {
+  const { custody, env = process.env } = options;
+  const members = { ...whole(plan, options), custody, env };
+  let launch: LaunchDescriptor | undefined;
+  const unwrap = (answer: unknown) => {
+    const wire = answer as { handle: WireHandle; launch: LaunchDescriptor };
+    ({ launch } = wire);
+    return wire.handle;
+  };
+  const executor = custody === 'agent' ? another() : undefined;
+  try {
+    const deed = { op: 'launch', members, upon: ['mount'], unwrap, executor };
+    const handle = await carryOut(deed, options);
+    return { ...handle, launch: launch as LaunchDescriptor };
+  } catch (error) {
+    executor?.close();
+    throw error;
+  }
+}
+
+function whole(plan: ExecutablePlan, options: ExecuteOptions): object {
   const mount = options.mount ?? {};
   if (options.view === 'overlay' && mount.mountDir) {
     throw usage('a layer lies over the project itself: it has no mountDir');
   }
   const label = mount.personaId ?? (plan.persona as { personaId?: unknown }).personaId;
-  const members = {
+  return {
     plan,
     ...mounting(mount),
     ...(typeof label === 'string' ? { label } : {}),
@@ -43,7 +80,6 @@ export async function executePersonaSpawnPlan(
     ...syncing(plan.mount, mount),
     ...installing(options),
   };
-  return await carryOut({ op: 'execute', members, upon: ['mount'] }, options);
 }
 
 /**
@@ -113,6 +149,10 @@ interface Deed {
   readonly kind?: 'mount' | 'part';
   /** The kinds of open parts that it may work upon. */
   readonly upon?: readonly string[];
+  /** Finds the handle in the answer. */
+  readonly unwrap?: (answer: unknown) => WireHandle;
+  /** Who does it, when that is not the executor of this process. */
+  readonly executor?: Executor | undefined;
 }
 
 async function carryOut(deed: Deed, options: HelperOptions): Promise<ExecutionHandle> {
@@ -124,11 +164,11 @@ async function carryOut(deed: Deed, options: HelperOptions): Promise<ExecutionHa
   // A second attempt must ask for the same, whatever the caller changes meanwhile.
   const fixed = JSON.parse(JSON.stringify(members)) as object;
   const wire = await upon(deed, [], (above) =>
-    ask(deed.op, { ...fixed, above }, { signal, onProgress }),
+    ask(deed.op, { ...fixed, above }, { signal, onProgress }, deed.executor),
   );
   if (deed.kind) parts.set(wire.run, deed.kind);
   // Where nothing was mirrored, the caller's own spelling comes back.
-  const handle = toHandle(wire, wire.cwd === cwd ? options.cwd : wire.cwd);
+  const handle = toHandle(wire, wire.cwd === cwd ? options.cwd : wire.cwd, deed.executor);
   if (!signal?.aborted) return handle;
   await handle.dispose();
   throw signal.reason;
@@ -144,7 +184,8 @@ async function upon(
   attempt: (above: readonly string[]) => Promise<unknown>,
 ): Promise<WireHandle> {
   try {
-    return (await attempt(above)) as WireHandle;
+    const answer = await attempt(above);
+    return deed.unwrap ? deed.unwrap(answer) : (answer as WireHandle);
   } catch (error) {
     const run = error instanceof CallsheetError && error.code === 'busy' ? error.run : undefined;
     const kind = run === undefined ? undefined : parts.get(run);

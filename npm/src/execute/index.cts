@@ -9,9 +9,10 @@ export {
   applyPersonaMount,
   executePersonaSpawnPlan,
   materializePersonaConfigFiles,
+  preparePersonaLaunch,
   runSkillInstalls,
   writePersonaSidecars,
 } from './helpers.cjs';
 export { apply, changes, discard, revert } from './results.cjs';
-export { attach, gc, list, recover } from './runs.cjs';
+export { attach, dispose, gc, list, recover } from './runs.cjs';
 export type * from './types.cjs';

@@ -3,10 +3,11 @@
 import { resolve } from 'node:path';
 
 import { ask } from './executor.cjs';
-import { type WireHandle, type WireReport, toHandle, toReport } from './handle.cjs';
+import { type WireHandle, type WireReport, toHandle, toReport, unfinished } from './handle.cjs';
 import type {
   CallOptions,
   Cleared,
+  DisposeReport,
   ExecutionHandle,
   GcOptions,
   RecoverOptions,
@@ -35,6 +36,17 @@ export async function recover(options: RecoverOptions = {}): Promise<RecoveredRu
 export async function attach(id: string, options: CallOptions = {}): Promise<ExecutionHandle> {
   const wire = (await ask('attach', { run: id }, options)) as WireHandle;
   return toHandle(wire, wire.cwd);
+}
+
+/**
+ * Takes a run back, whoever holds it: a process that holds nothing else is asked to, and
+ * waited for. The report is empty when that process took it back.
+ */
+export async function dispose(id: string, options: CallOptions = {}): Promise<DisposeReport> {
+  const wire = (await ask('dispose', { run: id }, options)) as WireReport;
+  const { errors, ...report } = toReport(wire);
+  if (errors.length > 0) throw unfinished(id, errors, report);
+  return report;
 }
 
 /** Lists the runs of the user, oldest first. */

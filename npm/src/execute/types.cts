@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** What plans and options look like, and what is answered. */
 
 import type * as wire from '../wire.cjs';
@@ -116,6 +117,32 @@ export interface ExecuteOptions extends HelperOptions, InstallerOptions {
   /** Whether the project's `.agentignore` and `.agentreadonly` count. */
   readonly dotfiles?: boolean | undefined;
   readonly mount?: MountOptions | undefined;
+}
+
+/** Options of {@link preparePersonaLaunch}. */
+export interface LaunchOptions extends ExecuteOptions {
+  /**
+   * Whose the run is. `process`, the default: when this process ends, the agent is ended and
+   * the run is taken back. `agent`: an executor of the run's own holds it until the agent has
+   * ended, even when this process is long gone; then it takes it back.
+   */
+  readonly custody?: 'process' | 'agent' | undefined;
+  /** The variables that answer references and say where programs are; this process's by default. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/** How the agent of a run is started. It may hold secrets. */
+export interface LaunchDescriptor {
+  /** The program, which brings the agent into the run's view. */
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  /** Variables that it gets besides those of whoever starts it. */
+  readonly env: Readonly<Record<string, string>>;
+  /** What it reads, when it is for one task. */
+  readonly stdin?: string | null;
+  /** When it should be ended. */
+  readonly timeoutSeconds?: number | null;
 }
 
 /** Options of {@link applyPersonaMount}. */
@@ -272,6 +299,11 @@ export interface ExecutionHandle {
   /** Disposes the run and gives up what was done in its view. */
   discard(): Promise<Discarded>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A handle that says how the agent of its run is started. */
+export interface LaunchHandle extends ExecutionHandle {
+  readonly launch: LaunchDescriptor;
 }
 
 /** Like a handle; without a policy nothing was carried out and there is no run. */

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Planning of coding agents: personas in, plans out, as pure functions. Nothing is read,
  * written or started. Before the first call the module must have been given to
@@ -8,6 +9,7 @@ import { call, callBytes, forget, generation, initSync, release, toError } from 
 import type {
   Action,
   AgentSpec,
+  Bytes,
   Edition,
   EditionOptions,
   Facts,
@@ -108,8 +110,8 @@ export function planBytes(
   persona: Uint8Array,
   options: Uint8Array = new Uint8Array(0),
   edition?: Edition,
-): Uint8Array {
-  return callBytes('plan', [flags(edition)], [persona, options]);
+): Bytes {
+  return callBytes('plan', [flags(edition)], [persona, options]) as Bytes;
 }
 
 /** A persona that was read once, for repeated planning. */

@@ -5,6 +5,9 @@ import type { Edition, FactsDocument, Listed, PlacesDocument, Problem } from '..
 export type * from '../wire.cjs';
 export type { Listed, Problem };
 
+/** Bytes with memory of their own, as the body of a response wants them; older TypeScript knows no such type. */
+export type Bytes = ReturnType<Uint8Array['slice']>;
+
 /** A persona file that was parsed; members that nobody knows are kept. */
 export type PersonaSpec = Record<string, unknown> & {
   readonly id: string;

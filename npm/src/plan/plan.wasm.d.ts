@@ -1,0 +1,3 @@
+/** The compiled module, as Workers import it and as bundlers with WebAssembly do. */
+declare const module: object;
+export default module;
