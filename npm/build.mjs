@@ -8,7 +8,7 @@ import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from '
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-import { buildSync } from 'esbuild';
+import { build, buildSync } from 'esbuild';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const require = createRequire(import.meta.url);
@@ -44,19 +44,24 @@ for (const [entry, names] of [['index', Object.keys(require(`${kit}kit.cjs`))], 
   writeFileSync(`${kit}${entry}.cjs`, `'use strict';\nconst ${list} = require('./kit.cjs');\nmodule.exports = ${list};\n`);
 }
 
-// Hosts other than Node get modules without a `require`; what they share is there once.
-buildSync({
-  entryPoints: ['plan/api', 'persona-kit/web', 'persona-kit/spec-web'].map((name) => `${here}src/${name}.cts`),
+// Hosts other than Node get modules without a `require`. What the entries share is there once.
+const shared = {
+  name: 'shared',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/errors\.cjs$|\/door\.cjs$/ }, ({ path }) => ({ path: path.replace('.cjs', '.js'), external: true }));
+  },
+};
+await build({
+  entryPoints: ['errors', 'plan/door', 'plan/api', 'persona-kit/web'].map((name) => `${here}src/${name}.cts`),
   outbase: `${here}src`,
   outdir: here,
-  chunkNames: 'plan/[name]-[hash]',
   bundle: true,
-  splitting: true,
+  plugins: [shared],
   format: 'esm',
   platform: 'neutral',
   target: 'es2022',
-  allowOverwrite: true,
 });
+writeFileSync(`${kit}spec-web.js`, `export {\n  ${specNames.join(',\n  ')},\n} from './web.js';\n`);
 // The compiler passes declarations by.
 copyFileSync(`${here}src/plan/plan.wasm.d.ts`, `${here}plan/plan.wasm.d.ts`);
 const wasm = readFileSync(`${here}plan/plan.wasm`);

@@ -48,7 +48,7 @@ const worker :Workerd.Worker = (modules = [${entries.join(', ')}], compatibility
 export function packaged() {
   const others = /node\.js$|index\.js$|\/spec\.js$|inline|edge-light|url/;
   const of = (directory) => fs.readdirSync(path.join(PACKAGE, directory)).map((name) => `${directory}/${name}`);
-  const names = [...of('plan'), ...of('persona-kit')]
+  const names = ['errors.js', ...of('plan'), ...of('persona-kit')]
     .filter((name) => /\.(js|wasm)$/.test(name) && !others.test(name));
   return Object.fromEntries(names.map((name) => [name, path.join(PACKAGE, name)]));
 }
