@@ -28,7 +28,7 @@ if [ -f "$out/plan.wasm" ] && cmp -s "$module" "$stamp"; then
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cargo run --quiet -p bindgen -- "$module" "$work"
+cargo run --quiet -p bindgen -- module "$module" "$work"
 npm/node_modules/.bin/wasm-opt -O3 --strip-debug --strip-producers --strip-target-features \
     "$work/plan_wasm_bg.wasm" -o "$out/plan.wasm"
 cp "$module" "$stamp"

@@ -22,6 +22,14 @@ const NOTHING: u32 = 1;
 /// The answer is a failure, as a JSON text.
 const FAILED: u32 = 2;
 
+/// Stands for a run of other characters in the ASCII part of an answer, and between the
+/// runs in the other part. JSON has no such character, in strings or outside.
+const RUN: char = '\u{1}';
+
+/// An answer is parted when it has this many bytes for each run at least: less often, one
+/// slow decoding is quicker than many pieces.
+const PLAIN_FOR_RUN: usize = 128;
+
 /// More room than this is given back before the next call.
 const KEPT: usize = 4 << 20;
 
@@ -52,6 +60,72 @@ pub(crate) fn answer_at() -> usize {
 /// Returns the length of the last answer in bytes.
 pub(crate) fn answer_length() -> usize {
     ANSWER.with_borrow(String::len)
+}
+
+/// Tells whether a request has the character U+FFFD in its first `bytes`.
+pub(crate) fn has_replacement(bytes: usize) -> bool {
+    REQUEST.with_borrow(|room| {
+        let mut rest = room.get(..bytes).unwrap_or(room);
+        while let Some(place) = next_high(rest) {
+            let high = rest.get(place..).unwrap_or_default();
+            if high.starts_with("\u{fffd}".as_bytes()) {
+                return true;
+            }
+            rest = high.get(1..).unwrap_or_default();
+        }
+        false
+    })
+}
+
+/// Parts the last answer, if that pays: behind its text with [`RUN`] in the place of each
+/// run of characters that are not ASCII stand those runs, with the same character between
+/// them. Hosts decode ASCII ten times as fast as text with a single dash in it.
+pub(crate) fn part_answer() -> usize {
+    let answer = ANSWER.take();
+    let parted = part(&answer);
+    let (answer, plain) = parted.unwrap_or((answer, 0));
+    ANSWER.set(answer);
+    plain
+}
+
+fn part(answer: &str) -> Option<(String, usize)> {
+    let mut next = next_high(answer.as_bytes())?;
+    let mut left = answer.len() / PLAIN_FOR_RUN;
+    let mut plain = String::with_capacity(answer.len());
+    let mut runs = String::new();
+    let mut rest = answer;
+    loop {
+        left = left.checked_sub(1)?;
+        let (before, high) = rest.split_at_checked(next)?;
+        let length = high.bytes().position(|byte| byte.is_ascii());
+        let (run, after) = high.split_at_checked(length.unwrap_or(high.len()))?;
+        plain.push_str(before);
+        plain.push(RUN);
+        runs.push_str(run);
+        rest = after;
+        match next_high(rest.as_bytes()) {
+            Some(place) => next = place,
+            None => break,
+        }
+        runs.push(RUN);
+    }
+    plain.push_str(rest);
+    let length = plain.len();
+    plain.push_str(&runs);
+    Some((plain, length))
+}
+
+/// Finds the first byte that is not ASCII.
+fn next_high(bytes: &[u8]) -> Option<usize> {
+    let (blocks, _) = bytes.as_chunks::<32>();
+    let plain = blocks.iter().position(|block| {
+        let (words, _) = block.as_chunks();
+        let all = words.iter().map(|word| u64::from_le_bytes(*word));
+        all.fold(0, |all, word| all | word) & 0x8080_8080_8080_8080 != 0
+    });
+    let start = plain.unwrap_or(blocks.len()) * 32;
+    let tail = bytes.get(start..)?;
+    Some(start + tail.iter().position(|byte| !byte.is_ascii())?)
 }
 
 /// Forgets the last request and its answer.
@@ -98,4 +172,30 @@ fn short() -> Failure {
 fn not_text(error: &core::str::Utf8Error) -> Failure {
     let message = format!("the document is not UTF-8 text: {error}");
     Failure::of(Diagnostic::error(Code::DOCUMENT_MALFORMED, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_an_answer_with_few_other_characters() {
+        let filler = "x".repeat(300);
+        let answer = format!("\"{filler}é–{filler}😀\"");
+        let (parted, plain) = part(&answer).expect("pays");
+        let (plain, runs) = parted.split_at(plain);
+        assert_eq!(plain, format!("\"{filler}\u{1}{filler}\u{1}\""));
+        assert_eq!(runs, "é–\u{1}😀");
+        assert_eq!(part("\"éxé\""), None);
+        assert_eq!(part(&filler), None);
+    }
+
+    #[test]
+    fn finds_the_first_other_byte() {
+        for place in [0, 1, 31, 32, 33, 70] {
+            let text = format!("{}é{}", "x".repeat(place), "é".repeat(40));
+            assert_eq!(next_high(text.as_bytes()), Some(place));
+        }
+        assert_eq!(next_high("x".repeat(70).as_bytes()), None);
+    }
 }

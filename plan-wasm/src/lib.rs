@@ -12,7 +12,7 @@ pub mod persona_kit;
 
 pub use door::Answer;
 pub use failure::Failure;
-pub use operation::{FLAG_COMPAT, FLAG_HELD};
+pub use operation::{FLAG_COMPAT, FLAG_HELD, FLAG_MARKED};
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -32,6 +32,20 @@ pub fn answer_at() -> usize {
 #[wasm_bindgen(js_name = answerLength)]
 pub fn answer_length() -> usize {
     door::answer_length()
+}
+
+/// Tells whether the request, so many bytes, has the character that encoders write for
+/// half of a surrogate pair.
+#[wasm_bindgen(js_name = hasReplacement)]
+pub fn has_replacement(bytes: usize) -> bool {
+    door::has_replacement(bytes)
+}
+
+/// Parts the last answer into what is ASCII and the rest, if that pays; returns the length
+/// of the ASCII part, or 0.
+#[wasm_bindgen(js_name = partAnswer)]
+pub fn part_answer() -> usize {
+    door::part_answer()
 }
 
 /// Forgets the last request and its answer.

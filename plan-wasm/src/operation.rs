@@ -26,6 +26,13 @@ pub const FLAG_COMPAT: u32 = 1;
 /// Leaves `null` where a plan repeats the persona: the caller holds it.
 pub const FLAG_HELD: u32 = 2;
 
+/// Leaves [`MARK`] where a plan would repeat the persona's text letter by letter: the
+/// caller puts it in. A persona whose text is not what a plan prints is repeated.
+pub const FLAG_MARKED: u32 = 4;
+
+/// Stands for the persona's text. JSON has no such character, in strings or outside.
+const MARK: &str = "\u{2}";
+
 thread_local! {
     static COMPILED: RefCell<Vec<Option<Compiled>>> = const { RefCell::new(Vec::new()) };
 }
@@ -147,6 +154,8 @@ fn build<'s>(
     let mut plan = build_persona_spawn_plan(selection, &options, edition)?;
     if flags & FLAG_HELD != 0 {
         plan.persona = Echo::held();
+    } else if flags & FLAG_MARKED != 0 && plan.persona.has_text() {
+        plan.persona = Echo::marked(MARK);
     }
     Ok(print(&plan))
 }
