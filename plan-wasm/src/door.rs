@@ -134,11 +134,8 @@ pub(crate) fn forget() {
     REQUEST.with_borrow_mut(|room| room.fill(0));
 }
 
-/// Carries out an operation on the texts of the request.
-pub(crate) fn pass<const N: usize>(
-    lengths: [usize; N],
-    operate: impl FnOnce([&str; N]) -> Answer,
-) -> u32 {
+/// Carries out an operation on the texts of the request: at most three.
+pub(crate) fn pass(lengths: &[usize], operate: &dyn Fn([&str; 3]) -> Answer) -> u32 {
     // Taken out, so that a trap in the middle leaves nothing borrowed for good.
     let request = REQUEST.take();
     let answer = texts(&request, lengths).and_then(operate);
@@ -153,11 +150,11 @@ pub(crate) fn pass<const N: usize>(
 }
 
 /// Cuts the request into its texts.
-fn texts<const N: usize>(request: &[u8], lengths: [usize; N]) -> Result<[&str; N], Failure> {
+fn texts<'r>(request: &'r [u8], lengths: &[usize]) -> Result<[&'r str; 3], Failure> {
     let mut rest = request;
-    let mut texts = [""; N];
+    let mut texts = [""; 3];
     for (text, length) in texts.iter_mut().zip(lengths) {
-        let (bytes, after) = rest.split_at_checked(length).ok_or_else(short)?;
+        let (bytes, after) = rest.split_at_checked(*length).ok_or_else(short)?;
         *text = str::from_utf8(bytes).map_err(|error| not_text(&error))?;
         rest = after;
     }

@@ -5,7 +5,7 @@ use plan_core::persona::lint::catalog;
 use plan_core::persona::{harness, vocabulary};
 
 use crate::door::Answer;
-use crate::operation::give;
+use crate::document::give;
 
 /// Gives every constant by its name; patterns are the sources of regular expressions.
 pub(super) fn constants() -> Answer {

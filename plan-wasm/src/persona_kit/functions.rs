@@ -11,7 +11,7 @@ use plan_core::persona::{agent_card, env, inputs, lint, mcp, memory, relay, side
 use super::{Arguments, argument, object, text};
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::operation::give;
+use crate::document::give;
 
 pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
     call_environment(name, arguments).or_else(|| call_other(name, arguments))

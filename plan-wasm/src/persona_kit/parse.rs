@@ -9,7 +9,7 @@ use plan_core::persona::vocabulary;
 use super::{Arguments, text};
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::operation::give;
+use crate::document::give;
 
 type Helper = for<'a> fn(Option<&Value<'a>>, &str) -> Result<Option<Value<'a>>, Diagnostic>;
 

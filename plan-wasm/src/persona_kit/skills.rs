@@ -12,7 +12,7 @@ use plan_core::persona::skills::{self, SkillMaterializationPlan, SkillOptions, S
 use super::{Arguments, argument, text};
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::operation::give;
+use crate::document::give;
 
 pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
     Some(match name {

@@ -8,7 +8,7 @@ use plan_core::persona::relay::RelayMcp;
 use super::Arguments;
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::operation::give;
+use crate::document::give;
 
 /// Calls a spec builder; `None` when the name is of another function.
 pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
