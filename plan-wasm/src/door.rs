@@ -5,10 +5,15 @@
 //! answer is; its text stands at [`answer_at`] until the next call. Nothing but numbers
 //! crosses in calls, so a host needs no glue beyond an encoder and a decoder of text.
 
-use std::cell::RefCell;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem;
 
 use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
+
+use spin::Mutex;
 
 use crate::failure::Failure;
 
@@ -33,58 +38,54 @@ const PLAIN_FOR_RUN: usize = 128;
 /// More room than this is given back before the next call.
 const KEPT: usize = 4 << 20;
 
-thread_local! {
-    static REQUEST: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static ANSWER: RefCell<String> = const { RefCell::new(String::new()) };
-}
+static REQUEST: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static ANSWER: Mutex<String> = Mutex::new(String::new());
 
 /// Makes room for a request and returns its address. Room that was reserved before may be
 /// used again as long as it is large enough and no call failed in between.
 pub(crate) fn reserve(bytes: usize) -> usize {
-    REQUEST.with_borrow_mut(|room| {
-        if room.len() > KEPT && bytes < KEPT {
-            *room = Vec::new();
-        }
-        if room.len() < bytes {
-            room.resize(bytes, 0);
-        }
-        room.as_ptr().addr()
-    })
+    let mut room = REQUEST.lock();
+    if room.len() > KEPT && bytes < KEPT {
+        *room = Vec::new();
+    }
+    if room.len() < bytes {
+        room.resize(bytes, 0);
+    }
+    room.as_ptr().addr()
 }
 
 /// Returns the address of the last answer.
 pub(crate) fn answer_at() -> usize {
-    ANSWER.with_borrow(|answer| answer.as_ptr().addr())
+    ANSWER.lock().as_ptr().addr()
 }
 
 /// Returns the length of the last answer in bytes.
 pub(crate) fn answer_length() -> usize {
-    ANSWER.with_borrow(String::len)
+    ANSWER.lock().len()
 }
 
 /// Tells whether a request has the character U+FFFD in its first `bytes`.
 pub(crate) fn has_replacement(bytes: usize) -> bool {
-    REQUEST.with_borrow(|room| {
-        let mut rest = room.get(..bytes).unwrap_or(room);
-        while let Some(place) = next_high(rest) {
-            let high = rest.get(place..).unwrap_or_default();
-            if high.starts_with("\u{fffd}".as_bytes()) {
-                return true;
-            }
-            rest = high.get(1..).unwrap_or_default();
+    let room = REQUEST.lock();
+    let mut rest = room.get(..bytes).unwrap_or(&room);
+    while let Some(place) = next_high(rest) {
+        let high = rest.get(place..).unwrap_or_default();
+        if high.starts_with("\u{fffd}".as_bytes()) {
+            return true;
         }
-        false
-    })
+        rest = high.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// Parts the last answer, if that pays: behind its text with [`RUN`] in the place of each
 /// run of characters that are not ASCII stand those runs, with the same character between
 /// them. Hosts decode ASCII ten times as fast as text with a single dash in it.
 pub(crate) fn part_answer() -> usize {
-    let answer = ANSWER.take();
+    let answer = mem::take(&mut *ANSWER.lock());
     let parted = part(&answer);
     let (answer, plain) = parted.unwrap_or((answer, 0));
-    ANSWER.set(answer);
+    *ANSWER.lock() = answer;
     plain
 }
 
@@ -130,22 +131,22 @@ fn next_high(bytes: &[u8]) -> Option<usize> {
 
 /// Forgets the last request and its answer.
 pub(crate) fn forget() {
-    ANSWER.take();
-    REQUEST.with_borrow_mut(|room| room.fill(0));
+    *ANSWER.lock() = String::new();
+    REQUEST.lock().fill(0);
 }
 
 /// Carries out an operation on the texts of the request: at most three.
 pub(crate) fn pass(lengths: &[usize], operate: &dyn Fn([&str; 3]) -> Answer) -> u32 {
-    // Taken out, so that a trap in the middle leaves nothing borrowed for good.
-    let request = REQUEST.take();
+    // Taken out, so that a trap in the middle leaves nothing locked for good.
+    let request = mem::take(&mut *REQUEST.lock());
     let answer = texts(&request, lengths).and_then(operate);
-    REQUEST.set(request);
+    *REQUEST.lock() = request;
     let (status, text) = match answer {
         Ok(Some(text)) => (DONE, text),
         Ok(None) => (NOTHING, String::new()),
         Err(failure) => (FAILED, failure.print()),
     };
-    ANSWER.set(text);
+    *ANSWER.lock() = text;
     status
 }
 

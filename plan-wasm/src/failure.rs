@@ -1,5 +1,10 @@
 //! Failures as data: what the host makes its error objects of.
 
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
 use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::{ReadError, Writer, position};

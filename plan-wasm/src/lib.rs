@@ -5,6 +5,11 @@
 //! document means, here as in the native program. Calls themselves take and give numbers
 //! only; how the texts cross is told in `door.rs`.
 
+// The standard library would bring what words a panic, and its threads.
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+extern crate alloc;
+
 mod document;
 mod door;
 mod failure;
@@ -74,4 +79,15 @@ pub fn part_answer() -> usize {
 #[wasm_bindgen]
 pub fn forget() {
     door::forget();
+}
+
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+/// A panic is a mistake of ours: the host sees a trap and gives the instance up.
+#[cfg(target_arch = "wasm32")]
+#[panic_handler]
+fn trap(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
 }

@@ -1,5 +1,7 @@
 //! Places in documents, for messages.
 
+use alloc::format;
+
 use plan_core::base::json;
 use wasm_bindgen::prelude::wasm_bindgen;
 

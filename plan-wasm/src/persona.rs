@@ -1,6 +1,7 @@
 //! Persona plans: texts in, one call of the core, text out.
 
-use std::cell::RefCell;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
 use plan_core::base::code::Code;
 use plan_core::base::diag::{Diagnostic, Path};
@@ -12,6 +13,7 @@ use plan_core::persona::options::PlanOptions;
 use plan_core::persona::parse;
 use plan_core::persona::plan::PersonaSpawnPlan;
 use plan_core::persona::selection::{Echo, Selection};
+use spin::Mutex;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::document::{edition, give, read};
@@ -28,9 +30,7 @@ pub const FLAG_MARKED: u32 = 4;
 /// Stands for the persona's text. JSON has no such character, in strings or outside.
 const MARK: &str = "\u{2}";
 
-thread_local! {
-    static COMPILED: RefCell<Vec<Option<Compiled>>> = const { RefCell::new(Vec::new()) };
-}
+static COMPILED: Mutex<Vec<Option<Compiled>>> = Mutex::new(Vec::new());
 
 /// A persona that is kept for repeated planning.
 struct Compiled {
@@ -73,12 +73,11 @@ pub fn plan_compiled(flags: u32, number: u32, options: usize) -> u32 {
 /// Forgets a persona that is kept.
 #[wasm_bindgen]
 pub fn release(number: u32) {
-    COMPILED.with_borrow_mut(|kept| {
-        let place = usize::try_from(number).ok();
-        if let Some(place) = place.and_then(|place| kept.get_mut(place)) {
-            *place = None;
-        }
-    });
+    let mut kept = COMPILED.lock();
+    let place = usize::try_from(number).ok();
+    if let Some(place) = place.and_then(|place| kept.get_mut(place)) {
+        *place = None;
+    }
 }
 
 /// Checks that a plan is whole and unchanged.
@@ -181,30 +180,27 @@ fn keep(persona: &str) -> Answer {
         value: source.value.to_owned_value(),
         printed: source.printed.map(String::from),
     };
-    let number = COMPILED.with_borrow_mut(|kept| {
-        let free = kept.iter().position(Option::is_none);
-        let number = free.unwrap_or(kept.len());
-        match kept.get_mut(number) {
-            Some(place) => *place = Some(compiled),
-            None => kept.push(Some(compiled)),
-        }
-        number
-    });
+    let mut kept = COMPILED.lock();
+    let free = kept.iter().position(Option::is_none);
+    let number = free.unwrap_or(kept.len());
+    match kept.get_mut(number) {
+        Some(place) => *place = Some(compiled),
+        None => kept.push(Some(compiled)),
+    }
     Ok(Some(number.to_string()))
 }
 
 fn build_kept(flags: u32, number: u32, options: &str) -> Answer {
     let options = read_options(options)?;
-    COMPILED.with_borrow(|kept| {
-        let place = usize::try_from(number).ok();
-        let compiled = place.and_then(|place| kept.get(place)?.as_ref());
-        let Some(Compiled { value, printed }) = compiled else {
-            let message = "the compiled persona was disposed of";
-            return Err(Diagnostic::error(Code::RECORD_INVALID, message).into());
-        };
-        let selection = Selection::printed(value, printed.as_deref());
-        build(flags, selection, &options).map(Some)
-    })
+    let kept = COMPILED.lock();
+    let place = usize::try_from(number).ok();
+    let compiled = place.and_then(|place| kept.get(place)?.as_ref());
+    let Some(Compiled { value, printed }) = compiled else {
+        let message = "the compiled persona was disposed of";
+        return Err(Diagnostic::error(Code::RECORD_INVALID, message).into());
+    };
+    let selection = Selection::printed(value, printed.as_deref());
+    build(flags, selection, &options).map(Some)
 }
 
 fn effects(plan: &str, places: &str) -> Answer {

@@ -1,5 +1,8 @@
 //! Personas in layers of files.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Value, Writer};

@@ -1,5 +1,7 @@
 //! The JSON schemas.
 
+use alloc::string::String;
+
 use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::persona::schema::find;

@@ -1,5 +1,7 @@
 //! The constants of persona-kit 4, as one document.
 
+use alloc::format;
+
 use plan_core::base::json::{Object, Value};
 use plan_core::persona::lint::catalog;
 use plan_core::persona::{harness, vocabulary};

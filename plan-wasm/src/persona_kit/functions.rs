@@ -1,5 +1,7 @@
 //! Environment references, inputs, and the functions that belong to no larger part.
 
+use alloc::vec::Vec;
+
 use plan_core::base::diag::Path;
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Value, Writer};

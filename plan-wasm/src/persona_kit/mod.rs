@@ -6,6 +6,9 @@ mod parse;
 mod skills;
 mod specs;
 
+use alloc::format;
+use alloc::vec::Vec;
+
 use plan_core::base::json::{self, Object, Value};
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -1,5 +1,7 @@
 //! The parsers, predicates and checks of persona-kit 4, called by their names.
 
+use alloc::string::ToString;
+
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
 use plan_core::base::json::Value;

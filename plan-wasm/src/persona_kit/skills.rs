@@ -1,5 +1,8 @@
 //! Skills: sources, installers, and the records of the skill cache.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use plan_core::base::diag::Path;
 use plan_core::base::json::{Object, Value, Writer, print};
 use plan_core::base::record::Scan as _;
