@@ -83,7 +83,7 @@ pub fn forget() {
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 
 /// A panic is a mistake of ours: the host sees a trap and gives the instance up.
 #[cfg(target_arch = "wasm32")]

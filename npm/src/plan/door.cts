@@ -42,7 +42,7 @@ export type Source = object;
 /** The part of the host's `WebAssembly` that is used; not every host declares its types. */
 interface Host {
   readonly Module: new (bytes: object) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+  readonly Instance: new (module: object) => { readonly exports: unknown };
 }
 
 declare const WebAssembly: Host;
@@ -83,10 +83,8 @@ export function initSync(source: Source): void {
 /** Makes an instance when the first call comes: most of its cost is compiling. */
 function start(): Exports {
   if (!compiled) throw new Error('callsheet: initSync was not called');
-  // The only import is a hook that prepares a table which nothing uses.
-  const hooks = new Proxy({}, { get: () => () => undefined });
-  const instance = new WebAssembly.Instance(compiled, { './plan_wasm_bg.js': hooks });
-  wasm = instance.exports as Exports;
+  // The module imports nothing.
+  wasm = new WebAssembly.Instance(compiled).exports as Exports;
   return wasm;
 }
 
@@ -122,7 +120,7 @@ function put(exports: Exports, texts: readonly string[], all: number[]): void {
   for (const text of texts) units += text.length;
   reserve(exports, units);
   if (units < JOINED && texts.length > 1) {
-    const joined = texts.join('');
+    const joined = texts.reduce((all, text) => all + text, '');
     if (encoder.encodeInto(joined, free).written === units) {
       for (const text of texts) all.push(text.length);
       return;

@@ -6,8 +6,8 @@ use plan_core::base::json::{Object, Value};
 use plan_core::persona::lint::catalog;
 use plan_core::persona::{harness, vocabulary};
 
-use crate::door::Answer;
 use crate::document::give;
+use crate::door::Answer;
 
 /// Gives every constant by its name; patterns are the sources of regular expressions.
 pub(super) fn constants() -> Answer {

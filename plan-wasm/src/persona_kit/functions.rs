@@ -11,9 +11,9 @@ use plan_core::persona::detect::{VersionProbe, detection_record};
 use plan_core::persona::{agent_card, env, inputs, lint, mcp, memory, relay, sidecar};
 
 use super::{Arguments, argument, object, text};
+use crate::document::give;
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::document::give;
 
 pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
     call_environment(name, arguments).or_else(|| call_other(name, arguments))

@@ -9,9 +9,9 @@ use plan_core::persona::parse;
 use plan_core::persona::vocabulary;
 
 use super::{Arguments, text};
+use crate::document::give;
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::document::give;
 
 type Helper = for<'a> fn(Option<&Value<'a>>, &str) -> Result<Option<Value<'a>>, Diagnostic>;
 

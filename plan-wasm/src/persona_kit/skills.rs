@@ -13,9 +13,9 @@ use plan_core::persona::skills::upstream::{self, Installed, Question, Registries
 use plan_core::persona::skills::{self, SkillMaterializationPlan, SkillOptions, SourceKind};
 
 use super::{Arguments, argument, text};
+use crate::document::give;
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::document::give;
 
 pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
     Some(match name {

@@ -75,7 +75,11 @@ fn shape(key: &str) -> u64 {
 fn long_shape(key: &str) -> u64 {
     let bytes = key.as_bytes();
     let end = bytes.last_chunk().map_or_else(
-        || bytes.iter().fold(0, |end, byte| end << 8 | u64::from(*byte)),
+        || {
+            bytes
+                .iter()
+                .fold(0, |end, byte| end << 8 | u64::from(*byte))
+        },
         |end| u64::from_le_bytes(*end),
     );
     end ^ (bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)

@@ -139,9 +139,10 @@ impl Cx {
         match result {
             Ok(Some(parsed)) if self.problems.is_empty() => Ok(parsed),
             _ => {
-                let places = self.problems.iter().map(|problem| {
-                    place(document, problem.pointer.as_deref().unwrap_or_default())
-                });
+                let places = self
+                    .problems
+                    .iter()
+                    .map(|problem| place(document, problem.pointer.as_deref().unwrap_or_default()));
                 let places: Vec<_> = places.collect();
                 let places = order(places.len(), &|one, other| {
                     places.get(one).cmp(&places.get(other))
