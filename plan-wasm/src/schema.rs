@@ -12,11 +12,11 @@ use crate::door::pass;
 /// Returns the JSON schema of `persona` or `agent` files.
 #[wasm_bindgen]
 pub fn schema(name: usize) -> u32 {
-    pass(&[name], &|[name, ..]| match find(name) {
-        Some(text) => Ok(Some(String::from(text))),
-        None => {
-            let message = "there is a schema of `persona` and of `agent` files";
-            Err(Diagnostic::error(Code::RECORD_INVALID, message).into())
+    pass(&[name], &|[name, ..]| {
+        if let Some(text) = find(name) {
+            return Ok(Some(String::from(text)));
         }
+        let message = "there is a schema of `persona` and of `agent` files";
+        Err(Diagnostic::error(Code::RECORD_INVALID, message).into())
     })
 }

@@ -5,7 +5,7 @@
 #   tests/bench/wasm-size.sh --write docs/performance.md  puts it into the document too
 #
 # Fails when a module is larger than its budget, or imports anything. Needs what
-# plan-wasm/build.sh needs, and node.
+# plan-wasm/build.sh needs, node and gzip.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 document=
@@ -39,6 +39,7 @@ for set in "${sets[@]}"; do
 done
 node -e '
 const { readFileSync, writeFileSync } = require("node:fs");
+const { execFileSync } = require("node:child_process");
 const zlib = require("node:zlib");
 const [work, document, ...sets] = process.argv.slice(1);
 const number = (bytes) => (bytes / 1000).toFixed(1);
@@ -47,7 +48,8 @@ const problems = [];
 for (const set of sets) {
   const [name, budget] = set.split(" ");
   const bytes = readFileSync(`${work}/${name}/plan.wasm`);
-  const gzip = zlib.gzipSync(bytes, { level: 9 }).length;
+  // Node's own zlib is another one, which compresses less.
+  const gzip = execFileSync("gzip", ["-9c"], { input: bytes, maxBuffer: 1 << 24 }).length;
   const brotli = zlib.brotliCompressSync(bytes).length;
   const limit = budget === "-" ? "" : number(Number(budget));
   rows.push(`| ${name} | ${number(bytes.length)} | ${number(gzip)} | ${number(brotli)} | ${limit} |`);

@@ -5,9 +5,10 @@ use tests::repo::{Answer, cargo_text};
 
 /// Every workspace package with those that it may name. Nothing may name `tests`
 /// or `examples`, and `plan-wasm` may never reach `exec-native`.
-const EDGES: [(&str, &[&str]); 5] = [
+const EDGES: [(&str, &[&str]); 6] = [
     ("plan-core", &[]),
     ("plan-wasm", &["plan-core"]),
+    ("bindgen", &["plan-core"]),
     ("exec-native", &["plan-core"]),
     ("tests", &["plan-core", "plan-wasm", "exec-native"]),
     ("examples", &["plan-core", "exec-native"]),
