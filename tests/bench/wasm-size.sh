@@ -48,7 +48,7 @@ const problems = [];
 for (const set of sets) {
   const [name, budget] = set.split(" ");
   const bytes = readFileSync(`${work}/${name}/plan.wasm`);
-  // Node's own zlib is another one, which compresses less.
+  // The zlib of Node is another one, which compresses less.
   const gzip = execFileSync("gzip", ["-9c"], { input: bytes, maxBuffer: 1 << 24 }).length;
   const brotli = zlib.brotliCompressSync(bytes).length;
   const limit = budget === "-" ? "" : number(Number(budget));
