@@ -300,7 +300,7 @@ mod tests {
         for _ in 0..4000 {
             bits = bits
                 .wrapping_mul(0x5851_f42d_4c95_7f2d)
-                .wrapping_add(0x14_057b_7ef7_67);
+                .wrapping_add(0x1405_7b7e_f767);
             let number = f64::from_bits(bits);
             if number.is_finite() {
                 check(&format!("{number:e}"));
