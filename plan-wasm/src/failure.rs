@@ -1,5 +1,10 @@
 //! Failures as data: what the host makes its error objects of.
 
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
 use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::{ReadError, Writer, position};
@@ -38,7 +43,7 @@ impl Failure {
     }
 
     /// Creates a failure that JavaScript sees as an object of a class.
-    pub fn named(name: &str, message: impl ToString) -> Self {
+    pub fn named(name: &str, message: &(impl ToString + ?Sized)) -> Self {
         Self {
             name: String::from(name),
             message: message.to_string(),
@@ -49,7 +54,7 @@ impl Failure {
 
     /// Creates a plain `Error`.
     pub fn error(message: impl ToString) -> Self {
-        Self::named("Error", message)
+        Self::named("Error", &message)
     }
 
     /// Adds a field.

@@ -5,7 +5,7 @@
  * [`initSync`]; every entry but `callsheet/plan/core` does that itself.
  */
 
-import { call, callBytes, forget, generation, initSync, release, toError } from './door.cjs';
+import { call, callBytes, fill, forget, generation, initSync, release, toError } from './door.cjs';
 import type {
   Action,
   AgentSpec,
@@ -30,6 +30,7 @@ export type * from './types.cjs';
 export { forget, initSync };
 
 const COMPAT = 1;
+const MARKED = 4;
 
 /** The number that tells the module which edition is meant. */
 function flags(edition: Edition | undefined): number {
@@ -102,7 +103,7 @@ export function buildPersonaSpawnPlans(
 
 /** Plans from JSON text to JSON text: the quickest way where plans cross a wire. */
 export function planText(persona: string, options = '', edition?: Edition): string {
-  return call('plan', [flags(edition)], [persona, options]) ?? '';
+  return fill(call('plan', [flags(edition) | MARKED], [persona, options]) ?? '', persona);
 }
 
 /** Plans from UTF-8 to UTF-8, for the body of a request. */

@@ -30,6 +30,8 @@ export interface Exports {
   answerAt(): number;
   answerLength(): number;
   forget(): void;
+  hasReplacement(bytes: number): number;
+  partAnswer(): number;
   release(number: number): void;
   readonly [operation: string]: unknown;
 }
@@ -40,7 +42,7 @@ export type Source = object;
 /** The part of the host's `WebAssembly` that is used; not every host declares its types. */
 interface Host {
   readonly Module: new (bytes: object) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+  readonly Instance: new (module: object) => { readonly exports: unknown };
 }
 
 declare const WebAssembly: Host;
@@ -51,12 +53,21 @@ const NOTHING = 1;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** Stand in answers for a run of other characters, and for a text of the request. */
+const RUN = '\u0001';
+const MARK = '\u0002';
+
+/** Texts that are shorter together cross as one: each encoding costs as much as 2 kB. */
+const JOINED = 4096;
+
 /** Answers longer than this are forgotten at once, so that no memory is held for them. */
 const KEPT = 1 << 20;
 
 let compiled: object | undefined;
 let wasm: Exports | undefined;
 let bytes = new Uint8Array(0);
+/** The room in the module's memory. */
+let free = bytes;
 let room = 0;
 let at = 0;
 
@@ -72,10 +83,8 @@ export function initSync(source: Source): void {
 /** Makes an instance when the first call comes: most of its cost is compiling. */
 function start(): Exports {
   if (!compiled) throw new Error('callsheet: initSync was not called');
-  // The only import is a hook that prepares a table which nothing uses.
-  const hooks = new Proxy({}, { get: () => () => undefined });
-  const instance = new WebAssembly.Instance(compiled, { './plan_wasm_bg.js': hooks });
-  wasm = instance.exports as Exports;
+  // The module imports nothing.
+  wasm = new WebAssembly.Instance(compiled).exports as Exports;
   return wasm;
 }
 
@@ -85,21 +94,49 @@ function reserve(exports: Exports, units: number): void {
     const wanted = Math.max(units * 3, 4096);
     at = exports.reserve(wanted);
     room = wanted;
-    bytes = new Uint8Array(exports.memory.buffer);
+    look(exports);
   }
 }
 
-function write(text: string, offset: number): number {
-  const start = at + offset;
-  return encoder.encodeInto(text, bytes.subarray(start, at + room)).written;
+/** Looks at the module's memory anew where it may have grown. */
+function look(exports: Exports): void {
+  if (bytes.buffer === exports.memory.buffer && free.byteOffset === at && free.length === room) return;
+  bytes = new Uint8Array(exports.memory.buffer);
+  free = bytes.subarray(at, at + room);
+}
+
+/** Puts a text into the request, and refuses one that UTF-8 cannot carry. */
+function write(exports: Exports, text: string, offset: number): number {
+  const place = offset === 0 ? free : free.subarray(offset);
+  const { written } = encoder.encodeInto(text, place);
+  // As many bytes as units: all is ASCII. Looking at every unit costs as much as encoding.
+  if (written !== text.length && exports.hasReplacement(offset + written)) check(text);
+  return written;
+}
+
+/** Puts the texts into the request, one behind the other, and their lengths behind `all`. */
+function put(exports: Exports, texts: readonly string[], all: number[]): void {
+  let units = 0;
+  for (const text of texts) units += text.length;
+  reserve(exports, units);
+  if (units < JOINED && texts.length > 1) {
+    const joined = texts.reduce((all, text) => all + text, '');
+    if (encoder.encodeInto(joined, free).written === units) {
+      for (const text of texts) all.push(text.length);
+      return;
+    }
+  }
+  let offset = 0;
+  for (const text of texts) {
+    const written = write(exports, text, offset);
+    all.push(written);
+    offset += written;
+  }
 }
 
 /** Looks at the answer where it stands; it must be used before the next call. */
 function answer(exports: Exports): Uint8Array {
-  // Memory may have grown during the call.
-  if (bytes.buffer !== exports.memory.buffer) {
-    bytes = new Uint8Array(exports.memory.buffer);
-  }
+  look(exports);
   const start = exports.answerAt();
   return bytes.subarray(start, start + exports.answerLength());
 }
@@ -122,21 +159,30 @@ function invoke(exports: Exports, operation: string, numbers: readonly number[])
 
 /** Refuses texts that UTF-8 cannot carry: half of a surrogate pair is no character. */
 function check(text: string): void {
-  if (!(text as string & { isWellFormed?(): boolean }).isWellFormed?.()) illFormed(text);
-}
-
-function illFormed(text: string): void {
   const half = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.exec(text);
   if (!half) return;
   const message = `the text has half of a surrogate pair, which is no character (at ${half.index})`;
   throw toError({ code: 'document.malformed', message, diagnostics: [] });
 }
 
+/** Decodes the answer, in two parts where it is mostly ASCII: the host is quick with that. */
+function read(exports: Exports): string {
+  const length = exports.partAnswer();
+  const found = answer(exports);
+  if (length === 0) return decoder.decode(found);
+  const plain = decoder.decode(found.subarray(0, length)).split(RUN);
+  const runs = decoder.decode(found.subarray(length)).split(RUN);
+  let text = plain[0] ?? '';
+  for (let place = 0; place < runs.length; place++) {
+    text += (runs[place] as string) + (plain[place + 1] as string);
+  }
+  return text;
+}
+
 function finish(exports: Exports, status: number, fail: Fail): string | undefined {
   if (status === NOTHING) return undefined;
-  const found = answer(exports);
-  const text = decoder.decode(found);
-  if (found.length > KEPT) exports.forget();
+  const text = read(exports);
+  if (text.length > KEPT) exports.forget();
   if (status === DONE) return text;
   throw fail(JSON.parse(text) as Problem);
 }
@@ -152,20 +198,15 @@ export function call(
   fail: Fail = toError,
 ): string | undefined {
   const exports = wasm ?? start();
-  let units = 0;
-  for (const text of texts) {
-    check(text);
-    units += text.length;
-  }
-  reserve(exports, units);
   const all = [...numbers];
-  let offset = 0;
-  for (const text of texts) {
-    const written = write(text, offset);
-    all.push(written);
-    offset += written;
-  }
+  put(exports, texts, all);
   return finish(exports, invoke(exports, operation, all), fail);
+}
+
+/** Puts a text into an answer where the module left a mark for it. */
+export function fill(answer: string, text: string): string {
+  const place = answer.indexOf(MARK);
+  return place < 0 ? answer : answer.slice(0, place) + text + answer.slice(place + 1);
 }
 
 /** Calls an operation with texts as UTF-8; the answer is a copy of its bytes. */

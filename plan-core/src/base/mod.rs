@@ -9,5 +9,6 @@ pub mod json;
 pub mod path;
 pub mod record;
 pub mod secret;
+pub mod sort;
 pub mod text;
 pub mod toml;

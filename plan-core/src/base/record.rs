@@ -279,9 +279,12 @@ impl<'a, T: Scan<'a>> Scan<'a> for BTreeMap<String, T> {
             .as_object()
             .ok_or_else(|| invalid(at, "must be an object"))?;
         let entries = object.iter();
-        entries
-            .map(|(key, item)| Ok((String::from(key), T::scan(item, &at.field(key))?)))
-            .collect()
+        // One by one: collecting them would sort them first, with code for every type.
+        let mut map = BTreeMap::new();
+        for (key, item) in entries {
+            map.insert(String::from(key), T::scan(item, &at.field(key))?);
+        }
+        Ok(map)
     }
 }
 

@@ -49,6 +49,21 @@ impl Echo<'_> {
     }
 }
 
+impl<'a> Echo<'a> {
+    /// Stands for a document whose text the caller puts in where `mark` is printed.
+    pub const fn marked(mark: &'a str) -> Self {
+        Self {
+            value: Cow::Owned(Value::Null),
+            printed: Some(mark),
+        }
+    }
+
+    /// Tells whether the text of the document is known, so that it is not printed again.
+    pub const fn has_text(&self) -> bool {
+        self.printed.is_some()
+    }
+}
+
 impl PartialEq for Echo<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value

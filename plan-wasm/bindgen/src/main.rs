@@ -39,10 +39,18 @@ fn say(text: &str) -> Result<(), String> {
 
 fn process(module: &str, directory: &str) -> Result<(), String> {
     let mut bindgen = Bindgen::new();
-    let written = bindgen
+    let output = bindgen
         .input_path(module)
         .web(true)
-        .and_then(|bindgen| bindgen.typescript(true).generate(directory));
+        .and_then(Bindgen::generate_output);
+    let written = output.and_then(|mut output| {
+        // The start function makes a table for JavaScript values, by the only import there
+        // is. Nothing but numbers crosses, so it goes, and what only it needs with it.
+        for unused in ["__wbindgen_start", "__wbindgen_externrefs"] {
+            output.wasm_mut().exports.remove(unused)?;
+        }
+        output.emit(directory)
+    });
     written.map_err(|error| format!("{module}: {error:#}"))
 }
 

@@ -1,11 +1,13 @@
 //! The constants of persona-kit 4, as one document.
 
+use alloc::format;
+
 use plan_core::base::json::{Object, Value};
 use plan_core::persona::lint::catalog;
 use plan_core::persona::{harness, vocabulary};
 
+use crate::document::give;
 use crate::door::Answer;
-use crate::operation::give;
 
 /// Gives every constant by its name; patterns are the sources of regular expressions.
 pub(super) fn constants() -> Answer {

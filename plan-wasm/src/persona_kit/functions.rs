@@ -1,5 +1,7 @@
 //! Environment references, inputs, and the functions that belong to no larger part.
 
+use alloc::vec::Vec;
+
 use plan_core::base::diag::Path;
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Value, Writer};
@@ -9,16 +11,16 @@ use plan_core::persona::detect::{VersionProbe, detection_record};
 use plan_core::persona::{agent_card, env, inputs, lint, mcp, memory, relay, sidecar};
 
 use super::{Arguments, argument, object, text};
+use crate::document::give;
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::operation::give;
 
 pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
     call_environment(name, arguments).or_else(|| call_other(name, arguments))
 }
 
-fn missing(missing: MissingReference) -> Failure {
-    Failure::named(env::MISSING_REFERENCE_NAME, &missing)
+fn missing(missing: &MissingReference) -> Failure {
+    Failure::named(env::MISSING_REFERENCE_NAME, missing)
         .with("ref", &missing.name)
         .with("referencedBy", &missing.field)
 }
@@ -32,12 +34,12 @@ fn call_environment(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
         "resolveReference" => {
             let field = text(2).unwrap_or_default();
             let resolved = env::resolve_references(text(0).unwrap_or_default(), env, field);
-            resolved.map_err(missing).and_then(|text| give(&*text))
+            resolved.map_err(|error| missing(&error)).and_then(|text| give(&*text))
         }
         "resolveStringMap" => match first.and_then(Value::as_object) {
             None => Ok(None),
             Some(map) => env::resolve_string_map(map, env, text(2).unwrap_or_default())
-                .map_err(missing)
+                .map_err(|error| missing(&error))
                 .and_then(|map| give(&map)),
         },
         "resolveStringMapLenient" => {
@@ -107,7 +109,7 @@ fn call_other(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
             checked.map(|()| None).map_err(Failure::error)
         }
         "lintTriggers" => lint::lint_triggers(value, Edition::PersonaKit4)
-            .map_err(|error| Failure::named(lint::TriggerLintError::NAME, error))
+            .map_err(|error| Failure::named(lint::TriggerLintError::NAME, &error))
             .and_then(|issues| give(&issues)),
         "lintScopes" => give(&lint::lint_scopes(value, Edition::PersonaKit4)),
         "deriveAgentCard" => {

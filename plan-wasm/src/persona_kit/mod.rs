@@ -6,9 +6,13 @@ mod parse;
 mod skills;
 mod specs;
 
-use plan_core::base::json::{self, Object, Value};
+use alloc::format;
+use alloc::vec::Vec;
 
-use crate::door::Answer;
+use plan_core::base::json::{self, Object, Value};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::door::{Answer, pass};
 use crate::failure::Failure;
 
 /// The arguments of a call; `None` stands for `undefined`.
@@ -23,9 +27,16 @@ pub fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
         .or_else(|| (name == "constants").then(constants::constants))
 }
 
-/// Calls a pure function with the text of its arguments; those whose bit is set in
-/// `missing` are `undefined`.
-pub(crate) fn call_text(name: &str, arguments: &str, missing: u32) -> Answer {
+/// Calls a pure function of persona-kit 4 by its name. The arguments are a JSON array;
+/// those whose bit is set in `missing` are `undefined`.
+#[wasm_bindgen(js_name = personaKit)]
+pub fn persona_kit_call(missing: u32, name: usize, arguments: usize) -> u32 {
+    pass(&[name, arguments], &|[name, arguments, _]| {
+        call_text(name, arguments, missing)
+    })
+}
+
+fn call_text(name: &str, arguments: &str, missing: u32) -> Answer {
     let read = json::read(arguments);
     let read = read.map_err(|error| Failure::unread("an argument", arguments, &error))?;
     let given = read.as_array().unwrap_or_default().iter().enumerate();
@@ -41,7 +52,7 @@ fn argument<'v, 'a>(arguments: &'v [Option<Value<'a>>], place: usize) -> Option<
 }
 
 /// Returns a text argument.
-fn text<'v>(arguments: Arguments<'v>, place: usize) -> Option<&'v str> {
+fn text(arguments: Arguments<'_>, place: usize) -> Option<&str> {
     argument(arguments, place).and_then(Value::as_str)
 }
 

@@ -1,5 +1,7 @@
 //! The parsers, predicates and checks of persona-kit 4, called by their names.
 
+use alloc::string::ToString;
+
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
 use plan_core::base::json::Value;
@@ -7,9 +9,9 @@ use plan_core::persona::parse;
 use plan_core::persona::vocabulary;
 
 use super::{Arguments, text};
+use crate::document::give;
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::operation::give;
 
 type Helper = for<'a> fn(Option<&Value<'a>>, &str) -> Result<Option<Value<'a>>, Diagnostic>;
 

@@ -1,5 +1,8 @@
 //! Skills: sources, installers, and the records of the skill cache.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use plan_core::base::diag::Path;
 use plan_core::base::json::{Object, Value, Writer, print};
 use plan_core::base::record::Scan as _;
@@ -10,9 +13,9 @@ use plan_core::persona::skills::upstream::{self, Installed, Question, Registries
 use plan_core::persona::skills::{self, SkillMaterializationPlan, SkillOptions, SourceKind};
 
 use super::{Arguments, argument, text};
+use crate::document::give;
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::operation::give;
 
 pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
     Some(match name {
@@ -63,11 +66,9 @@ fn call_cache(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
             give(&read.is_some_and(|marker| marker.is_valid_for(fingerprint)))
         }
         "upstreamQuestion" => {
-            upstream_at(arguments, 0).and_then(|record| {
-                match upstream::question(&record, &registries(argument(arguments, 1))) {
-                    Some(question) => Ok(Some(print_question(&question, None))),
-                    None => Ok(None),
-                }
+            upstream_at(arguments, 0).map(|record| {
+                let question = upstream::question(&record, &registries(argument(arguments, 1)));
+                question.map(|question| print_question(&question, None))
             })
         }
         "upstreamChanged" => upstream_at(arguments, 0)
@@ -220,6 +221,7 @@ fn print_question(question: &Question, blob_url: Option<&str>) -> String {
 }
 
 /// What a lock file says about a skill: `{known}`, or the question `{ask}`.
+#[expect(clippy::unnecessary_wraps, reason = "an answer like the others")]
 fn installed(arguments: Arguments<'_>) -> Answer {
     let kind = text(arguments, 0).and_then(SourceKind::from_word);
     let lock = argument(arguments, 2).unwrap_or(&Value::Null);

@@ -6,9 +6,9 @@ use plan_core::persona::mcp::AiHist;
 use plan_core::persona::relay::RelayMcp;
 
 use super::Arguments;
+use crate::document::give;
 use crate::door::Answer;
 use crate::failure::Failure;
-use crate::operation::give;
 
 /// Calls a spec builder; `None` when the name is of another function.
 pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Answer> {

@@ -8,12 +8,14 @@
 
 mod coerce;
 mod locate;
+mod number;
 mod read;
 mod value;
 mod write;
 
 pub use coerce::js_string;
 pub use locate::{Position, locate, position};
+pub use number::parse_number;
 pub use read::{MAX_DEPTH, ReadError, Source, read, read_source};
 pub use value::{Object, Text, Value};
 pub use write::{Print, Writer, pretty, print};

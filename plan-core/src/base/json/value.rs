@@ -4,6 +4,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::base::sort::sort_by;
+
 /// Text that borrows from the document it came from when it can.
 pub type Text<'a> = Cow<'a, str>;
 
@@ -210,7 +212,10 @@ impl<'a> Object<'a> {
         let sorted = entries.iter().all(|(key, _)| array_index(key).is_none());
         if !sorted {
             // Stable, so the other keys keep their order behind the indexes.
-            entries.sort_by_key(|(key, _)| array_index(key).map_or(u64::MAX, u64::from));
+            let rank = |key: &str| array_index(key).map_or(u64::MAX, u64::from);
+            sort_by(&mut entries, &|(one, _), (other, _)| {
+                rank(one).cmp(&rank(other))
+            });
         }
         (Self { entries }, sorted)
     }

@@ -5,6 +5,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::number::whole;
 use super::value::{Object, Value};
 
 /// A value that prints itself as JSON.
@@ -143,11 +144,33 @@ impl Writer {
     /// `null`, as `JSON.stringify` does.
     pub fn number(&mut self, number: f64) {
         self.element();
-        if number.is_finite() {
+        if let Some(whole) = whole(number) {
+            self.whole(whole);
+        } else if number.is_finite() {
             self.out.push_str(ryu_js::Buffer::new().format(number));
         } else {
             self.out.push_str("null");
         }
+    }
+
+    fn whole(&mut self, number: i64) {
+        if number < 0 {
+            self.out.push('-');
+        }
+        let mut rest = number.unsigned_abs();
+        // As many digits as a whole double has at most.
+        let mut digits = [b'0'; 16];
+        let mut length = 0;
+        for digit in digits.iter_mut().rev() {
+            *digit += u8::try_from(rest % 10).unwrap_or(0);
+            rest /= 10;
+            length += 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        let text = digits.get(digits.len() - length..).unwrap_or_default();
+        self.out.push_str(str::from_utf8(text).unwrap_or_default());
     }
 
     /// Writes a literal or any other text that is JSON already.

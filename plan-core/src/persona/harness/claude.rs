@@ -11,7 +11,7 @@ use super::launch::{
     CommandStyle, Draft, Launch, LaunchInput, ServerStyle, approves_server, object, patterns,
     refused, tool_name, warn_codex_only,
 };
-use super::outcome::{Tally, ignore_log};
+use super::outcome::{Tally, Watch, ignore_log};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::Diagnostic;
 use crate::base::json::{Object, Text, Value};
@@ -35,8 +35,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/plugin",
     reserved_env: &["IS_SANDBOX"],
     launch,
-    observe,
-    observe_log: ignore_log,
+    watch: Watch::new(observe, ignore_log),
     stop: StopSignal::Terminate,
     tested: "2.1",
 };

@@ -14,10 +14,11 @@ use super::launch::{
     CommandStyle, Draft, Inheritance, Launch, LaunchInput, PrivateLink, Rule, ServerStyle,
     approves_server, may_edit, object, patterns, refused, server_tool,
 };
-use super::outcome::{Tally, error_text};
+use super::outcome::{Tally, Watch, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::Diagnostic;
 use crate::base::json::{Object, Text, Value};
+use crate::base::sort::sort_by;
 use crate::base::text::collate;
 use crate::effect::{Document, Format};
 
@@ -39,8 +40,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/codex",
     reserved_env: &["CODEX_HOME"],
     launch,
-    observe,
-    observe_log,
+    watch: Watch::new(observe, observe_log),
     stop: StopSignal::Interrupt,
     tested: "0.169",
 };
@@ -141,7 +141,7 @@ fn servers(spec: &mut InteractiveSpec<'_>) {
 
 fn sorted<'o, 'a>(object: &'o Object<'a>) -> Vec<(&'o str, &'o Value<'a>)> {
     let mut entries: Vec<_> = object.iter().collect();
-    entries.sort_by(|(left, _), (right, _)| collate(left, right));
+    sort_by(&mut entries, &|(left, _), (right, _)| collate(left, right));
     entries
 }
 

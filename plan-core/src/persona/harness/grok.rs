@@ -13,7 +13,7 @@ use super::launch::{
     CommandStyle, Draft, Inheritance, Launch, LaunchInput, PrivateLink, ServerStyle,
     approves_server, enabled, patterns, tool_name,
 };
-use super::outcome::{Tally, error_text};
+use super::outcome::{Tally, Watch, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::Diagnostic;
 use crate::base::json::{Object, Text, Value};
@@ -37,8 +37,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     private_skills: "{{stage}}/grok",
     reserved_env: &["GROK_CONFIG", "GROK_CONFIG_PATH", "GROK_HOME"],
     launch,
-    observe,
-    observe_log,
+    watch: Watch::new(observe, observe_log),
     stop: StopSignal::Terminate,
     tested: "1.0",
 };

@@ -18,7 +18,7 @@ mod opencode;
 use alloc::vec::Vec;
 
 use crate::base::diag::Diagnostic;
-use crate::base::json::Value;
+use crate::base::sort::sort_by;
 
 pub use registry::ALL;
 
@@ -80,10 +80,8 @@ pub struct HarnessDef {
     pub reserved_env: &'static [&'static str],
     /// Builds its launch for the editions that have private launches.
     pub launch: for<'i> fn(&launch::LaunchInput<'i>) -> Result<launch::Launch<'i>, Diagnostic>,
-    /// Folds one event of its one-shot output into what is known of the run.
-    pub observe: fn(&mut outcome::Tally, &Value<'_>),
-    /// Folds one line of its standard error, for what no event says.
-    pub observe_log: fn(&mut outcome::Tally, &str),
+    /// Reads its one-shot output.
+    pub watch: outcome::Watch,
     /// The signal that ends a one-shot run so that the harness ends its tools too.
     pub stop: StopSignal,
     /// The version that the launch was measured with, as a prefix.
@@ -106,6 +104,6 @@ pub fn compat_names() -> Vec<&'static str> {
         .iter()
         .filter_map(|def| Some((def.compat.as_ref()?.rank, def.id)))
         .collect();
-    ranked.sort_unstable();
+    sort_by(&mut ranked, &|left, right| left.cmp(right));
     ranked.into_iter().map(|(_, id)| id).collect()
 }

@@ -14,7 +14,7 @@ use super::launch::{
     CommandStyle, Draft, Launch, LaunchInput, Rule, ServerStyle, approves_server, enabled, object,
     patterns, refused, tool_name, warn_codex_only,
 };
-use super::outcome::{Tally, count, error_text};
+use super::outcome::{Tally, Watch, count, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::Diagnostic;
 use crate::base::json::{self, Object, Text, Value};
@@ -43,8 +43,7 @@ pub(super) const DEF: HarnessDef = HarnessDef {
         "OPENCODE_PERMISSION",
     ],
     launch,
-    observe,
-    observe_log,
+    watch: Watch::new(observe, observe_log),
     stop: StopSignal::Terminate,
     tested: "1.18",
 };

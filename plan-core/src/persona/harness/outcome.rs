@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+#[cfg(feature = "outcomes")]
 use super::HarnessDef;
 use crate::base::json::{self, Value};
 use crate::base::record::{record, words};
@@ -152,13 +153,43 @@ pub(super) fn count(value: Option<&Value<'_>>) -> u64 {
     count
 }
 
+/// Folds one event of a harness's one-shot output into what is known of the run.
+pub(super) type Observe = fn(&mut Tally, &Value<'_>);
+
+/// Folds one line of a harness's standard error, for what no event says.
+pub(super) type ObserveLog = fn(&mut Tally, &str);
+
+/// How a harness's output is read. A module that only plans leaves it out, with all that
+/// it calls: without the feature `outcomes` nothing is kept here.
+#[derive(Debug)]
+pub struct Watch {
+    #[cfg(feature = "outcomes")]
+    event: Observe,
+    #[cfg(feature = "outcomes")]
+    log: ObserveLog,
+}
+
+impl Watch {
+    #[cfg(feature = "outcomes")]
+    pub(super) const fn new(event: Observe, log: ObserveLog) -> Self {
+        Self { event, log }
+    }
+
+    #[cfg(not(feature = "outcomes"))]
+    pub(super) const fn new(_event: Observe, _log: ObserveLog) -> Self {
+        Self {}
+    }
+}
+
 /// Folds the output of a run, line by line, and judges it at its end.
+#[cfg(feature = "outcomes")]
 #[derive(Debug)]
 pub struct Judge {
     def: &'static HarnessDef,
     tally: Tally,
 }
 
+#[cfg(feature = "outcomes")]
 impl Judge {
     /// Starts with nothing seen.
     pub fn new(def: &'static HarnessDef) -> Self {
@@ -174,14 +205,14 @@ impl Judge {
             return;
         }
         match json::read(line) {
-            Ok(event @ Value::Object(_)) => (self.def.observe)(&mut self.tally, &event),
+            Ok(event @ Value::Object(_)) => (self.def.watch.event)(&mut self.tally, &event),
             Ok(_) | Err(_) => self.tally.foreign_lines += 1,
         }
     }
 
     /// Looks at one line of the program's standard error.
     pub fn log_line(&mut self, line: &str) {
-        (self.def.observe_log)(&mut self.tally, line);
+        (self.def.watch.log)(&mut self.tally, line);
     }
 
     /// Judges the run: it succeeded when the program ended with 0, reported its own

@@ -9,6 +9,7 @@ use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::edition::Edition;
 use crate::base::json::{Object, Text, Value};
+use crate::base::sort::{arrange, order};
 use crate::base::text;
 
 /// The parse ended at its first problem.
@@ -138,9 +139,15 @@ impl Cx {
         match result {
             Ok(Some(parsed)) if self.problems.is_empty() => Ok(parsed),
             _ => {
-                self.problems.sort_by_cached_key(|problem| {
-                    place(document, problem.pointer.as_deref().unwrap_or_default())
+                let places = self
+                    .problems
+                    .iter()
+                    .map(|problem| place(document, problem.pointer.as_deref().unwrap_or_default()));
+                let places: Vec<_> = places.collect();
+                let places = order(places.len(), &|one, other| {
+                    places.get(one).cmp(&places.get(other))
                 });
+                arrange(&mut self.problems, &places);
                 Err(self.problems)
             }
         }

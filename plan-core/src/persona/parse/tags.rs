@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::base::diag::Path;
 use crate::base::json::Value;
+use crate::base::sort::sort_by;
 use crate::base::text::{js_trim, utf16_cmp, utf16_len};
 use crate::persona::vocabulary::MAX_NAME_LENGTH;
 
@@ -23,7 +24,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     if tags.is_empty() {
         return Ok(None);
     }
-    tags.sort_by(|left, right| {
+    sort_by(&mut tags, &|left, right| {
         utf16_cmp(
             left.as_str().unwrap_or_default(),
             right.as_str().unwrap_or_default(),

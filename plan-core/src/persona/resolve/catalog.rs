@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{Object, Value, position, read};
+use crate::base::sort::sort_by;
 use crate::base::text::{is_blank, utf16_cmp};
 
 use super::super::harness;
@@ -71,7 +72,7 @@ impl<'a> Catalog<'a> {
     pub(super) fn known_ids(&self) -> Vec<&str> {
         let sound = self.entries.iter().filter(|entry| entry.is_sound());
         let mut ids: Vec<&str> = sound.map(|entry| &*entry.id).collect();
-        ids.sort_by(|left, right| utf16_cmp(left, right));
+        sort_by(&mut ids, &|left, right| utf16_cmp(left, right));
         ids.dedup();
         ids
     }

@@ -119,9 +119,11 @@ impl Facts {
         let document = FactsDocument::scan(value, &Path::root("facts"))?;
         let mut facts = Self {
             cwd: document.cwd.unwrap_or_else(|| String::from("/")),
-            existing: document.existing.into_iter().flatten().collect(),
             ..Self::default()
         };
+        facts
+            .existing
+            .extend(document.existing.into_iter().flatten());
         for LayerDocument { source, files } in document.layers {
             facts
                 .existing

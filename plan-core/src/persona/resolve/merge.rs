@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::base::json::{Object, Text, Value};
+use crate::base::sort::sort_by;
 use crate::base::text::{is_blank, js_trim, utf16_cmp};
 
 use super::catalog::{Catalog, Entry, fallback_prompt};
@@ -65,7 +66,7 @@ fn sort_tags(spec: &mut Object<'_>) {
         .filter_map(Value::as_str)
         .map(|tag| Text::Owned(js_trim(tag).into()))
         .collect();
-    tags.sort_by(|left, right| utf16_cmp(left, right));
+    sort_by(&mut tags, &|left, right| utf16_cmp(left, right));
     tags.dedup();
     if tags.is_empty() {
         spec.remove("tags");

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::digest::sha256_hex;
-use crate::base::json::{Object, Print, Text, Value, Writer, pretty};
+use crate::base::json::{Object, Print, Text, Value, Writer, parse_number, pretty};
 use crate::base::record::{Scan, invalid, record};
+use crate::base::sort::sort_by;
 use crate::base::text::{js_trim, utf16_cmp};
 
 /// A skill as far as it decides what a cache entry holds.
@@ -24,7 +25,7 @@ pub struct SkillKey<'a> {
 /// Returns the name of the cache entry for a harness and its skills, in any order.
 pub fn fingerprint(harness: &str, skills: &[SkillKey<'_>]) -> String {
     let mut sorted = skills.to_vec();
-    sorted.sort_by(|left, right| utf16_cmp(left.id, right.id));
+    sort_by(&mut sorted, &|left, right| utf16_cmp(left.id, right.id));
     let mut out = Writer::compact();
     out.begin_object();
     out.field("harness", harness);
@@ -240,7 +241,7 @@ pub fn parse_check_interval(text: &str) -> Option<CheckInterval> {
         "d" => 8.64e7,
         _ => return None,
     };
-    let number: f64 = digits.parse().ok()?;
+    let number = (!digits.is_empty()).then(|| parse_number(digits))?;
     Some(CheckInterval::Every(number * unit))
 }
 
