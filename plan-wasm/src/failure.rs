@@ -53,6 +53,7 @@ impl Failure {
     }
 
     /// Creates a plain `Error`.
+    #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives errors away")]
     pub fn error(message: impl ToString) -> Self {
         Self::named("Error", &message)
     }
