@@ -4,7 +4,7 @@
 //   node build.mjs            everything
 //   node build.mjs --no-wasm  leaves plan/plan.wasm as it is
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -64,5 +64,7 @@ await build({
 writeFileSync(`${kit}spec-web.js`, `export {\n  ${specNames.join(',\n  ')},\n} from './web.js';\n`);
 // The compiler passes declarations by.
 copyFileSync(`${here}src/plan/plan.wasm.d.ts`, `${here}plan/plan.wasm.d.ts`);
+// The schemas are the core's own.
+cpSync(`${here}../plan-core/src/persona/schema`, `${here}schemas`, { recursive: true, filter: (path) => !path.endsWith('.rs') });
 const wasm = readFileSync(`${here}plan/plan.wasm`);
 writeFileSync(`${here}plan/wasm-inline.js`, `export const base64 = '${wasm.toString('base64')}';\n`);

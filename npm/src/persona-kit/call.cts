@@ -1,28 +1,14 @@
 /** Calls of persona-kit's pure functions, which live in the module. */
 
-import { type Problem, type Source, call, initSync, toError } from '../plan/door.cjs';
+import { type Problem, call, toError } from '../plan/door.cjs';
 import { MissingEnvRefError, MissingPersonaInputError, ZodError } from './errors.cjs';
 
 const COMPAT = 1;
 /** Leaves `null` where a plan repeats its persona. */
 const HELD = 2;
 
-let provided: (() => Source) | undefined;
-
-/** Says where the module comes from when it is first needed. */
-export function provide(source: () => Source): void {
-  provided = source;
-}
-
-function start(): void {
-  if (!provided) return;
-  initSync(provided());
-  provided = undefined;
-}
-
 /** Asks a function by its name; `undefined` is an argument and an answer like others. */
 export function ask<T>(name: string, ...given: readonly unknown[]): T {
-  start();
   let missing = 0;
   given.forEach((value, place) => {
     if (value === undefined) missing |= 1 << place;
@@ -33,7 +19,6 @@ export function ask<T>(name: string, ...given: readonly unknown[]): T {
 
 /** Plans a selection; the plan has `null` for its persona. */
 export function plan(selection: object, options: object): unknown {
-  start();
   const texts = [JSON.stringify(selection), JSON.stringify(options)];
   return JSON.parse(call('plan', [COMPAT | HELD], texts, toThrown) ?? 'null');
 }

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { provide } from './call.cjs';
+import { provide } from '../plan/door.cjs';
 
 provide(() => readFileSync(join(__dirname, '../plan/plan.wasm')));
 

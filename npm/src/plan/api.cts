@@ -2,7 +2,7 @@
 /**
  * Planning of coding agents: personas in, plans out, as pure functions. Nothing is read,
  * written or started. Before the first call the module must have been given to
- * [`initSync`]; every entry but `callsheet/plan/core` does that itself.
+ * [`initSync`]; every entry but `callsheet/plan/slim` does that itself.
  */
 
 import { call, callBytes, fill, forget, generation, initSync, release, toError } from './door.cjs';

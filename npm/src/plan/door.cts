@@ -64,6 +64,7 @@ const JOINED = 4096;
 const KEPT = 1 << 20;
 
 let compiled: object | undefined;
+let provided: (() => Source) | undefined;
 let wasm: Exports | undefined;
 let bytes = new Uint8Array(0);
 /** The room in the module's memory. */
@@ -80,8 +81,14 @@ export function initSync(source: Source): void {
   compiled = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
 }
 
+/** Says where the module comes from, so that who only imports a function does not pay for it. */
+export function provide(source: () => Source): void {
+  provided ??= source;
+}
+
 /** Makes an instance when the first call comes: most of its cost is compiling. */
 function start(): Exports {
+  if (!compiled && provided) initSync(provided());
   if (!compiled) throw new Error('callsheet: initSync was not called');
   // The module imports nothing.
   wasm = new WebAssembly.Instance(compiled).exports as Exports;

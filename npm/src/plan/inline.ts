@@ -1,7 +1,7 @@
 /** Planning wherever nothing else works: the module is part of the script. */
-import { initSync } from './api.js';
+import { provide } from './door.js';
 import { base64 } from './wasm-inline.js';
 
-initSync(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)));
+provide(() => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)));
 
 export * from './api.js';

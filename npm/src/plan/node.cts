@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { initSync } from './api.cjs';
+import { provide } from './door.cjs';
 
-initSync(readFileSync(join(__dirname, 'plan.wasm')));
+provide(() => readFileSync(join(__dirname, 'plan.wasm')));
 
 export * from './api.cjs';

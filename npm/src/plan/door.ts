@@ -1,0 +1,2 @@
+/** The module's door. */
+export * from './door.cjs';
