@@ -2,7 +2,7 @@
 //!
 //! `runs/<run id>/` holds `lease` (locked while the run lives), `journal.log`,
 //! `blobs/` (backups and lists), `stage/` (private files for the harness), `logs/`
-//! and perhaps `mount/`, `layer/`, `reverted/` or `interrupted/`. Runs that recovery
+//! and perhaps `mount/`, `layer/`, `reverted/`, `interrupted/` or `replaced/`. Runs that recovery
 //! could not read lie in `damaged/` instead. All of it is for the user alone.
 
 use std::ffi::OsStr;
@@ -25,6 +25,7 @@ const LOGS: &str = "logs";
 const MOUNT: &str = "mount";
 const REVERTED: &str = "reverted";
 const INTERRUPTED: &str = "interrupted";
+const REPLACED: &str = "replaced";
 const LAYER: &str = "layer";
 const MARK: &str = "running";
 const KEEPER: &str = "keeper";
@@ -370,6 +371,11 @@ impl RunDir {
     /// Where results are kept that were brought into the project and taken back again.
     pub(crate) fn reverted(&self) -> PathBuf {
         self.dir.path().join(REVERTED)
+    }
+
+    /// Where is kept what skills that stay have taken the place of.
+    pub(crate) fn replaced(&self) -> PathBuf {
+        self.dir.path().join(REPLACED)
     }
 
     /// Where is kept what stood in the place of an installer that was interrupted.

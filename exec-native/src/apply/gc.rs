@@ -81,6 +81,7 @@ fn clear(run: &RunDir, options: &GcOptions) -> Result<Option<Cleared>, ExecError
         RunStatus::Closed if keeps_work(&journal.state) => "unsaved changes",
         RunStatus::Closed if is_dir(&run.reverted()) => "changes that were reverted",
         RunStatus::Closed if is_dir(&run.interrupted()) => "what an interrupted installer left",
+        RunStatus::Closed if is_dir(&run.replaced()) => "what installed skills replaced",
         RunStatus::Closed => "the log of a failure",
         RunStatus::Committed => "the backups of applied changes",
         // It lives, or recovery takes it back.

@@ -166,12 +166,7 @@ impl Reversal<'_> {
         let path = self.run.dir.path();
         self.faults.strike(Moment::BeforeUndo(step.id)).at(path)?;
         if step.stays {
-            let place = step
-                .undo
-                .paths()
-                .first()
-                .map_or_else(String::new, ToString::to_string);
-            return Ok(Outcome::kept(place, "skills were asked to stay".into()));
+            return handler::settle(self.run, step.id, &step.undo);
         }
         if let Some(run) = claims.sharer(&step.undo) {
             return Ok(Outcome::shared(format!("run {run} still uses it")));
@@ -234,6 +229,7 @@ fn is_worth_keeping(run: &RunDir, state: &RunState) -> bool {
         has_log || is_kept_mirror(action)
     }) || is_dir(&run.reverted())
         || is_dir(&run.interrupted())
+        || is_dir(&run.replaced())
 }
 
 /// Tells whether a run that is over left work that nobody has looked at.

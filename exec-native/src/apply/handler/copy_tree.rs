@@ -1,12 +1,12 @@
 //! Copying directories, and taking back created trees.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use plan_core::effect::{Outcome, RemoveTrees, Undo};
 
-use super::relocate::Mover;
+use super::relocate::{Mover, are_alike};
 use super::remove;
 use super::write_file::parents_to_make;
 use super::{Bench, Prepared};
@@ -255,6 +255,39 @@ pub(super) fn undo(
         }
     }
     remove_dirs(&undo.dirs)?;
+    Ok(outcome)
+}
+
+/// Lets what a program created stay. What stood there before goes if it was the same, and
+/// else to the run's directory.
+pub(super) fn settle(run: &RunDir, id: u64, undo: &RemoveTrees) -> Result<Outcome, ExecError> {
+    let first = undo.paths.first().cloned().unwrap_or_default();
+    let mut outcome = Outcome::kept(first, "skills were asked to stay".into());
+    for (number, original) in undo.aside.iter().flatten().enumerate() {
+        let path = Path::new(&original.path);
+        let name = path.file_name().unwrap_or(OsStr::new("replaced"));
+        let kept = run.replaced().join(format!("{id}.{number}")).join(name);
+        if remove::is_away(run, original)? {
+            let blob = Place {
+                dir: run.blobs.try_clone().at(path)?,
+                name: OsString::from(&original.blob),
+            };
+            let place = resolve_strictly(Path::new(&undo.below), path).at(path)?;
+            let alike = place.map(|place| are_alike(&blob, &place)).transpose();
+            if alike.at(path)? == Some(true) {
+                tree::remove(&blob.dir, &blob.name).at(path)?;
+            } else {
+                let to = resolve_making(run.dir.path(), &kept, 0o700).at(&kept)?;
+                let moved = blob.dir.rename_new(&blob.name, &to.dir, &to.name);
+                moved.and_then(|()| to.dir.sync()).at(&kept)?;
+            }
+        }
+        let there = resolve(run.dir.path(), &kept).at(&kept)?;
+        let there = there.map(|place| place.dir.stat(&place.name)).transpose();
+        if there.at(&kept)?.flatten().is_some() {
+            outcome.beside = Some(kept.to_string_lossy().into_owned());
+        }
+    }
     Ok(outcome)
 }
 

@@ -119,6 +119,18 @@ pub(crate) fn prepare(
     })
 }
 
+/// Leaves what an action did, for good.
+pub(crate) fn settle(run: &RunDir, id: u64, undo: &Undo) -> Result<Outcome, ExecError> {
+    if let Undo::RemoveTrees(undo) = undo {
+        return copy_tree::settle(run, id, undo);
+    }
+    let place = undo
+        .paths()
+        .first()
+        .map_or_else(String::new, ToString::to_string);
+    Ok(Outcome::kept(place, "skills were asked to stay".into()))
+}
+
 /// Takes an action back; a second time changes nothing.
 pub(crate) fn undo(
     run: &RunDir,

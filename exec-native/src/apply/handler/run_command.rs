@@ -43,7 +43,7 @@ pub(super) fn prepare(
         let place = resolve(Path::new(cwd), Path::new(&path)).at(&path)?;
         let there = place.map(|place| place.dir.stat(&place.name)).transpose();
         if there.at(&path)?.flatten().is_some() {
-            aside.push(moved_away(bench, &path, cwd, aside.len())?);
+            aside.push(moved_away(bench, &path, cwd, aside.len()));
         } else {
             dirs.extend(parents_to_make(cwd, &path)?);
         }
@@ -65,25 +65,20 @@ pub(super) fn prepare(
     })
 }
 
-/// Plans to move something away, unless it could not return: what the program creates in
-/// its place may be asked to stay.
-fn moved_away(
-    bench: &Bench<'_>,
-    path: &str,
-    cwd: &str,
-    number: usize,
-) -> Result<MoveBack, ExecError> {
-    if !bench.options.cleanup_skills_on_dispose {
-        let message = "it exists already, and what stays after the run must not replace it";
-        return Err(ExecError::new(ExecErrorKind::Failed, message).at(path));
-    }
-    let note = format!("{path} exists; it is put aside until the run ends");
+/// Plans to move something away. It returns when the run ends, or is kept in the run's
+/// directory when what the program creates in its place is asked to stay.
+fn moved_away(bench: &Bench<'_>, path: &str, cwd: &str, number: usize) -> MoveBack {
+    let note = if bench.options.cleanup_skills_on_dispose {
+        format!("{path} exists; it is put aside until the run ends")
+    } else {
+        format!("{path} exists; what is installed takes its place, and it is kept aside")
+    };
     bench.notes.borrow_mut().push(note);
-    Ok(MoveBack {
+    MoveBack {
         path: path.to_owned(),
         below: cwd.to_owned(),
         blob: remove::aside_name(bench.id, number),
-    })
+    }
 }
 
 impl Prepared for RunCommand {

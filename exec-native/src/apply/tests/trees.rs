@@ -43,17 +43,43 @@ fn work_in_the_place_of_something_is_kept_beside_it() {
 }
 
 #[test]
-fn what_is_to_stay_takes_nobody_s_place() {
+fn what_skills_that_stay_replace_is_kept_in_the_run_s_directory() {
     let world = World::new();
-    let before = world.snapshot();
     let options = ApplyOptions {
         cleanup_skills_on_dispose: false,
         ..ApplyOptions::default()
     };
-    let list = list([world.command("echo x > ran", &["owned"])]);
-    let error = world.apply_with(&list, options).unwrap_err();
-    assert!(error.to_string().contains("must not replace"), "{error}");
-    assert_eq!(world.snapshot(), before);
+    let script = "mkdir owned && echo x > owned/new";
+    let mut actions = ActionList::new();
+    actions.push(Phase::Skills, world.command(script, &["owned"]));
+    let run = || {
+        world
+            .apply_with(&actions, options.clone())
+            .unwrap()
+            .dispose()
+    };
+    let report = run();
+    let outcome = report.entries[0].result.as_ref().unwrap();
+    let beside = PathBuf::from(outcome.beside.as_ref().unwrap());
+    assert_eq!(fs::read(beside.join("inner/mine")).unwrap(), b"mine");
+    assert_eq!(world.read("owned/new"), b"x\n");
+    assert!(!world.repo().join("owned/inner").exists());
+    // The second time it takes its own place, and nothing needs to be kept.
+    assert_eq!(world.run_dirs(), 1);
+    let again = run();
+    assert_eq!(again.entries[0].result.as_ref().unwrap().beside, None);
+    assert_eq!(
+        (world.run_dirs(), &*world.read("owned/new")),
+        (1, &b"x\n"[..])
+    );
+    actions.push(Phase::Sidecars, world.command("exit 1", &[]));
+    fs::write(world.repo().join("owned/own"), "mine").unwrap();
+    world.apply_with(&actions, options.clone()).unwrap_err();
+    assert_eq!(
+        world.read("owned/own"),
+        b"mine",
+        "a failed run replaces nothing"
+    );
 }
 
 #[test]
