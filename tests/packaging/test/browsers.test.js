@@ -67,7 +67,8 @@ for (const format of ['esm', 'iife']) {
     });
     const inputs = Object.keys(metafile.inputs).sort();
     assert.deepEqual(inputs.filter((name) => name.startsWith('node_modules/')), [
-      'node_modules/callsheet/plan/api.js', 'node_modules/callsheet/plan/inline.js', 'node_modules/callsheet/plan/wasm-inline.js',
+      'node_modules/callsheet/errors.js', 'node_modules/callsheet/plan/api.js', 'node_modules/callsheet/plan/door.js',
+      'node_modules/callsheet/plan/inline.js', 'node_modules/callsheet/plan/wasm-inline.js',
     ]);
     for (const { imports } of [...Object.values(metafile.inputs), ...Object.values(metafile.outputs)]) {
       assert.deepEqual(imports.filter(({ external }) => external), []);
