@@ -9,7 +9,7 @@ use plan_core::effect::{MoveBack, Outcome, PutBack, Undo, Written};
 use super::relocate::{Mover, are_alike, duplicate};
 use super::{Bench, Prepared};
 use crate::apply::inject::{Moment, Steps};
-use crate::apply::publish::{Seen, Slot, out_name, set_aside};
+use crate::apply::publish::{Seen, Slot, out_name, set_aside, temp_name};
 use crate::apply::restore::capture;
 use crate::error::{ExecError, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
@@ -119,6 +119,22 @@ pub(super) fn move_away(
     Ok(())
 }
 
+/// Copies what stands at a place into the run's blobs; the place keeps it.
+pub(super) fn copy_aside(bench: &Bench<'_>, undo: &MoveBack) -> Result<(), ExecError> {
+    let MoveBack { path, below, blob } = undo;
+    let place = resolve(Path::new(below), Path::new(path)).at(path)?;
+    let Some(place) = place.filter(|_| !is_away(bench.run, undo).unwrap_or(true)) else {
+        return Ok(());
+    };
+    let (blobs, temp) = (&bench.run.blobs, temp_name(bench.run, bench.id));
+    tree::remove(blobs, &temp).at(path)?;
+    duplicate(&place, blobs, &temp)
+        .and_then(|()| blobs.sync_all())
+        .and_then(|()| blobs.rename_new(&temp, blobs, OsStr::new(blob)))
+        .and_then(|()| blobs.sync())
+        .at(path)
+}
+
 /// Tells whether something was moved into the run's blobs and has not returned.
 pub(super) fn is_away(run: &RunDir, undo: &MoveBack) -> Result<bool, ExecError> {
     let blob = run.blobs.stat(OsStr::new(&undo.blob)).at(&undo.path)?;
@@ -131,7 +147,8 @@ pub(super) fn is_back(run: &RunDir, undo: &MoveBack, place: &Place) -> bool {
     let look = || {
         let blob = in_blobs(run, &undo.blob)?;
         let crosses = run.blobs.meta()?.identity.0 != place.dir.meta()?.identity.0;
-        Ok::<_, io::Error>(crosses && are_alike(&blob, place)?)
+        let is_copy = crosses || undo.blob.ends_with(COPY);
+        Ok::<_, io::Error>(is_copy && are_alike(&blob, place)?)
     };
     // What cannot be compared counts as somebody's.
     look().unwrap_or(false)
@@ -182,6 +199,14 @@ fn in_blobs(run: &RunDir, blob: &str) -> io::Result<Place> {
         dir: run.blobs.try_clone()?,
         name: blob.into(),
     })
+}
+
+/// The end of the names of originals that were copied and not moved.
+const COPY: &str = ".copy";
+
+/// The name of one of the copies that an action made of what it may change.
+pub(super) fn copy_name(action: u64, number: usize) -> String {
+    aside_name(action, number) + COPY
 }
 
 /// The name of one of the things that an action moved away for what it creates.

@@ -43,7 +43,7 @@ pub(super) fn prepare(
         let place = resolve(Path::new(cwd), Path::new(&path)).at(&path)?;
         let there = place.map(|place| place.dir.stat(&place.name)).transpose();
         if there.at(&path)?.flatten().is_some() {
-            aside.push(moved_away(bench, &path, cwd, aside.len()));
+            aside.push(put_aside(bench, &path, cwd, aside.len()));
         } else {
             dirs.extend(parents_to_make(cwd, &path)?);
         }
@@ -65,19 +65,21 @@ pub(super) fn prepare(
     })
 }
 
-/// Plans to move something away. It returns when the run ends, or is kept in the run's
-/// directory when what the program creates in its place is asked to stay.
-fn moved_away(bench: &Bench<'_>, path: &str, cwd: &str, number: usize) -> MoveBack {
-    let note = if bench.options.cleanup_skills_on_dispose {
-        format!("{path} exists; it is put aside until the run ends")
+/// Plans to put something aside. It moves away until the run ends; where what the program
+/// makes is asked to stay, the program may as well work on it, and a copy is kept.
+fn put_aside(bench: &Bench<'_>, path: &str, cwd: &str, number: usize) -> MoveBack {
+    let (note, blob) = if bench.options.cleanup_skills_on_dispose {
+        let note = format!("{path} exists; it is put aside until the run ends");
+        (note, remove::aside_name(bench.id, number))
     } else {
-        format!("{path} exists; what is installed takes its place, and it is kept aside")
+        let note = format!("{path} exists; if an installer changes it, a copy is kept");
+        (note, remove::copy_name(bench.id, number))
     };
     bench.notes.borrow_mut().push(note);
     MoveBack {
         path: path.to_owned(),
         below: cwd.to_owned(),
-        blob: remove::aside_name(bench.id, number),
+        blob,
     }
 }
 
@@ -89,7 +91,11 @@ impl Prepared for RunCommand {
     fn perform(&self, bench: &Bench<'_>) -> Result<Option<String>, ExecError> {
         let steps = Steps::new(bench.options.faults, Moment::WithinAction);
         for original in self.undo.aside.iter().flatten() {
-            remove::move_away(bench, original, &steps)?;
+            if bench.options.cleanup_skills_on_dispose {
+                remove::move_away(bench, original, &steps)?;
+            } else {
+                remove::copy_aside(bench, original)?;
+            }
         }
         let (log, mark) = (bench.run.log(bench.id), bench.run.mark());
         let safe = safe_vars();

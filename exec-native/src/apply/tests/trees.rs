@@ -49,7 +49,16 @@ fn what_skills_that_stay_replace_is_kept_in_the_run_s_directory() {
         cleanup_skills_on_dispose: false,
         ..ApplyOptions::default()
     };
-    let script = "mkdir owned && echo x > owned/new";
+    let mut nothing = ActionList::new();
+    nothing.push(Phase::Skills, world.command("true", &["owned"]));
+    let before = world.snapshot();
+    let report = world
+        .apply_with(&nothing, options.clone())
+        .unwrap()
+        .dispose();
+    assert_eq!(report.leftover, None, "{report:?}");
+    assert_eq!(world.snapshot(), before, "an installer that does nothing");
+    let script = "rm -r owned; mkdir owned && echo x > owned/new";
     let mut actions = ActionList::new();
     actions.push(Phase::Skills, world.command(script, &["owned"]));
     let run = || {
