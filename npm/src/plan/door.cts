@@ -92,36 +92,36 @@ function start(): Exports {
 }
 
 /** Makes room for texts of so many UTF-16 units; UTF-8 takes at most three bytes a unit. */
-function reserve(exports: Exports, units: number): void {
+function reserve(module: Exports, units: number): void {
   if (units * 3 > room || bytes.length === 0) {
     const wanted = Math.max(units * 3, 4096);
-    at = exports.reserve(wanted);
+    at = module.reserve(wanted);
     room = wanted;
-    look(exports);
+    look(module);
   }
 }
 
 /** Looks at the module's memory anew where it may have grown, which leaves old views empty. */
-function look(exports: Exports): void {
+function look(module: Exports): void {
   if (bytes.length !== 0 && free.byteOffset === at && free.length === room) return;
-  bytes = new Uint8Array(exports.memory.buffer);
+  bytes = new Uint8Array(module.memory.buffer);
   free = bytes.subarray(at, at + room);
 }
 
 /** Puts a text into the request, and refuses one that UTF-8 cannot carry. */
-function write(exports: Exports, text: string, offset: number): number {
+function write(module: Exports, text: string, offset: number): number {
   const place = offset === 0 ? free : free.subarray(offset);
   const { written } = encoder.encodeInto(text, place);
   // As many bytes as units: all is ASCII. Looking at every unit costs as much as encoding.
-  if (written !== text.length && exports.hasReplacement(offset + written)) check(text);
+  if (written !== text.length && module.hasReplacement(offset + written)) check(text);
   return written;
 }
 
 /** Puts the texts into the request, one behind the other, and their lengths behind `all`. */
-function put(exports: Exports, texts: readonly string[], all: number[]): void {
+function put(module: Exports, texts: readonly string[], all: number[]): void {
   let units = 0;
   for (const text of texts) units += text.length;
-  reserve(exports, units);
+  reserve(module, units);
   if (units < JOINED && texts.length > 1) {
     let joined = '';
     for (const text of texts) joined += text;
@@ -132,22 +132,22 @@ function put(exports: Exports, texts: readonly string[], all: number[]): void {
   }
   let offset = 0;
   for (const text of texts) {
-    const written = write(exports, text, offset);
+    const written = write(module, text, offset);
     all.push(written);
     offset += written;
   }
 }
 
 /** Looks at the answer where it stands; it must be used before the next call. */
-function answer(exports: Exports): Uint8Array {
-  look(exports);
-  const start = exports.answerAt();
-  return bytes.subarray(start, start + exports.answerLength());
+function answer(module: Exports): Uint8Array {
+  look(module);
+  const start = module.answerAt();
+  return bytes.subarray(start, start + module.answerLength());
 }
 
 /** Calls an operation; a trap leaves an instance that nobody should use again. */
-function invoke(exports: Exports, operation: string, numbers: readonly number[]): number {
-  const call = exports[operation] as Operation;
+function invoke(module: Exports, operation: string, numbers: readonly number[]): number {
+  const call = module[operation] as Operation;
   try {
     // Spreading them costs more than the call. What is not there is 0, which nobody reads.
     return call(numbers[0], numbers[1], numbers[2]);
@@ -172,9 +172,9 @@ function check(text: string): void {
 }
 
 /** Decodes the answer, in two parts where it is mostly ASCII: the host is quick with that. */
-function read(exports: Exports): string {
-  const length = exports.partAnswer();
-  const found = answer(exports);
+function read(module: Exports): string {
+  const length = module.partAnswer();
+  const found = answer(module);
   if (length === 0) return decoder.decode(found);
   const plain = decoder.decode(found.subarray(0, length)).split(RUN);
   const runs = decoder.decode(found.subarray(length)).split(RUN);
@@ -185,10 +185,10 @@ function read(exports: Exports): string {
   return text;
 }
 
-function finish(exports: Exports, status: number, fail: Fail): string | undefined {
+function finish(module: Exports, status: number, fail: Fail): string | undefined {
   if (status === NOTHING) return undefined;
-  const text = read(exports);
-  if (text.length > KEPT) exports.forget();
+  const text = read(module);
+  if (text.length > KEPT) module.forget();
   if (status === DONE) return text;
   throw fail(JSON.parse(text) as Problem);
 }
@@ -203,10 +203,10 @@ export function call(
   texts: readonly string[],
   fail: Fail = toError,
 ): string | undefined {
-  const exports = wasm ?? start();
+  const module = wasm ?? start();
   const all = [...numbers];
-  put(exports, texts, all);
-  return finish(exports, invoke(exports, operation, all), fail);
+  put(module, texts, all);
+  return finish(module, invoke(module, operation, all), fail);
 }
 
 /** Puts a text into an answer where the module left a mark for it. */
@@ -221,10 +221,10 @@ export function callBytes(
   numbers: readonly number[],
   texts: readonly Uint8Array[],
 ): Uint8Array {
-  const exports = wasm ?? start();
+  const module = wasm ?? start();
   let size = 0;
   for (const text of texts) size += text.length;
-  reserve(exports, Math.ceil(size / 3));
+  reserve(module, Math.ceil(size / 3));
   const all = [...numbers];
   let offset = 0;
   for (const text of texts) {
@@ -232,12 +232,12 @@ export function callBytes(
     all.push(text.length);
     offset += text.length;
   }
-  const status = invoke(exports, operation, all);
+  const status = invoke(module, operation, all);
   if (status !== DONE) {
-    finish(exports, status, toError);
+    finish(module, status, toError);
     return new Uint8Array(0);
   }
-  return answer(exports).slice();
+  return answer(module).slice();
 }
 
 /** Gives a compiled persona back. */
