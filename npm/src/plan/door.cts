@@ -171,24 +171,34 @@ function check(text: string): void {
   throw toError({ code: 'document.malformed', message, diagnostics: [] });
 }
 
-/** Decodes the answer, in two parts where it is mostly ASCII: the host is quick with that. */
-function read(module: Exports): string {
+/**
+ * Decodes the answer, in two parts where it is mostly ASCII: the host is quick with that.
+ * Where the module left a mark for `own`, it is put in.
+ */
+function read(module: Exports, own: string | undefined): string {
   const length = module.partAnswer();
   const found = answer(module);
-  if (length === 0) return decoder.decode(found);
+  if (length === 0) return fill(decoder.decode(found), own);
   const plain = decoder.decode(found.subarray(0, length)).split(RUN);
   const runs = decoder.decode(found.subarray(length)).split(RUN);
-  let text = plain[0] ?? '';
+  // Before the pieces are joined: looking into joined text would make it anew.
+  let text = fill(plain[0] as string, own);
   for (let place = 0; place < runs.length; place++) {
-    text += (runs[place] as string) + (plain[place + 1] as string);
+    text += (runs[place] as string) + fill(plain[place + 1] as string, own);
   }
   return text;
 }
 
-function finish(module: Exports, status: number, fail: Fail): string | undefined {
+/** Puts a text where the module left a mark for it. */
+function fill(piece: string, text: string | undefined): string {
+  const place = text === undefined ? -1 : piece.indexOf(MARK);
+  return place < 0 ? piece : piece.slice(0, place) + text + piece.slice(place + 1);
+}
+
+function finish(module: Exports, status: number, fail: Fail, own?: string): string | undefined {
   if (status === NOTHING) return undefined;
-  const text = read(module);
-  if (text.length > KEPT) module.forget();
+  const text = read(module, own);
+  if (module.answerLength() > KEPT) module.forget();
   if (status === DONE) return text;
   throw fail(JSON.parse(text) as Problem);
 }
@@ -196,23 +206,21 @@ function finish(module: Exports, status: number, fail: Fail): string | undefined
 /** Makes the error of a failure. */
 type Fail = (problem: Problem) => Error;
 
-/** Calls an operation with texts behind its numbers; `undefined` is an answer as well. */
+/**
+ * Calls an operation with texts behind its numbers; `undefined` is an answer as well. Where
+ * the module leaves a mark in the answer, `own` takes its place.
+ */
 export function call(
   operation: string,
   numbers: readonly number[],
   texts: readonly string[],
   fail: Fail = toError,
+  own?: string,
 ): string | undefined {
   const module = wasm ?? start();
   const all = [...numbers];
   put(module, texts, all);
-  return finish(module, invoke(module, operation, all), fail);
-}
-
-/** Puts a text into an answer where the module left a mark for it. */
-export function fill(answer: string, text: string): string {
-  const place = answer.indexOf(MARK);
-  return place < 0 ? answer : answer.slice(0, place) + text + answer.slice(place + 1);
+  return finish(module, invoke(module, operation, all), fail, own);
 }
 
 /** Calls an operation with texts as UTF-8; the answer is a copy of its bytes. */
