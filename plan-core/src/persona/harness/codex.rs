@@ -158,12 +158,7 @@ fn is_bare(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-fn inline_table(
-    spec: &mut InteractiveSpec<'_>,
-    server: &str,
-    key: &str,
-    map: Option<&Value<'_>>,
-) {
+fn inline_table(spec: &mut InteractiveSpec<'_>, server: &str, key: &str, map: Option<&Value<'_>>) {
     let map = map.and_then(Value::as_object);
     let Some(map) = map.filter(|map| !map.is_empty()) else {
         return;
