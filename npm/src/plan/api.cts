@@ -5,7 +5,7 @@
  * [`initSync`]; every entry but `callsheet/plan/slim` does that itself.
  */
 
-import { call, callBytes, fill, forget, generation, initSync, release, toError } from './door.cjs';
+import { call, callBytes, forget, generation, initSync, release, toError } from './door.cjs';
 import type {
   Action,
   AgentSpec,
@@ -103,7 +103,7 @@ export function buildPersonaSpawnPlans(
 
 /** Plans from JSON text to JSON text: the quickest way where plans cross a wire. */
 export function planText(persona: string, options = '', edition?: Edition): string {
-  return fill(call('plan', [flags(edition) | MARKED], [persona, options]) ?? '', persona);
+  return call('plan', [flags(edition) | MARKED], [persona, options], toError, persona) ?? '';
 }
 
 /** Plans from UTF-8 to UTF-8, for the body of a request. */

@@ -36,6 +36,9 @@ export interface Exports {
   readonly [operation: string]: unknown;
 }
 
+/** What carries a request out takes three numbers at most. */
+type Operation = (one?: number, two?: number, three?: number) => number;
+
 /** A compiled module, or its bytes where the host may compile. */
 export type Source = object;
 
@@ -96,38 +99,39 @@ function start(): Exports {
 }
 
 /** Makes room for texts of so many UTF-16 units; UTF-8 takes at most three bytes a unit. */
-function reserve(exports: Exports, units: number): void {
-  if (units * 3 > room || bytes.buffer !== exports.memory.buffer) {
+function reserve(module: Exports, units: number): void {
+  if (units * 3 > room || bytes.length === 0) {
     const wanted = Math.max(units * 3, 4096);
-    at = exports.reserve(wanted);
+    at = module.reserve(wanted);
     room = wanted;
-    look(exports);
+    look(module);
   }
 }
 
-/** Looks at the module's memory anew where it may have grown. */
-function look(exports: Exports): void {
-  if (bytes.buffer === exports.memory.buffer && free.byteOffset === at && free.length === room) return;
-  bytes = new Uint8Array(exports.memory.buffer);
+/** Looks at the module's memory anew where it may have grown, which leaves old views empty. */
+function look(module: Exports): void {
+  if (bytes.length !== 0 && free.byteOffset === at && free.length === room) return;
+  bytes = new Uint8Array(module.memory.buffer);
   free = bytes.subarray(at, at + room);
 }
 
 /** Puts a text into the request, and refuses one that UTF-8 cannot carry. */
-function write(exports: Exports, text: string, offset: number): number {
+function write(module: Exports, text: string, offset: number): number {
   const place = offset === 0 ? free : free.subarray(offset);
   const { written } = encoder.encodeInto(text, place);
   // As many bytes as units: all is ASCII. Looking at every unit costs as much as encoding.
-  if (written !== text.length && exports.hasReplacement(offset + written)) check(text);
+  if (written !== text.length && module.hasReplacement(offset + written)) check(text);
   return written;
 }
 
 /** Puts the texts into the request, one behind the other, and their lengths behind `all`. */
-function put(exports: Exports, texts: readonly string[], all: number[]): void {
+function put(module: Exports, texts: readonly string[], all: number[]): void {
   let units = 0;
   for (const text of texts) units += text.length;
-  reserve(exports, units);
+  reserve(module, units);
   if (units < JOINED && texts.length > 1) {
-    const joined = texts.reduce((all, text) => all + text, '');
+    let joined = '';
+    for (const text of texts) joined += text;
     if (encoder.encodeInto(joined, free).written === units) {
       for (const text of texts) all.push(text.length);
       return;
@@ -135,26 +139,28 @@ function put(exports: Exports, texts: readonly string[], all: number[]): void {
   }
   let offset = 0;
   for (const text of texts) {
-    const written = write(exports, text, offset);
+    const written = write(module, text, offset);
     all.push(written);
     offset += written;
   }
 }
 
 /** Looks at the answer where it stands; it must be used before the next call. */
-function answer(exports: Exports): Uint8Array {
-  look(exports);
-  const start = exports.answerAt();
-  return bytes.subarray(start, start + exports.answerLength());
+function answer(module: Exports): Uint8Array {
+  look(module);
+  const start = module.answerAt();
+  return bytes.subarray(start, start + module.answerLength());
 }
 
 /** Calls an operation; a trap leaves an instance that nobody should use again. */
-function invoke(exports: Exports, operation: string, numbers: readonly number[]): number {
-  const call = exports[operation] as (...numbers: readonly number[]) => number;
+function invoke(module: Exports, operation: string, numbers: readonly number[]): number {
+  const call = module[operation] as Operation;
   try {
-    return call(...numbers);
+    // Spreading them costs more than the call. What is not there is 0, which nobody reads.
+    return call(numbers[0], numbers[1], numbers[2]);
   } catch (cause) {
     wasm = undefined;
+    bytes = new Uint8Array(0);
     room = 0;
     generation += 1;
     throw toError(
@@ -172,24 +178,34 @@ function check(text: string): void {
   throw toError({ code: 'document.malformed', message, diagnostics: [] });
 }
 
-/** Decodes the answer, in two parts where it is mostly ASCII: the host is quick with that. */
-function read(exports: Exports): string {
-  const length = exports.partAnswer();
-  const found = answer(exports);
-  if (length === 0) return decoder.decode(found);
+/**
+ * Decodes the answer, in two parts where it is mostly ASCII: the host is quick with that.
+ * Where the module left a mark for `own`, it is put in.
+ */
+function read(module: Exports, own: string | undefined): string {
+  const length = module.partAnswer();
+  const found = answer(module);
+  if (length === 0) return fill(decoder.decode(found), own);
   const plain = decoder.decode(found.subarray(0, length)).split(RUN);
   const runs = decoder.decode(found.subarray(length)).split(RUN);
-  let text = plain[0] ?? '';
+  // Before the pieces are joined: looking into joined text would make it anew.
+  let text = fill(plain[0] as string, own);
   for (let place = 0; place < runs.length; place++) {
-    text += (runs[place] as string) + (plain[place + 1] as string);
+    text += (runs[place] as string) + fill(plain[place + 1] as string, own);
   }
   return text;
 }
 
-function finish(exports: Exports, status: number, fail: Fail): string | undefined {
+/** Puts a text where the module left a mark for it. */
+function fill(piece: string, text: string | undefined): string {
+  const place = text === undefined ? -1 : piece.indexOf(MARK);
+  return place < 0 ? piece : piece.slice(0, place) + text + piece.slice(place + 1);
+}
+
+function finish(module: Exports, status: number, fail: Fail, own?: string): string | undefined {
   if (status === NOTHING) return undefined;
-  const text = read(exports);
-  if (text.length > KEPT) exports.forget();
+  const text = read(module, own);
+  if (module.answerLength() > KEPT) module.forget();
   if (status === DONE) return text;
   throw fail(JSON.parse(text) as Problem);
 }
@@ -197,23 +213,21 @@ function finish(exports: Exports, status: number, fail: Fail): string | undefine
 /** Makes the error of a failure. */
 type Fail = (problem: Problem) => Error;
 
-/** Calls an operation with texts behind its numbers; `undefined` is an answer as well. */
+/**
+ * Calls an operation with texts behind its numbers; `undefined` is an answer as well. Where
+ * the module leaves a mark in the answer, `own` takes its place.
+ */
 export function call(
   operation: string,
   numbers: readonly number[],
   texts: readonly string[],
   fail: Fail = toError,
+  own?: string,
 ): string | undefined {
-  const exports = wasm ?? start();
+  const module = wasm ?? start();
   const all = [...numbers];
-  put(exports, texts, all);
-  return finish(exports, invoke(exports, operation, all), fail);
-}
-
-/** Puts a text into an answer where the module left a mark for it. */
-export function fill(answer: string, text: string): string {
-  const place = answer.indexOf(MARK);
-  return place < 0 ? answer : answer.slice(0, place) + text + answer.slice(place + 1);
+  put(module, texts, all);
+  return finish(module, invoke(module, operation, all), fail, own);
 }
 
 /** Calls an operation with texts as UTF-8; the answer is a copy of its bytes. */
@@ -222,10 +236,10 @@ export function callBytes(
   numbers: readonly number[],
   texts: readonly Uint8Array[],
 ): Uint8Array {
-  const exports = wasm ?? start();
+  const module = wasm ?? start();
   let size = 0;
   for (const text of texts) size += text.length;
-  reserve(exports, Math.ceil(size / 3));
+  reserve(module, Math.ceil(size / 3));
   const all = [...numbers];
   let offset = 0;
   for (const text of texts) {
@@ -233,12 +247,12 @@ export function callBytes(
     all.push(text.length);
     offset += text.length;
   }
-  const status = invoke(exports, operation, all);
+  const status = invoke(module, operation, all);
   if (status !== DONE) {
-    finish(exports, status, toError);
+    finish(module, status, toError);
     return new Uint8Array(0);
   }
-  return answer(exports).slice();
+  return answer(module).slice();
 }
 
 /** Gives a compiled persona back. */

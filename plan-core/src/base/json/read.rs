@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::number::parse_number;
 use super::value::{Object, Text, Value};
@@ -60,6 +61,7 @@ pub fn read_source(text: &str) -> Result<Source<'_>, ReadError> {
 }
 
 /// Returns one bit of 64 that equal keys share, and others rarely.
+#[inline]
 fn shape(key: &str) -> u64 {
     let (first, last) = match key.as_bytes() {
         [] => (0, 0),
@@ -106,10 +108,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     pub(super) fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
@@ -118,12 +122,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps over `byte` if it is next.
+    #[inline]
     pub(super) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
+    #[cold]
     fn error<T>(&self, offset: usize, message: impl Into<String>) -> Read<T> {
         Err(Box::new(ReadError {
             message: message.into(),
@@ -131,6 +137,7 @@ impl<'a> Reader<'a> {
         }))
     }
 
+    #[cold]
     fn unexpected<T>(&self, expected: &str) -> Read<T> {
         let found = self
             .text
@@ -149,11 +156,11 @@ impl<'a> Reader<'a> {
         self.error(self.at, message)
     }
 
-    /// Reads a value into its place: moving values from call to call costs more than
+    /// Reads a value into its place, which holds a null: moving values from call to call costs more than
     /// reading them.
     pub(super) fn value(&mut self, depth: usize, into: &mut Value<'a>) -> Read<()> {
         self.space();
-        *into = match self.peek() {
+        let value = match self.peek() {
             Some(b'"') => Value::String(self.string()?),
             Some(b'{') => Value::Object(self.object(self.deeper(depth)?)?),
             Some(b'[') => Value::Array(self.array(self.deeper(depth)?)?),
@@ -163,6 +170,8 @@ impl<'a> Reader<'a> {
             Some(b'n') => self.literal("null", Value::Null)?,
             _ => return self.unexpected("a JSON value"),
         };
+        // The place holds a null, of which nothing is left to drop.
+        mem::forget(mem::replace(into, value));
         Ok(())
     }
 
@@ -261,6 +270,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps to the quote of an object key.
+    #[inline]
     pub(super) fn key_offset(&mut self) -> Read<usize> {
         self.space();
         if self.peek() == Some(b'"') {
@@ -270,6 +280,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn colon(&mut self) -> Read<()> {
         self.space();
         if self.take(b':') {

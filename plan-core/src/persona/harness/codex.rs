@@ -3,12 +3,10 @@
 //! Source of the 2026 launch: measured with codex 0.169.0.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::compat::{
     Compat, InteractiveSpec, NonInteractiveSpec, OneShot, Prompt, SpecInput, compose_task,
-    toml_string,
 };
 use super::launch::{
     CommandStyle, Draft, Inheritance, Launch, LaunchInput, PrivateLink, Rule, ServerStyle,
@@ -17,7 +15,7 @@ use super::launch::{
 use super::outcome::{Tally, Watch, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::Diagnostic;
-use crate::base::json::{Object, Text, Value};
+use crate::base::json::{Object, Text, Value, Writer};
 use crate::base::sort::sort_by;
 use crate::base::text::collate;
 use crate::effect::{Document, Format};
@@ -80,8 +78,12 @@ fn sandbox<'i>(spec: &mut InteractiveSpec<'i>, input: &SpecInput<'i>) {
         spec.args(["--sandbox", mode]);
     }
     if let Some(network) = input.settings.switch("workspaceWriteNetworkAccess") {
-        let setting = format!("sandbox_workspace_write.network_access={network}");
-        spec.args([Text::from("-c"), setting.into()]);
+        let setting = if network {
+            "sandbox_workspace_write.network_access=true"
+        } else {
+            "sandbox_workspace_write.network_access=false"
+        };
+        spec.args(["-c", setting]);
     }
 }
 
@@ -89,42 +91,21 @@ fn servers(spec: &mut InteractiveSpec<'_>) {
     let Some(servers) = spec.mcp_servers.servers.take() else {
         return;
     };
-    let mut settings = Vec::new();
     for (name, server) in sorted(&servers) {
-        let segment = if is_bare(name) {
-            String::from(name)
-        } else {
-            toml_string(name)
-        };
-        let mut set = |key: &str, toml: String| {
-            settings.push(format!("mcp_servers.{segment}.{key}={toml}"));
-        };
         if server.get_str("type") == Some("stdio") {
-            set(
-                "command",
-                toml_string(server.get_str("command").unwrap_or_default()),
-            );
-            if let Some(args) = server.get("args").and_then(Value::as_array)
-                && !args.is_empty()
-            {
-                let args: Vec<_> = args
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .map(toml_string)
-                    .collect();
-                set("args", format!("[{}]", args.join(", ")));
+            set(spec, name, "command", |out| {
+                out.string(server.get_str("command").unwrap_or_default());
+            });
+            let args = server.get("args").and_then(Value::as_array);
+            if let Some(args) = args.filter(|args| !args.is_empty()) {
+                set(spec, name, "args", |out| list(out, args));
             }
-            if let Some(env) = inline_table(server.get("env")) {
-                set("env", env);
-            }
+            inline_table(spec, name, "env", server.get("env"));
         } else {
-            set(
-                "url",
-                toml_string(server.get_str("url").unwrap_or_default()),
-            );
-            if let Some(headers) = inline_table(server.get("headers")) {
-                set("http_headers", headers);
-            }
+            set(spec, name, "url", |out| {
+                out.string(server.get_str("url").unwrap_or_default());
+            });
+            inline_table(spec, name, "http_headers", server.get("headers"));
             if server.get_str("type") == Some("sse") {
                 spec.warn(format!(
                     "persona declares mcpServers.{name} with type 'sse'; codex expects \
@@ -133,15 +114,40 @@ fn servers(spec: &mut InteractiveSpec<'_>) {
             }
         }
     }
-    for setting in settings {
-        spec.args([Text::from("--config"), setting.into()]);
-    }
     spec.mcp_servers.servers = Some(servers);
+}
+
+/// Passes a setting of a server. A text is encoded as persona-kit 4 encodes a TOML string:
+/// as a JSON string.
+fn set(spec: &mut InteractiveSpec<'_>, server: &str, key: &str, value: impl FnOnce(&mut Writer)) {
+    let mut out = Writer::with_capacity(128);
+    out.raw("mcp_servers.");
+    if is_bare(server) {
+        out.raw(server);
+    } else {
+        out.string(server);
+    }
+    for part in [".", key, "="] {
+        out.raw(part);
+    }
+    value(&mut out);
+    spec.args([Text::from("--config"), out.finish().into()]);
+}
+
+fn list(out: &mut Writer, items: &[Value<'_>]) {
+    out.raw("[");
+    for (place, item) in items.iter().filter_map(Value::as_str).enumerate() {
+        out.raw(if place > 0 { ", " } else { "" });
+        out.string(item);
+    }
+    out.raw("]");
 }
 
 fn sorted<'o, 'a>(object: &'o Object<'a>) -> Vec<(&'o str, &'o Value<'a>)> {
     let mut entries: Vec<_> = object.iter().collect();
-    sort_by(&mut entries, &|(left, _), (right, _)| collate(left, right));
+    if !entries.is_sorted_by(|(left, _), (right, _)| collate(left, right).is_le()) {
+        sort_by(&mut entries, &|(left, _), (right, _)| collate(left, right));
+    }
     entries
 }
 
@@ -152,18 +158,21 @@ fn is_bare(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-fn inline_table(map: Option<&Value<'_>>) -> Option<String> {
-    let map = map
-        .and_then(Value::as_object)
-        .filter(|map| !map.is_empty())?;
-    let pairs = sorted(map).into_iter().map(|(key, value)| {
-        format!(
-            "{} = {}",
-            toml_string(key),
-            toml_string(value.as_str().unwrap_or_default())
-        )
+fn inline_table(spec: &mut InteractiveSpec<'_>, server: &str, key: &str, map: Option<&Value<'_>>) {
+    let map = map.and_then(Value::as_object);
+    let Some(map) = map.filter(|map| !map.is_empty()) else {
+        return;
+    };
+    set(spec, server, key, |out| {
+        out.raw("{ ");
+        for (place, (key, value)) in sorted(map).into_iter().enumerate() {
+            out.raw(if place > 0 { ", " } else { "" });
+            out.string(key);
+            out.raw(" = ");
+            out.string(value.as_str().unwrap_or_default());
+        }
+        out.raw(" }");
     });
-    Some(format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", ")))
 }
 
 fn one_shot<'i>(

@@ -353,10 +353,3 @@ fn find(input: &SpecInput<'_>) -> Result<&'static Compat, UnhandledHarness> {
     def.and_then(|def| def.compat.as_ref())
         .ok_or_else(|| UnhandledHarness(input.harness.into()))
 }
-
-/// Encodes text as persona-kit 4 encodes a TOML string: as a JSON string.
-pub(super) fn toml_string(text: &str) -> String {
-    let mut out = Writer::with_capacity(text.len() + 2);
-    out.string(text);
-    out.finish()
-}

@@ -17,7 +17,7 @@ use super::launch::{
 use super::outcome::{Tally, Watch, count, error_text};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::Diagnostic;
-use crate::base::json::{self, Object, Text, Value};
+use crate::base::json::{Object, Text, Value, Writer};
 use crate::effect::{Document, Format};
 
 /// The definition.
@@ -55,23 +55,35 @@ fn interactive<'i>(input: &SpecInput<'i>) -> InteractiveSpec<'i> {
     spec.warn_permissions(input);
     spec.warn_plugin_dirs(input);
     spec.warn_codex_only(input);
-    let contents = json::pretty(&config(input)) + "\n";
     spec.config_files.push(ConfigFile {
         path: "opencode.json".into(),
-        contents: contents.into(),
+        contents: config(input).into(),
     });
     spec
 }
 
-fn config<'i>(input: &SpecInput<'i>) -> Object<'i> {
-    let mut agent = Object::new();
-    agent.insert("model", provider_model(input.model));
+fn config(input: &SpecInput<'_>) -> String {
+    let mut out = Writer::indented();
+    out.begin_object();
+    out.key("agent");
+    out.begin_object();
+    out.key(input.persona_id);
+    out.begin_object();
+    out.field("model", &provider_model(input.model));
     if !input.system_prompt.is_empty() {
-        agent.insert("prompt", input.system_prompt.clone());
+        out.field("prompt", &input.system_prompt);
     }
-    agent.insert("mode", "primary");
-    agent.insert("permission", one("*", Value::from("allow")));
-    one("agent", one(input.persona_id, agent.into()).into())
+    out.field("mode", "primary");
+    out.key("permission");
+    out.begin_object();
+    out.field("*", "allow");
+    out.end_object();
+    out.end_object();
+    out.end_object();
+    out.end_object();
+    let mut contents = out.finish();
+    contents.push('\n');
+    contents
 }
 
 /// Prefixes the provider that a model without one belongs to.
