@@ -34,7 +34,9 @@ fn call_environment(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
         "resolveReference" => {
             let field = text(2).unwrap_or_default();
             let resolved = env::resolve_references(text(0).unwrap_or_default(), env, field);
-            resolved.map_err(|error| missing(&error)).and_then(|text| give(&*text))
+            resolved
+                .map_err(|error| missing(&error))
+                .and_then(|text| give(&*text))
         }
         "resolveStringMap" => match first.and_then(Value::as_object) {
             None => Ok(None),

@@ -65,12 +65,10 @@ fn call_cache(name: &str, arguments: Arguments<'_>) -> Option<Answer> {
             let read = argument(arguments, 0).and_then(SkillCacheMarker::read);
             give(&read.is_some_and(|marker| marker.is_valid_for(fingerprint)))
         }
-        "upstreamQuestion" => {
-            upstream_at(arguments, 0).map(|record| {
-                let question = upstream::question(&record, &registries(argument(arguments, 1)));
-                question.map(|question| print_question(&question, None))
-            })
-        }
+        "upstreamQuestion" => upstream_at(arguments, 0).map(|record| {
+            let question = upstream::question(&record, &registries(argument(arguments, 1)));
+            question.map(|question| print_question(&question, None))
+        }),
         "upstreamChanged" => upstream_at(arguments, 0)
             .and_then(|record| give(&upstream::has_changed(&record, &answer(arguments, 1)))),
         "upstreamDrift" => drift(arguments),
