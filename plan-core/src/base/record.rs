@@ -196,6 +196,7 @@ pub(crate) use words;
 ///
 /// # Errors
 /// A diagnostic that names the member.
+#[inline(never)]
 pub fn member<'a, T: Scan<'a>>(
     object: &Object<'a>,
     key: &str,
@@ -210,9 +211,10 @@ pub fn member<'a, T: Scan<'a>>(
 
 impl Scan<'_> for bool {
     fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        value
-            .as_bool()
-            .ok_or_else(|| invalid(at, "must be true or false"))
+        match value {
+            Value::Bool(truth) => Ok(*truth),
+            _ => Err(invalid(at, "must be true or false")),
+        }
     }
 }
 
@@ -242,10 +244,10 @@ impl Print for u64 {
 
 impl Scan<'_> for String {
     fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        value
-            .as_str()
-            .map(String::from)
-            .ok_or_else(|| invalid(at, "must be a string"))
+        match value {
+            Value::String(text) => Ok(String::from(&**text)),
+            _ => Err(invalid(at, "must be a string")),
+        }
     }
 }
 
