@@ -25,6 +25,9 @@ pub(super) trait Rule<'a>: Fn(&mut Cx, Option<&Value<'a>>, &Path<'_>) -> Parsed<
 
 impl<'a, F> Rule<'a> for F where F: Fn(&mut Cx, Option<&Value<'a>>, &Path<'_>) -> Parsed<'a> {}
 
+/// A parser of one entry of a map: its name and its value.
+type EntryRule<'r, 'a> = dyn Fn(&mut Cx, (&str, &Value<'a>), &Path<'_>) -> Parsed<'a> + 'r;
+
 /// The context of one parse.
 pub(super) struct Cx {
     /// Whether every problem is reported and the holes of persona-kit 4 are closed.
@@ -94,7 +97,7 @@ impl Cx {
         &mut self,
         members: Members<'_, 'a>,
         at: &Path<'_>,
-        rule: &dyn Fn(&mut Cx, (&str, &Value<'a>), &Path<'_>) -> Parsed<'a>,
+        rule: &EntryRule<'_, 'a>,
     ) -> Result<Object<'a>, Stop> {
         let mut parsed = Object::new();
         for (key, value) in members.entries() {
