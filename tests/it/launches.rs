@@ -51,7 +51,7 @@ fn start(harness: &str, prompt: &str, more: &str) -> Answer<Started> {
     );
     let (selection, options) = (json::read(&selection)?, json::read(r#"{"task": "Go."}"#)?);
     let nothing = Object::new();
-    let options = PlanOptions::strict(&options, &nothing).map_err(|error| error.message)?;
+    let options = PlanOptions::strict(&options, &nothing).map_err(|error| error.message.clone())?;
     let plan = build_persona_spawn_plan(&selection, &options, Edition::V2026)?;
     let list = lower(&plan, &PLACES).map_err(|problems| format!("{problems:?}"))?;
     let mut files = Vec::new();

@@ -472,7 +472,7 @@ fn walk(value: &Value<'_>, at: String, places: &mut Vec<String>) {
 fn messages(problems: Vec<plan_core::base::diag::Diagnostic>) -> Vec<String> {
     problems
         .into_iter()
-        .map(|problem| problem.message)
+        .map(|problem| problem.message.clone())
         .collect()
 }
 

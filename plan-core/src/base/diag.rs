@@ -1,13 +1,14 @@
 //! Diagnostics: one shape for every problem that a domain reports, and the path
 //! that names the value it is about.
 
-use alloc::format;
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt;
+use core::ops::{Deref, DerefMut};
 
 use super::code::Code;
-use super::record::record;
+use super::json::{Print, Value, Writer};
+use super::record::{Scan, record};
 
 /// How bad a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,14 +29,14 @@ impl Severity {
     }
 }
 
-impl super::json::Print for Severity {
-    fn print(&self, out: &mut super::json::Writer) {
+impl Print for Severity {
+    fn print(&self, out: &mut Writer) {
         out.string(self.as_str());
     }
 }
 
-impl super::record::Scan<'_> for Severity {
-    fn scan(value: &super::json::Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
+impl Scan<'_> for Severity {
+    fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
         match value.as_str() {
             Some("warning") => Ok(Severity::Warning),
             Some("error") => Ok(Severity::Error),
@@ -48,58 +49,118 @@ impl super::record::Scan<'_> for Severity {
     }
 }
 
-record! {
-    /// One problem: what, how bad, where in the input, and what to do about it.
-    pub struct Diagnostic {
-        /// The stable name of the kind of problem.
-        pub code: Code => "code",
-        /// How bad it is.
-        pub severity: Severity => "severity",
-        /// What is wrong, in one line.
-        pub message: String => "message",
-        /// What to do next.
-        pub help: Option<String> => "help",
-        /// The value it is about, as a JSON pointer into the input.
-        pub pointer: Option<String> => "pointer",
+mod fields {
+    //! Apart, so that both have the name that the wire form has.
+    use super::{Code, Severity, String, record};
+
+    record! {
+        /// One problem: what, how bad, where in the input, and what to do about it.
+        pub struct Diagnostic {
+            /// The stable name of the kind of problem.
+            pub code: Code => "code",
+            /// How bad it is.
+            pub severity: Severity => "severity",
+            /// What is wrong, in one line.
+            pub message: String => "message",
+            /// What to do next.
+            pub help: Option<String> => "help",
+            /// The value it is about, as a JSON pointer into the input.
+            pub pointer: Option<String> => "pointer",
+        }
+    }
+}
+
+pub use fields::Diagnostic as Details;
+
+/// One problem. Its [`Details`] are behind one pointer: results that may hold a problem
+/// are then no larger than those that may not, and quick to hand on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnostic(Box<Details>);
+
+impl Deref for Diagnostic {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Diagnostic {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
+impl From<Details> for Diagnostic {
+    fn from(details: Details) -> Self {
+        Self(Box::new(details))
+    }
+}
+
+impl Print for Diagnostic {
+    fn print(&self, out: &mut Writer) {
+        self.0.print(out);
+    }
+}
+
+impl Scan<'_> for Diagnostic {
+    fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
+        Details::scan(value, at).map(Self::from)
     }
 }
 
 impl Diagnostic {
     /// Creates an error without a place.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self {
+        Self::new(code, message.into())
+    }
+
+    /// Creates a warning without a place.
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
+        let mut warning = Self::new(code, message.into());
+        warning.severity = Severity::Warning;
+        warning
+    }
+
+    /// Creates an error about the value at `path`; the message is the path
+    /// followed by `rest`.
+    #[cold]
+    #[inline(never)]
+    pub fn at(code: Code, path: &Path<'_>, rest: &str) -> Self {
+        let mut message = String::new();
+        path.describe(&mut message);
+        message.push(' ');
+        message.push_str(rest);
+        Self::new(code, message).pointing(path)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new(code: Code, message: String) -> Self {
+        Self::from(Details {
             code,
             severity: Severity::Error,
             message,
             help: None,
             pointer: None,
-        }
-    }
-
-    /// Creates a warning without a place.
-    pub fn warning(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(code, message)
-        }
-    }
-
-    /// Creates an error about the value at `path`; the message is the path
-    /// followed by `rest`.
-    pub fn at(code: Code, path: &Path<'_>, rest: &str) -> Self {
-        Self::error(code, format!("{path} {rest}")).pointing(path)
+        })
     }
 
     /// Adds what to do next.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+    pub fn help(self, help: impl Into<String>) -> Self {
+        self.helped(help.into())
+    }
+
+    #[inline(never)]
+    fn helped(mut self, help: String) -> Self {
+        self.help = Some(help);
         self
     }
 
     /// Adds the place.
     #[must_use]
+    #[inline(never)]
     pub fn pointing(mut self, path: &Path<'_>) -> Self {
         self.pointer = Some(path.pointer());
         self
@@ -158,34 +219,50 @@ impl<'p> Path<'p> {
 
     /// Returns the JSON pointer (RFC 6901) of the value.
     pub fn pointer(&self) -> String {
-        let mut tokens = Vec::new();
-        let mut at = Some(self);
-        while let Some(path) = at {
-            match path.segment {
-                Segment::Root(_) => {}
-                Segment::Field(name) => {
-                    tokens.push(name.replace('~', "~0").replace('/', "~1"));
+        let mut pointer = self.parent.map_or_else(String::new, Path::pointer);
+        match self.segment {
+            Segment::Root(_) => {}
+            Segment::Field(name) => {
+                pointer.push('/');
+                for letter in name.chars() {
+                    match letter {
+                        '~' => pointer.push_str("~0"),
+                        '/' => pointer.push_str("~1"),
+                        _ => pointer.push(letter),
+                    }
                 }
-                Segment::Index(index) => tokens.push(index.to_string()),
             }
-            at = path.parent;
+            Segment::Index(index) => {
+                pointer.push('/');
+                pointer.push_str(&index.to_string());
+            }
         }
-        tokens
-            .iter()
-            .rev()
-            .fold(String::new(), |pointer, token| pointer + "/" + token)
+        pointer
+    }
+
+    fn describe(&self, out: &mut String) {
+        if let Some(parent) = self.parent {
+            parent.describe(out);
+        }
+        match self.segment {
+            Segment::Root(name) => out.push_str(name),
+            Segment::Field(name) => {
+                out.push('.');
+                out.push_str(name);
+            }
+            Segment::Index(index) => {
+                out.push('[');
+                out.push_str(&index.to_string());
+                out.push(']');
+            }
+        }
     }
 }
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(parent) = self.parent {
-            parent.fmt(out)?;
-        }
-        match self.segment {
-            Segment::Root(name) => out.write_str(name),
-            Segment::Field(name) => write!(out, ".{name}"),
-            Segment::Index(index) => write!(out, "[{index}]"),
-        }
+        let mut text = String::new();
+        self.describe(&mut text);
+        out.write_str(&text)
     }
 }

@@ -29,26 +29,57 @@ pub trait Scan<'a>: Sized {
 }
 
 /// Creates the diagnostic for a field that a record cannot have.
+#[cold]
+#[inline(never)]
 pub fn invalid(at: &Path<'_>, problem: &str) -> Diagnostic {
     Diagnostic::at(Code::RECORD_INVALID, at, problem)
+}
+
+/// Reads a value as an object.
+///
+/// # Errors
+/// A diagnostic that names the value.
+#[inline(never)]
+pub fn members<'v, 'a>(value: &'v Value<'a>, at: &Path<'_>) -> Result<&'v Object<'a>, Diagnostic> {
+    match value {
+        Value::Object(object) => Ok(object),
+        _ => Err(invalid(at, "must be an object")),
+    }
+}
+
+#[inline(never)]
+fn elements<'v, 'a>(value: &'v Value<'a>, at: &Path<'_>) -> Result<&'v [Value<'a>], Diagnostic> {
+    match value {
+        Value::Array(items) => Ok(items),
+        _ => Err(invalid(at, "must be an array")),
+    }
+}
+
+/// Creates the diagnostic for a word that is none of those that are known.
+#[cold]
+#[inline(never)]
+pub fn no_word(words: &[&str], at: &Path<'_>) -> Diagnostic {
+    let mut problem = String::from("must be one of: ");
+    problem.push_str(&words.join(", "));
+    invalid(at, &problem)
 }
 
 /// Refuses members that a record does not know.
 ///
 /// # Errors
 /// A diagnostic that names the first unknown member.
+#[inline(never)]
 pub fn refuse_unknown(
     object: &Object<'_>,
     known: &[&str],
     at: &Path<'_>,
 ) -> Result<(), Diagnostic> {
-    let unknown = object
-        .iter()
-        .map(|(key, _)| key)
-        .find(|key| !known.contains(key));
-    unknown.map_or(Ok(()), |key| {
-        Err(invalid(&at.field(key), "is not a known field"))
-    })
+    for (key, _) in object.entries() {
+        if !known.iter().any(|known| *known == &**key) {
+            return Err(invalid(&at.field(key), "is not a known field"));
+        }
+    }
+    Ok(())
 }
 
 /// Declares a record: `pub field: Type => "wireName"` in wire order. `Option`
@@ -99,9 +130,7 @@ macro_rules! record {
             value: &$crate::base::json::Value<$life>,
             at: &$crate::base::diag::Path<'_>,
         ) -> Result<Self, $crate::base::diag::Diagnostic> {
-            let Some(object) = value.as_object() else {
-                return Err($crate::base::record::invalid(at, "must be an object"));
-            };
+            let object = $crate::base::record::members(value, at)?;
             $crate::base::record::refuse_unknown(object, &[$($key),*], at)?;
             Ok(Self {
                 $( $field: $crate::base::record::member(object, $key, at)?, )*
@@ -153,11 +182,10 @@ macro_rules! words {
                 value: &$crate::base::json::Value<'scan>,
                 at: &$crate::base::diag::Path<'_>,
             ) -> Result<Self, $crate::base::diag::Diagnostic> {
-                value.as_str().and_then(Self::from_word).ok_or_else(|| {
-                    let words = [$($word),*].join(", ");
-                    let problem = alloc::format!("must be one of: {words}");
-                    $crate::base::record::invalid(at, &problem)
-                })
+                match value.as_str().and_then(Self::from_word) {
+                    Some(word) => Ok(word),
+                    None => Err($crate::base::record::no_word(&[$($word),*], at)),
+                }
             }
         }
     };
@@ -168,22 +196,25 @@ pub(crate) use words;
 ///
 /// # Errors
 /// A diagnostic that names the member.
+#[inline(never)]
 pub fn member<'a, T: Scan<'a>>(
     object: &Object<'a>,
     key: &str,
     at: &Path<'_>,
 ) -> Result<T, Diagnostic> {
     let at = at.field(key);
-    object
-        .get(key)
-        .map_or_else(|| T::absent(&at), |value| T::scan(value, &at))
+    match object.get(key) {
+        Some(value) => T::scan(value, &at),
+        None => T::absent(&at),
+    }
 }
 
 impl Scan<'_> for bool {
     fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        value
-            .as_bool()
-            .ok_or_else(|| invalid(at, "must be true or false"))
+        match value {
+            Value::Bool(truth) => Ok(*truth),
+            _ => Err(invalid(at, "must be true or false")),
+        }
     }
 }
 
@@ -213,10 +244,10 @@ impl Print for u64 {
 
 impl Scan<'_> for String {
     fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        value
-            .as_str()
-            .map(String::from)
-            .ok_or_else(|| invalid(at, "must be a string"))
+        match value {
+            Value::String(text) => Ok(String::from(&**text)),
+            _ => Err(invalid(at, "must be a string")),
+        }
     }
 }
 
@@ -237,10 +268,7 @@ impl<'a> Scan<'a> for Value<'a> {
 
 impl<'a> Scan<'a> for Object<'a> {
     fn scan(value: &Value<'a>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        value
-            .as_object()
-            .cloned()
-            .ok_or_else(|| invalid(at, "must be an object"))
+        members(value, at).cloned()
     }
 }
 
@@ -262,22 +290,18 @@ impl<'a, T: Scan<'a>> Scan<'a> for Box<T> {
 
 impl<'a, T: Scan<'a>> Scan<'a> for Vec<T> {
     fn scan(value: &Value<'a>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        let items = value
-            .as_array()
-            .ok_or_else(|| invalid(at, "must be an array"))?;
-        items
-            .iter()
-            .enumerate()
-            .map(|(place, item)| T::scan(item, &at.index(place)))
-            .collect()
+        let items = elements(value, at)?;
+        let mut read = Vec::with_capacity(items.len());
+        for (place, item) in items.iter().enumerate() {
+            read.push(T::scan(item, &at.index(place))?);
+        }
+        Ok(read)
     }
 }
 
 impl<'a, T: Scan<'a>> Scan<'a> for BTreeMap<String, T> {
     fn scan(value: &Value<'a>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        let object = value
-            .as_object()
-            .ok_or_else(|| invalid(at, "must be an object"))?;
+        let object = members(value, at)?;
         let entries = object.iter();
         // One by one: collecting them would sort them first, with code for every type.
         let mut map = BTreeMap::new();
@@ -350,9 +374,7 @@ impl Print for TextMap<'_> {
 
 impl<'a> Scan<'a> for TextMap<'a> {
     fn scan(value: &Value<'a>, at: &Path<'_>) -> Result<Self, Diagnostic> {
-        let object = value
-            .as_object()
-            .ok_or_else(|| invalid(at, "must be an object"))?;
+        let object = members(value, at)?;
         let wrong = object.iter().find(|(_, item)| item.as_str().is_none());
         match wrong {
             Some((key, _)) => Err(invalid(&at.field(key), "must be a string")),

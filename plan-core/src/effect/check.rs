@@ -242,7 +242,7 @@ mod tests {
         let problems = list.check().err().unwrap_or_default();
         let pairs = problems.into_iter();
         pairs
-            .map(|problem| (problem.code, problem.message))
+            .map(|problem| (problem.code, problem.message.clone()))
             .collect()
     }
 

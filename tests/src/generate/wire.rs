@@ -1,7 +1,7 @@
 //! Every type that has a wire form, made from choices.
 
 use plan_core::base::code::Code;
-use plan_core::base::diag::{Diagnostic, Severity};
+use plan_core::base::diag::{Details, Diagnostic, Severity};
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Text, Value};
 use plan_core::effect::{
@@ -63,6 +63,7 @@ macro_rules! variants {
 }
 
 make! {
+    Diagnostic => |draw| Details::make(draw).into();
     bool => |draw| draw.once_in(2);
     u64 => |draw| draw.pick(0, &[1, 493, 1_700_000_000_000, (1 << 53) - 1]);
     f64 => number;
@@ -106,7 +107,7 @@ impl<T: Make> Make for Vec<T> {
 }
 
 records! {
-    Diagnostic { code, severity, message, help, pointer }
+    Details { code, severity, message, help, pointer }
     Document<'static> { format, value, references, escapes }
     Escape<'static> { from, to }
     Reference<'static> { pointer, template, field }

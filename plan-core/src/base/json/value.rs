@@ -256,17 +256,24 @@ impl<'a> Object<'a> {
     /// Sets `key`: an existing key keeps its place, a new one takes the place that
     /// JavaScript would give it.
     pub fn insert(&mut self, key: impl Into<Text<'a>>, value: impl Into<Value<'a>>) {
-        let (key, value) = (key.into(), value.into());
+        self.set(key.into(), value.into());
+    }
+
+    // Compiled once, whatever the key and the value are made from.
+    fn set(&mut self, key: Text<'a>, value: Value<'a>) {
         if let Some(entry) = self.entries.iter_mut().find(|(name, _)| *name == key) {
             entry.1 = value;
             return;
         }
-        self.append(key, value);
+        self.add(key, value);
     }
 
     /// Adds `key`, which the caller knows to be new.
     pub fn append(&mut self, key: impl Into<Text<'a>>, value: impl Into<Value<'a>>) {
-        let (key, value) = (key.into(), value.into());
+        self.add(key.into(), value.into());
+    }
+
+    fn add(&mut self, key: Text<'a>, value: Value<'a>) {
         if let Some(index) = array_index(&key) {
             let place = self
                 .entries
@@ -301,7 +308,7 @@ impl<'a> FromIterator<(Text<'a>, Value<'a>)> for Object<'a> {
     fn from_iter<I: IntoIterator<Item = (Text<'a>, Value<'a>)>>(entries: I) -> Self {
         let mut object = Object::new();
         for (key, value) in entries {
-            object.insert(key, value);
+            object.set(key, value);
         }
         object
     }

@@ -124,14 +124,20 @@ impl Writer {
     /// the keys of records are known when we are compiled.
     pub fn member(&mut self, key: &'static str, value: &(impl Print + ?Sized)) {
         if !value.is_absent() {
-            self.separate();
-            self.out.push_str(key);
-            if self.indented {
-                self.out.push(' ');
-            }
-            self.after_key = true;
+            self.printed_key(key);
             value.print(self);
         }
+    }
+
+    // Compiled once, whatever the member is.
+    #[inline(never)]
+    fn printed_key(&mut self, key: &'static str) {
+        self.separate();
+        self.out.push_str(key);
+        if self.indented {
+            self.out.push(' ');
+        }
+        self.after_key = true;
     }
 
     /// Writes a string.

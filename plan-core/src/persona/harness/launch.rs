@@ -197,11 +197,9 @@ pub(super) fn refused(field: &str, message: impl Into<String>) -> Diagnostic {
     )
 }
 
-fn point(diagnostic: Diagnostic, field: &str) -> Diagnostic {
-    Diagnostic {
-        pointer: Some(format!("/{}", field.replace('.', "/"))),
-        ..diagnostic
-    }
+fn point(mut diagnostic: Diagnostic, field: &str) -> Diagnostic {
+    diagnostic.pointer = Some(format!("/{}", field.replace('.', "/")));
+    diagnostic
 }
 
 /// Walks the patterns of a list.

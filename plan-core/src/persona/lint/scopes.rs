@@ -158,8 +158,10 @@ fn picked_resource<'a>(
 ) -> Option<&'a str> {
     let gate = js_trim(integration.get_str("enabledByInput")?);
     let picker = persona.get("inputs")?.get(gate)?.get("picker")?;
-    let picks_from = js_trim(picker.get_str("provider")?).to_lowercase();
-    let same = picks_from == js_trim(provider).to_lowercase();
+    // ASCII, as the names of providers are: the tables for the rest of Unicode would be a
+    // thirtieth of the module.
+    let picks_from = js_trim(picker.get_str("provider")?);
+    let same = picks_from.eq_ignore_ascii_case(js_trim(provider));
     let resource = js_trim(picker.get_str("resource")?).trim_matches('/');
     same.then_some(resource)
 }

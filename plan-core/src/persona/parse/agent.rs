@@ -43,7 +43,7 @@ fn triggers<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed
     let Some(members) = cx.members(Some(value), at, PROBLEM)? else {
         return Ok(None);
     };
-    let triggers = cx.entries(members, at, |cx, (provider, value), entry| {
+    let triggers = cx.entries(members, at, &|cx, (provider, value), entry| {
         if is_blank(provider) {
             return cx.fail(at, "keys must be non-empty provider slugs");
         }
@@ -51,7 +51,7 @@ fn triggers<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed
         if items.is_empty() {
             return cx.fail(entry, "must be a non-empty array of triggers");
         }
-        Ok(Some(Value::Array(cx.items(items, entry, trigger)?)))
+        Ok(Some(Value::Array(cx.items(items, entry, &trigger)?)))
     })?;
     Ok((!triggers.is_empty()).then_some(Value::Object(triggers)))
 }

@@ -19,7 +19,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     let Some(members) = cx.members(Some(value), at, "")? else {
         return Ok(None);
     };
-    let capabilities = cx.entries(members, at, |cx, (name, value), at| {
+    let capabilities = cx.entries(members, at, &|cx, (name, value), at| {
         if name == HTTP_READ {
             http_read(cx, value, at)
         } else {
@@ -50,7 +50,7 @@ fn http_read<'a>(cx: &mut Cx, value: &Value<'a>, at: &Path<'_>) -> Parsed<'a> {
     match object.get("allow") {
         None => {}
         Some(Value::Array(rules)) => {
-            cx.items(rules, &allow, http_rule)?;
+            cx.items(rules, &allow, &http_rule)?;
         }
         Some(_) => {
             cx.fail::<()>(&allow, "must be an array if provided")?;

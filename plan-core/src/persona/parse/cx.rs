@@ -25,6 +25,9 @@ pub(super) trait Rule<'a>: Fn(&mut Cx, Option<&Value<'a>>, &Path<'_>) -> Parsed<
 
 impl<'a, F> Rule<'a> for F where F: Fn(&mut Cx, Option<&Value<'a>>, &Path<'_>) -> Parsed<'a> {}
 
+/// A parser of one entry of a map: its name and its value.
+type EntryRule<'r, 'a> = dyn Fn(&mut Cx, (&str, &Value<'a>), &Path<'_>) -> Parsed<'a> + 'r;
+
 /// The context of one parse.
 pub(super) struct Cx {
     /// Whether every problem is reported and the holes of persona-kit 4 are closed.
@@ -41,6 +44,8 @@ impl Cx {
     }
 
     /// Reports a problem; the strict parse goes on behind it.
+    #[cold]
+    #[inline(never)]
     pub(super) fn report(&mut self, problem: Diagnostic) -> Result<(), Stop> {
         self.problems.push(problem);
         if self.strict { Ok(()) } else { Err(Stop) }
@@ -48,8 +53,13 @@ impl Cx {
 
     /// Reports that the value at `at` is wrong; the field then counts as absent.
     pub(super) fn fail<T>(&mut self, at: &Path<'_>, problem: &str) -> Result<Option<T>, Stop> {
-        self.report(Diagnostic::at(Code::PERSONA_FIELD_INVALID, at, problem))?;
-        Ok(None)
+        self.wrong(at, problem).map(|()| None)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wrong(&mut self, at: &Path<'_>, problem: &str) -> Result<(), Stop> {
+        self.report(Diagnostic::at(Code::PERSONA_FIELD_INVALID, at, problem))
     }
 
     /// Reads the members of an object. persona-kit 4 takes an array for an object
@@ -72,7 +82,7 @@ impl Cx {
         &mut self,
         items: &[Value<'a>],
         at: &Path<'_>,
-        rule: impl Rule<'a>,
+        rule: &dyn Rule<'a>,
     ) -> Result<Vec<Value<'a>>, Stop> {
         let mut parsed = Vec::with_capacity(items.len());
         for (place, item) in items.iter().enumerate() {
@@ -87,7 +97,7 @@ impl Cx {
         &mut self,
         members: Members<'_, 'a>,
         at: &Path<'_>,
-        rule: impl Fn(&mut Cx, (&str, &Value<'a>), &Path<'_>) -> Parsed<'a>,
+        rule: &EntryRule<'_, 'a>,
     ) -> Result<Object<'a>, Stop> {
         let mut parsed = Object::new();
         for (key, value) in members.entries() {
@@ -132,25 +142,28 @@ impl Cx {
 
     /// Ends the parse: the result, or the problems in document order.
     pub(super) fn finish<T>(
-        mut self,
+        self,
         result: Result<Option<T>, Stop>,
         document: &Value<'_>,
     ) -> Result<T, Vec<Diagnostic>> {
         match result {
             Ok(Some(parsed)) if self.problems.is_empty() => Ok(parsed),
-            _ => {
-                let places = self
-                    .problems
-                    .iter()
-                    .map(|problem| place(document, problem.pointer.as_deref().unwrap_or_default()));
-                let places: Vec<_> = places.collect();
-                let places = order(places.len(), &|one, other| {
-                    places.get(one).cmp(&places.get(other))
-                });
-                arrange(&mut self.problems, &places);
-                Err(self.problems)
-            }
+            _ => Err(self.sorted(document)),
         }
+    }
+
+    #[cold]
+    fn sorted(mut self, document: &Value<'_>) -> Vec<Diagnostic> {
+        let mut places = Vec::with_capacity(self.problems.len());
+        for problem in &self.problems {
+            let pointer = problem.pointer.as_deref();
+            places.push(place(document, pointer.unwrap_or_default()));
+        }
+        let places = order(places.len(), &|one, other| {
+            places.get(one).cmp(&places.get(other))
+        });
+        arrange(&mut self.problems, &places);
+        self.problems
     }
 
     /// Takes the first problem.

@@ -13,7 +13,7 @@ use super::{
 
 /// Runs one rule on a value that messages call `context`.
 fn run<'a>(
-    rule: impl Rule<'a>,
+    rule: &dyn Rule<'a>,
     value: Option<&Value<'a>>,
     context: &str,
 ) -> Result<Option<Value<'a>>, Diagnostic> {
@@ -38,7 +38,7 @@ macro_rules! helpers {
                 value: Option<&Value<'a>>,
                 context: &str,
             ) -> Result<Option<Value<'a>>, Diagnostic> {
-                run($rule, value, context)
+                run(&$rule, value, context)
             }
         )*
     };

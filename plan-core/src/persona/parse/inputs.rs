@@ -28,7 +28,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     let Some(members) = cx.members(value, at, "must be an object if provided")? else {
         return Ok(None);
     };
-    let inputs = cx.entries(members, at, |cx, (name, value), at| {
+    let inputs = cx.entries(members, at, &|cx, (name, value), at| {
         check_name(cx, name, at)?;
         input(cx, value, at)
     })?;

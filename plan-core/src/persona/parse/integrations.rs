@@ -60,7 +60,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     let Some(members) = cx.members(value, at, "must be an object if provided")? else {
         return Ok(None);
     };
-    let integrations = cx.entries(members, at, |cx, (provider, value), entry| {
+    let integrations = cx.entries(members, at, &|cx, (provider, value), entry| {
         if is_blank(provider) {
             return cx.fail(at, "integration keys must be non-empty strings");
         }

@@ -143,7 +143,7 @@ pub(super) fn string_list<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<
     let Some(items) = value.as_array() else {
         return cx.fail(at, "must be an array if provided");
     };
-    let items = cx.items(items, at, required(is_text, TEXT))?;
+    let items = cx.items(items, at, &required(is_text, TEXT))?;
     Ok((!items.is_empty()).then_some(Value::Array(items)))
 }
 
@@ -155,7 +155,7 @@ pub(super) fn string_map<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'
     let Some(members) = cx.members(value, at, "must be an object if provided")? else {
         return Ok(None);
     };
-    let map = cx.entries(members, at, |cx, (_, value), at| match value {
+    let map = cx.entries(members, at, &|cx, (_, value), at| match value {
         Value::String(_) => Ok(Some(value.clone())),
         _ => cx.fail(at, "must be a string"),
     })?;
@@ -168,7 +168,7 @@ pub(super) fn path_list<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_
     if items.is_empty() {
         return cx.fail(at, "must be a non-empty array");
     }
-    Ok(Some(Value::Array(cx.items(items, at, remote_path)?)))
+    Ok(Some(Value::Array(cx.items(items, at, &remote_path)?)))
 }
 
 fn remote_path<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {

@@ -27,7 +27,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     let Some(members) = cx.members(value, at, "must be an object if provided")? else {
         return Ok(None);
     };
-    let servers = cx.entries(members, at, |cx, (_, value), at| {
+    let servers = cx.entries(members, at, &|cx, (_, value), at| {
         server(cx, Some(value), at)
     })?;
     Ok(Some(servers.into()))

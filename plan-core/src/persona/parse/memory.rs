@@ -66,7 +66,7 @@ fn scopes<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'
     if items.is_empty() {
         return cx.fail(at, "must be a non-empty array of memory scopes if provided");
     }
-    let scopes = cx.items(items, at, required_word(MEMORY_SCOPES))?;
+    let scopes = cx.items(items, at, &required_word(MEMORY_SCOPES))?;
     Ok(Some(Value::Array(dedupe(scopes))))
 }
 

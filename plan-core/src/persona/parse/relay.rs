@@ -42,6 +42,6 @@ fn names<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a
     let Some(items) = value.as_array() else {
         return cx.fail(at, "must be an array of strings if provided");
     };
-    let names = cx.items(items, at, trimmed(required(is_text, TEXT)))?;
+    let names = cx.items(items, at, &trimmed(required(is_text, TEXT)))?;
     Ok(Some(Value::Array(dedupe(names))))
 }

@@ -61,10 +61,16 @@ impl<'s, 'a> Section<'s, 'a> {
     }
 
     /// Parses a field and keeps the result.
-    pub(super) fn field(&mut self, key: &str, rule: impl Rule<'a>) -> Result<(), Stop> {
+    pub(super) fn field(&mut self, key: &'static str, rule: impl Rule<'a>) -> Result<(), Stop> {
+        self.apply(key, &rule)
+    }
+
+    // One for all rules, which are many.
+    #[inline(never)]
+    fn apply(&mut self, key: &'static str, rule: &dyn Rule<'a>) -> Result<(), Stop> {
         let parsed = rule(self.cx, self.members.get(key), &self.at.field(key))?;
         if let Some(value) = parsed {
-            self.parsed.append(alloc::string::String::from(key), value);
+            self.parsed.append(key, value);
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ pub(super) const SHAPE: Shape = Shape {
 pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'a> {
     match value {
         None => Ok(Some(Value::Array(Vec::new()))),
-        Some(Value::Array(items)) => Ok(Some(Value::Array(cx.items(items, at, skill)?))),
+        Some(Value::Array(items)) => Ok(Some(Value::Array(cx.items(items, at, &skill)?))),
         Some(_) => cx.fail(at, "must be an array if provided"),
     }
 }

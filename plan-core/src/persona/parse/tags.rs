@@ -20,7 +20,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
         Some(Value::Array(items)) => items,
         Some(_) => return cx.fail(at, "must be an array of strings if provided"),
     };
-    let mut tags: Vec<Value<'a>> = dedupe(cx.items(items, at, tag)?);
+    let mut tags: Vec<Value<'a>> = dedupe(cx.items(items, at, &tag)?);
     if tags.is_empty() {
         return Ok(None);
     }

@@ -21,7 +21,7 @@ pub(super) fn parse<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -
     let Some(items) = value.as_array() else {
         return cx.fail(at, "must be an array if provided");
     };
-    let rules = cx.items(items, at, rule)?;
+    let rules = cx.items(items, at, &rule)?;
     Ok((!rules.is_empty()).then_some(Value::Array(rules)))
 }
 
@@ -44,6 +44,6 @@ fn events<'a>(cx: &mut Cx, value: Option<&Value<'a>>, at: &Path<'_>) -> Parsed<'
     if items.is_empty() {
         return cx.fail(at, "must be a non-empty array");
     }
-    let events = cx.items(items, at, required_word(WATCH_EVENTS))?;
+    let events = cx.items(items, at, &required_word(WATCH_EVENTS))?;
     Ok(Some(Value::Array(dedupe(events))))
 }
