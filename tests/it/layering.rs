@@ -8,7 +8,7 @@ use tests::repo::{Answer, cargo_text};
 const EDGES: [(&str, &[&str]); 6] = [
     ("plan-core", &[]),
     ("plan-wasm", &["plan-core"]),
-    ("bindgen", &["plan-core"]),
+    ("bindgen", &["plan-core", "plan-wasm"]),
     ("exec-native", &["plan-core"]),
     ("tests", &["plan-core", "plan-wasm", "exec-native"]),
     ("examples", &["plan-core", "exec-native"]),
