@@ -72,6 +72,10 @@ codes! {
     PLAN_CORRUPT = "plan.corrupt";
     /// A field of a wire record is missing or wrong.
     RECORD_INVALID = "record.invalid";
+    /// The text is not YAML, or a key is there twice.
+    YAML_MALFORMED = "yaml.malformed";
+    /// The text is YAML outside the strict part that is read.
+    YAML_UNSUPPORTED = "yaml.unsupported";
 }
 
 impl Print for Code {

@@ -49,6 +49,18 @@ impl super::record::Scan<'_> for Severity {
 }
 
 record! {
+    /// Where in a text a problem stands, as people count.
+    pub struct Place {
+        /// The line, from 1.
+        pub line: u64 => "line",
+        /// The column in characters, from 1.
+        pub column: u64 => "column",
+        /// The length of what it is about in bytes.
+        pub length: u64 => "length",
+    }
+}
+
+record! {
     /// One problem: what, how bad, where in the input, and what to do about it.
     pub struct Diagnostic {
         /// The stable name of the kind of problem.
@@ -61,6 +73,10 @@ record! {
         pub help: Option<String> => "help",
         /// The value it is about, as a JSON pointer into the input.
         pub pointer: Option<String> => "pointer",
+        /// The file that it is in.
+        pub file: Option<String> => "file",
+        /// Where in the file's text it stands.
+        pub place: Option<Place> => "place",
     }
 }
 
@@ -74,6 +90,8 @@ impl Diagnostic {
             message,
             help: None,
             pointer: None,
+            file: None,
+            place: None,
         }
     }
 
@@ -102,6 +120,22 @@ impl Diagnostic {
     #[must_use]
     pub fn pointing(mut self, path: &Path<'_>) -> Self {
         self.pointer = Some(path.pointer());
+        self
+    }
+}
+
+impl Diagnostic {
+    /// Adds where in its text it stands.
+    #[must_use]
+    pub fn standing(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Adds the file that it is in.
+    #[must_use]
+    pub fn within(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
         self
     }
 }

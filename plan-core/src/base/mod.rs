@@ -11,3 +11,4 @@ pub mod record;
 pub mod secret;
 pub mod text;
 pub mod toml;
+pub mod yaml;
