@@ -11,7 +11,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as Marked, StrIn
 use super::scalar::{Scalar, resolve_plain};
 use super::tree::{Content, Entry, Node, Span, Style};
 use crate::base::code::Code;
-use crate::base::diag::{Diagnostic, Place};
+use crate::base::diag::Diagnostic;
 use crate::base::json::Text;
 
 /// How much is read.
@@ -270,21 +270,12 @@ fn scalar<'a>(text: Cow<'a, str>, style: ScalarStyle, span: Span) -> Node<'a> {
 }
 
 fn malformed(span: Span, message: &str) -> Diagnostic {
-    Diagnostic::error(Code::YAML_MALFORMED, message.to_string()).standing(place(span))
+    Diagnostic::error(Code::YAML_MALFORMED, message.to_string()).standing(span.place())
 }
 
 fn unsupported(span: Span, message: &str) -> Diagnostic {
     let help = "write the value out; only a strict part of YAML is read";
     Diagnostic::error(Code::YAML_UNSUPPORTED, message.to_string())
         .help(help)
-        .standing(place(span))
-}
-
-/// The place of a span in a diagnostic.
-pub(crate) const fn place(span: Span) -> Place {
-    Place {
-        line: span.line as u64,
-        column: span.column as u64,
-        length: span.end.saturating_sub(span.start) as u64,
-    }
+        .standing(span.place())
 }

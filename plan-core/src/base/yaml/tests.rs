@@ -125,10 +125,19 @@ fn emits_what_javascript_does() {
             "tmux".to_string(),
             Block::Map(vec![("dir".to_string(), Block::text("~"))]),
         ),
-        ("agents".to_string(), Block::List(vec![seat("a"), seat("null")])),
+        (
+            "agents".to_string(),
+            Block::List(vec![seat("a"), seat("null")]),
+        ),
         ("none".to_string(), Block::List(vec![])),
     ]);
     let text = "version: 1\ntmux:\n  dir: \"~\"\nagents:\n  - name: a\n    persistent: true\n  - name: \"null\"\n    persistent: true\nnone: []\n";
     assert_eq!(emit(&document), text);
-    assert_eq!(read_ok(text).get("agents").and_then(Node::as_list).map(<[_]>::len), Some(2));
+    assert_eq!(
+        read_ok(text)
+            .get("agents")
+            .and_then(Node::as_list)
+            .map(<[_]>::len),
+        Some(2)
+    );
 }

@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::scalar::Scalar;
+use crate::base::diag::Place;
 use crate::base::json::Text;
 
 /// A part of a text.
@@ -17,6 +18,17 @@ pub struct Span {
     pub line: usize,
     /// The column of the first byte in characters, from 1.
     pub column: usize,
+}
+
+impl Span {
+    /// Returns the place for a diagnostic.
+    pub const fn place(self) -> Place {
+        Place {
+            line: self.line as u64,
+            column: self.column as u64,
+            length: self.end.saturating_sub(self.start) as u64,
+        }
+    }
 }
 
 /// How a node is written.
