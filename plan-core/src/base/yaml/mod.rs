@@ -6,11 +6,13 @@
 //! emitter's bytes are those of the `yaml` package of JavaScript.
 
 mod emit;
+mod patch;
 mod read;
 mod scalar;
 mod tree;
 
 pub use emit::{Block, emit, emit_scalar};
+pub use patch::{Patch, PatchError};
 pub use read::{Limits, read};
 pub use scalar::{Scalar, resolve_plain};
 pub use tree::{Content, Entry, Node, Span, Style};

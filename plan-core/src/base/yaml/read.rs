@@ -154,6 +154,11 @@ impl<'a> Reader<'a> {
             Event::Alias(_) => Err(unsupported(span, "aliases (`*name`) are not read")),
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_marks(span, anchor, tag.is_some())?;
+                let end = closing(self.places.text, span.start, style);
+                let span = Span {
+                    end: end.unwrap_or(span.end),
+                    ..span
+                };
                 Ok(scalar(text, style, span))
             }
             Event::SequenceStart(anchor, tag) => {
@@ -267,6 +272,26 @@ fn scalar<'a>(text: Cow<'a, str>, style: ScalarStyle, span: Span) -> Node<'a> {
         style,
         span,
     }
+}
+
+/// Finds the end of a scalar in quotes; the parser looks past comments behind it.
+fn closing(text: &str, start: usize, style: ScalarStyle) -> Option<usize> {
+    let quoted = text.as_bytes().get(start..)?;
+    let mut bytes = quoted.iter().enumerate().skip(1).peekable();
+    while let Some((place, byte)) = bytes.next() {
+        match (style, byte) {
+            (ScalarStyle::DoubleQuoted, b'\\') => drop(bytes.next()),
+            (ScalarStyle::DoubleQuoted, b'"') => return Some(start + place + 1),
+            (ScalarStyle::SingleQuoted, b'\'') => {
+                if bytes.next_if(|(_, next)| **next == b'\'').is_none() {
+                    return Some(start + place + 1);
+                }
+            }
+            (ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted, _) => {}
+            (ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded, _) => return None,
+        }
+    }
+    None
 }
 
 fn malformed(span: Span, message: &str) -> Diagnostic {

@@ -141,3 +141,129 @@ fn emits_what_javascript_does() {
         Some(2)
     );
 }
+
+const EDITED: &str = "# The fleet.
+version: 1   # always
+agents:
+  # The boss.
+  - name: a # first
+    runtime: claude
+    model_hint:
+
+  # A worker.
+  # Two lines about it.
+  - name: 'b'
+    runtime: \"pi\" # quoted
+  -
+    name: c
+    runtime: pi
+# The end.
+";
+
+/// Edits the text and gives it back.
+fn edited(act: impl FnOnce(&mut Patch<'_>, &Node<'_>)) -> String {
+    let root = read_ok(EDITED);
+    let mut patch = Patch::new(EDITED);
+    act(&mut patch, root.get("agents").expect("agents"));
+    patch.finish()
+}
+
+fn item<'n, 'a>(agents: &'n Node<'a>, place: usize) -> &'n Node<'a> {
+    &agents.as_list().expect("a list")[place]
+}
+
+#[test]
+fn nothing_to_edit_changes_nothing() {
+    assert_eq!(edited(|_, _| {}), EDITED);
+}
+
+#[test]
+fn values_change_alone() {
+    let text = edited(|patch, agents| {
+        patch
+            .set(item(agents, 0), "runtime", &Block::text("codex"))
+            .expect("set");
+        patch
+            .set(item(agents, 0), "model_hint", &Block::text("1"))
+            .expect("set");
+        patch
+            .set(item(agents, 1), "runtime", &Block::text("claude"))
+            .expect("set");
+        patch
+            .set(item(agents, 1), "name", &Block::text("null"))
+            .expect("set");
+        patch
+            .set(item(agents, 2), "persistent", &Block::Bool(true))
+            .expect("set");
+    });
+    let expected = EDITED
+        .replace("    runtime: claude\n", "    runtime: codex\n")
+        .replace("model_hint:\n", "model_hint: \"1\"\n")
+        .replace("runtime: \"pi\" # quoted", "runtime: claude # quoted")
+        .replace("- name: 'b'", "- name: \"null\"")
+        .replace(
+            "    runtime: pi\n#",
+            "    runtime: pi\n    persistent: true\n#",
+        );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn elements_go_with_their_comments_and_come_at_the_end() {
+    let text = edited(|patch, agents| {
+        patch.take(agents, 1).expect("take");
+        let seat = Block::Map(vec![("name".to_string(), Block::text("d"))]);
+        patch.push(agents, seat).expect("push");
+    });
+    let gone =
+        "  # A worker.\n  # Two lines about it.\n  - name: 'b'\n    runtime: \"pi\" # quoted\n";
+    let expected = EDITED
+        .replace(gone, "")
+        .replace("    runtime: pi\n#", "    runtime: pi\n  - name: d\n#");
+    assert_eq!(text, expected);
+    assert!(read(&text, Limits::default()).is_ok());
+}
+
+#[test]
+fn keys_go_with_their_line() {
+    let text = edited(|patch, agents| {
+        patch.remove(item(agents, 0), "name").expect("remove");
+        patch.remove(item(agents, 1), "runtime").expect("remove");
+        patch
+            .remove(item(agents, 2), "none")
+            .expect("nothing to remove");
+    });
+    let root = read_ok(&text);
+    let agents = root.get("agents").expect("agents");
+    assert_eq!(item(agents, 0).get("name"), None);
+    assert!(text.contains("  - runtime: claude\n"), "{text}");
+    assert!(!text.contains("quoted"), "{text}");
+}
+
+#[test]
+fn what_is_in_braces_is_left_to_others() {
+    let text = "agents: [{name: a}]\n";
+    let root = read_ok(text);
+    let agents = root.get("agents").expect("agents");
+    let mut patch = Patch::new(text);
+    assert!(patch.push(agents, Block::Bool(true)).is_err());
+    assert!(
+        patch
+            .set(item(agents, 0), "name", &Block::text("b"))
+            .is_err()
+    );
+}
+
+#[test]
+fn carriage_returns_stay() {
+    let text = "agents:\r\n  - name: a\r\n    k: 1";
+    let root = read_ok(text);
+    let agents = root.get("agents").expect("agents");
+    let mut patch = Patch::new(text);
+    let seat = Block::Map(vec![("name".to_string(), Block::text("b"))]);
+    patch.push(agents, seat).expect("push");
+    assert_eq!(
+        patch.finish(),
+        "agents:\r\n  - name: a\r\n    k: 1\r\n  - name: b\r\n"
+    );
+}
