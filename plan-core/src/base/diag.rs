@@ -1,6 +1,7 @@
 //! Diagnostics: one shape for every problem that a domain reports, and the path
 //! that names the value it is about.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -51,6 +52,8 @@ impl super::record::Scan<'_> for Severity {
 record! {
     /// Where in a text a problem stands, as people count.
     pub struct Place {
+        /// The file.
+        pub file: Option<String> => "file",
         /// The line, from 1.
         pub line: u64 => "line",
         /// The column in characters, from 1.
@@ -73,10 +76,8 @@ record! {
         pub help: Option<String> => "help",
         /// The value it is about, as a JSON pointer into the input.
         pub pointer: Option<String> => "pointer",
-        /// The file that it is in.
-        pub file: Option<String> => "file",
-        /// Where in the file's text it stands.
-        pub place: Option<Place> => "place",
+        /// Where in the text of a file it stands.
+        pub place: Option<Box<Place>> => "place",
     }
 }
 
@@ -90,7 +91,6 @@ impl Diagnostic {
             message,
             help: None,
             pointer: None,
-            file: None,
             place: None,
         }
     }
@@ -128,14 +128,22 @@ impl Diagnostic {
     /// Adds where in its text it stands.
     #[must_use]
     pub fn standing(mut self, place: Place) -> Self {
-        self.place = Some(place);
+        self.place = Some(Box::new(place));
         self
     }
 
-    /// Adds the file that it is in.
+    /// Adds the file that it is in; without a place it is about the file as a whole.
     #[must_use]
     pub fn within(mut self, file: impl Into<String>) -> Self {
-        self.file = Some(file.into());
+        let whole = || {
+            Box::new(Place {
+                file: None,
+                line: 1,
+                column: 1,
+                length: 0,
+            })
+        };
+        self.place.get_or_insert_with(whole).file = Some(file.into());
         self
     }
 }

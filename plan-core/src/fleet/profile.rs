@@ -227,11 +227,10 @@ fn whole(node: &Node<'_>) -> Option<u64> {
     let Some(Scalar::Number(number)) = node.as_scalar() else {
         return None;
     };
-    (0..=MAX_MULTIPLICITY).find(|whole| {
-        #[expect(clippy::cast_precision_loss, reason = "a small number")]
-        let same = *whole as f64 == *number;
-        same
-    })
+    // Past the cap it is refused anyway.
+    let small = u8::try_from(MAX_MULTIPLICITY).unwrap_or(u8::MAX);
+    let same = |whole: &u8| (f64::from(*whole) - number).abs() < f64::EPSILON;
+    (0..=small).find(same).map(u64::from)
 }
 
 impl ParsedProfile {

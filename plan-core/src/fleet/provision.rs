@@ -94,13 +94,14 @@ pub fn summary(seats: &[Provisioned]) -> String {
     } in seats
     {
         let manager = reports_to.as_deref().unwrap_or("- (lead)");
-        text.push_str(&format!(
-            "\n  - {}\tclass={}\truntime={}\treports_to={manager}\tpersona={}",
-            seat.name,
-            seat.class,
-            seat.runtime,
-            layer.as_str()
-        ));
+        let columns = [
+            format!("\n  - {}", seat.name),
+            format!("class={}", seat.class),
+            format!("runtime={}", seat.runtime),
+            format!("reports_to={manager}"),
+            format!("persona={}", layer.as_str()),
+        ];
+        text.push_str(&columns.join("\t"));
     }
     text
 }

@@ -33,7 +33,10 @@ fn made(lead: &str, floor: &[&str], seats: &[&str]) -> Profile {
         title: String::new(),
         description: String::new(),
         lead: lead.into(),
-        floor: floor.iter().map(|class| class.to_string()).collect(),
+        floor: floor
+            .iter()
+            .map(alloc::string::ToString::to_string)
+            .collect(),
         roster: seats.iter().map(|entry| seat(entry)).collect(),
         notes: None,
     }
@@ -225,7 +228,7 @@ fn problems(text: &str) -> Vec<(&'static str, u64, u64)> {
         Err(problems) => problems,
     };
     let found = found.iter().map(|problem| {
-        let place = problem.place.clone().expect("a place");
+        let place = problem.place.as_deref().expect("a place");
         (problem.code.as_str(), place.line, place.column)
     });
     found.collect()

@@ -52,7 +52,7 @@ impl<'t> Patch<'t> {
     /// # Errors
     /// The map or the value is written in a way that lines cannot be told apart in.
     pub fn set(&mut self, map: &Node<'_>, key: &str, value: &Block) -> Result<(), PatchError> {
-        let entries = self.block_map(map)?;
+        let entries = Self::block_map(map)?;
         let Some(entry) = entries.iter().find(|entry| entry.key == key) else {
             let last = entries.last().ok_or_else(|| stuck(map.span, EMPTY))?;
             let first = entries.first().map_or(0, |first| first.key_span.column);
@@ -92,7 +92,7 @@ impl<'t> Patch<'t> {
     /// # Errors
     /// As [`Patch::set`]; the only key of a map cannot be removed.
     pub fn remove(&mut self, map: &Node<'_>, key: &str) -> Result<(), PatchError> {
-        let entries = self.block_map(map)?;
+        let entries = Self::block_map(map)?;
         let Some(place) = entries.iter().position(|entry| entry.key == key) else {
             return Ok(());
         };
@@ -123,7 +123,7 @@ impl<'t> Patch<'t> {
     /// # Errors
     /// The list is empty or not written by indentation.
     pub fn push(&mut self, list: &Node<'_>, item: Block) -> Result<(), PatchError> {
-        let items = self.block_list(list)?;
+        let items = Self::block_list(list)?;
         let last = items.last().ok_or_else(|| stuck(list.span, EMPTY))?;
         let dash = self
             .dash(last.span.start)
@@ -139,7 +139,7 @@ impl<'t> Patch<'t> {
     /// # Errors
     /// The list is not written by indentation, or there is no such element.
     pub fn take(&mut self, list: &Node<'_>, place: usize) -> Result<(), PatchError> {
-        let items = self.block_list(list)?;
+        let items = Self::block_list(list)?;
         let item = items.get(place).ok_or_else(|| stuck(list.span, EMPTY))?;
         let dash = self
             .dash(item.span.start)
@@ -245,12 +245,12 @@ impl<'t> Patch<'t> {
         out
     }
 
-    fn block_map<'n, 'a>(&self, map: &'n Node<'a>) -> Result<&'n [Entry<'a>], PatchError> {
+    fn block_map<'n, 'a>(map: &'n Node<'a>) -> Result<&'n [Entry<'a>], PatchError> {
         let entries = map.as_map().filter(|_| map.style == Style::Block);
         entries.ok_or_else(|| stuck(map.span, FLOW))
     }
 
-    fn block_list<'n, 'a>(&self, list: &'n Node<'a>) -> Result<&'n [Node<'a>], PatchError> {
+    fn block_list<'n, 'a>(list: &'n Node<'a>) -> Result<&'n [Node<'a>], PatchError> {
         let items = list.as_list().filter(|_| list.style == Style::Block);
         items.ok_or_else(|| stuck(list.span, FLOW))
     }

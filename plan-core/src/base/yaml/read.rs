@@ -260,7 +260,7 @@ fn refuse_marks(span: Span, anchor: usize, tagged: bool) -> Result<(), Diagnosti
     Ok(())
 }
 
-fn scalar<'a>(text: Cow<'a, str>, style: ScalarStyle, span: Span) -> Node<'a> {
+fn scalar(text: Cow<'_, str>, style: ScalarStyle, span: Span) -> Node<'_> {
     let (content, style) = match style {
         ScalarStyle::Plain => (resolve_plain(text), Style::Plain),
         ScalarStyle::SingleQuoted => (Scalar::Text(text), Style::Single),

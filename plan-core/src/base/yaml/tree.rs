@@ -24,6 +24,7 @@ impl Span {
     /// Returns the place for a diagnostic.
     pub const fn place(self) -> Place {
         Place {
+            file: None,
             line: self.line as u64,
             column: self.column as u64,
             length: self.end.saturating_sub(self.start) as u64,
