@@ -7,7 +7,7 @@
 //! give byte-equal plans on every target.
 //!
 //! The modules depend on one another in one direction only:
-//! [`base`] ← [`effect`] ← [`persona`].
+//! [`base`] ← [`effect`] ← { [`persona`], [`fleet`] }.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -15,4 +15,5 @@ extern crate alloc;
 
 pub mod base;
 pub mod effect;
+pub mod fleet;
 pub mod persona;

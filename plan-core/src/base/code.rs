@@ -44,6 +44,8 @@ codes! {
     EXECUTION_FAILED = "execution.failed";
     /// A journal holds a record that cannot follow those before it.
     JOURNAL_RECORD_ILLEGAL = "journal.record-illegal";
+    /// Two files of one layer define a class.
+    LIBRARY_CLASS_DUPLICATE = "library.class-duplicate";
     /// A value would be read as an option or leave its place in the argument list.
     PERSONA_ARGUMENT_UNSAFE = "persona.argument-unsafe";
     /// A field of a persona is missing or wrong.
@@ -70,8 +72,60 @@ codes! {
     PLAN_COMMAND_REFUSED = "plan.command-refused";
     /// A plan's digest or version does not fit its content.
     PLAN_CORRUPT = "plan.corrupt";
+    /// A roster names a class that the library does not have.
+    PROFILE_CLASS_UNKNOWN = "profile.class-unknown";
+    /// The seats of a profile report to one another in a circle.
+    PROFILE_CYCLE = "profile.cycle";
+    /// A field of a profile is missing.
+    PROFILE_FIELD_MISSING = "profile.field-missing";
+    /// A field of a profile has another type.
+    PROFILE_FIELD_TYPE = "profile.field-type";
+    /// A floor class has no seat in the roster.
+    PROFILE_FLOOR_ABSENT = "profile.floor-absent";
+    /// A class stands in the floor twice.
+    PROFILE_FLOOR_DUPLICATE = "profile.floor-duplicate";
+    /// The floor names a class that the library does not have.
+    PROFILE_FLOOR_UNKNOWN = "profile.floor-unknown";
+    /// Two profiles have one id.
+    PROFILE_ID_DUPLICATE = "profile.id-duplicate";
+    /// A profile's id is not its file's name.
+    PROFILE_ID_MISMATCH = "profile.id-mismatch";
+    /// A profile has a key that is not known.
+    PROFILE_KEY_UNKNOWN = "profile.key-unknown";
+    /// The lead has no seat in the roster.
+    PROFILE_LEAD_ABSENT = "profile.lead-absent";
+    /// The lead reports to somebody.
+    PROFILE_LEAD_REPORTS = "profile.lead-reports";
+    /// The lead is a class that the library does not have.
+    PROFILE_LEAD_UNKNOWN = "profile.lead-unknown";
+    /// A multiplicity is not a whole number from 1 to the cap.
+    PROFILE_MULTIPLICITY_INVALID = "profile.multiplicity-invalid";
+    /// A seat reports to a class that has no seat.
+    PROFILE_REPORTS_TO_ABSENT = "profile.reports-to-absent";
+    /// A seat reports to a class that the library does not have.
+    PROFILE_REPORTS_TO_UNKNOWN = "profile.reports-to-unknown";
+    /// More than one seat reports to nobody.
+    PROFILE_ROOTS_SEVERAL = "profile.roots-several";
+    /// Two seats have one name.
+    PROFILE_SEAT_DUPLICATE = "profile.seat-duplicate";
     /// A field of a wire record is missing or wrong.
     RECORD_INVALID = "record.invalid";
+    /// A field of a roster has another type.
+    ROSTER_FIELD_INVALID = "roster.field-invalid";
+    /// A field of a roster is missing.
+    ROSTER_FIELD_MISSING = "roster.field-missing";
+    /// A roster has a key that is not known.
+    ROSTER_KEY_UNKNOWN = "roster.key-unknown";
+    /// A seat's name cannot be that of a session.
+    ROSTER_NAME_UNSAFE = "roster.name-unsafe";
+    /// A seat's runtime is not known.
+    ROSTER_RUNTIME_UNKNOWN = "roster.runtime-unknown";
+    /// Two seats have one name.
+    ROSTER_SEAT_DUPLICATE = "roster.seat-duplicate";
+    /// The text is not YAML, or a key is there twice.
+    YAML_MALFORMED = "yaml.malformed";
+    /// The text is YAML outside the strict part that is read.
+    YAML_UNSUPPORTED = "yaml.unsupported";
 }
 
 impl Print for Code {

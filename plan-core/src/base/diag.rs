@@ -49,9 +49,23 @@ impl Scan<'_> for Severity {
     }
 }
 
+record! {
+    /// Where in a text a problem stands, as people count.
+    pub struct Place {
+        /// The file.
+        pub file: Option<String> => "file",
+        /// The line, from 1.
+        pub line: u64 => "line",
+        /// The column in characters, from 1.
+        pub column: u64 => "column",
+        /// The length of what it is about in bytes.
+        pub length: u64 => "length",
+    }
+}
+
 mod fields {
     //! Apart, so that both have the name that the wire form has.
-    use super::{Code, Severity, String, record};
+    use super::{Box, Code, Place, Severity, String, record};
 
     record! {
         /// One problem: what, how bad, where in the input, and what to do about it.
@@ -66,6 +80,8 @@ mod fields {
             pub help: Option<String> => "help",
             /// The value it is about, as a JSON pointer into the input.
             pub pointer: Option<String> => "pointer",
+            /// Where in the text of a file it stands.
+            pub place: Option<Box<Place>> => "place",
         }
     }
 }
@@ -143,6 +159,7 @@ impl Diagnostic {
             message,
             help: None,
             pointer: None,
+            place: None,
         })
     }
 
@@ -163,6 +180,30 @@ impl Diagnostic {
     #[inline(never)]
     pub fn pointing(mut self, path: &Path<'_>) -> Self {
         self.pointer = Some(path.pointer());
+        self
+    }
+}
+
+impl Diagnostic {
+    /// Adds where in its text it stands.
+    #[must_use]
+    pub fn standing(mut self, place: Place) -> Self {
+        self.place = Some(Box::new(place));
+        self
+    }
+
+    /// Adds the file that it is in; without a place it is about the file as a whole.
+    #[must_use]
+    pub fn within(mut self, file: impl Into<String>) -> Self {
+        let whole = || {
+            Box::new(Place {
+                file: None,
+                line: 1,
+                column: 1,
+                length: 0,
+            })
+        };
+        self.place.get_or_insert_with(whole).file = Some(file.into());
         self
     }
 }

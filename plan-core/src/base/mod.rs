@@ -12,3 +12,4 @@ pub mod secret;
 pub mod sort;
 pub mod text;
 pub mod toml;
+pub mod yaml;

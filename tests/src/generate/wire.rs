@@ -1,7 +1,7 @@
 //! Every type that has a wire form, made from choices.
 
 use plan_core::base::code::Code;
-use plan_core::base::diag::{Details, Diagnostic, Severity};
+use plan_core::base::diag::{Details, Diagnostic, Place, Severity};
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Text, Value};
 use plan_core::effect::{
@@ -100,6 +100,12 @@ impl<T: Make> Make for Option<T> {
     }
 }
 
+impl<T: Make> Make for Box<T> {
+    fn make(draw: &mut Draw<'_>) -> Self {
+        Box::new(T::make(draw))
+    }
+}
+
 impl<T: Make> Make for Vec<T> {
     fn make(draw: &mut Draw<'_>) -> Self {
         (0..draw.below(3)).map(|_| T::make(draw)).collect()
@@ -107,7 +113,8 @@ impl<T: Make> Make for Vec<T> {
 }
 
 records! {
-    Details { code, severity, message, help, pointer }
+    Details { code, severity, message, help, pointer, place }
+    Place { file, line, column, length }
     Document<'static> { format, value, references, escapes }
     Escape<'static> { from, to }
     Reference<'static> { pointer, template, field }

@@ -1,0 +1,275 @@
+//! Editing a document in place: lines that are not meant stay as they are, byte for byte.
+//!
+//! Comments need no understanding: what is not replaced is copied. The comment lines right
+//! above an element belong to it and go when it goes.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::emit::{Block, emit, emit_scalar};
+use super::tree::{Entry, Node, Span, Style};
+
+/// Why a document cannot be edited in place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct PatchError {
+    /// The line.
+    pub line: usize,
+    /// What stands in the way.
+    pub problem: &'static str,
+}
+
+/// Edits of one text. They must not touch one another.
+#[derive(Debug)]
+pub struct Patch<'t> {
+    text: &'t str,
+    edits: Vec<Edit>,
+}
+
+#[derive(Debug)]
+struct Edit {
+    start: usize,
+    end: usize,
+    new: String,
+}
+
+impl<'t> Patch<'t> {
+    /// Starts to edit a text.
+    pub const fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            edits: Vec::new(),
+        }
+    }
+
+    /// Tells whether there is nothing to change.
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// Gives a key of a map another value of one line, or adds the key behind the others.
+    ///
+    /// # Errors
+    /// The map or the value is written in a way that lines cannot be told apart in.
+    pub fn set(&mut self, map: &Node<'_>, key: &str, value: &Block) -> Result<(), PatchError> {
+        let entries = Self::block_map(map)?;
+        let Some(entry) = entries.iter().find(|entry| entry.key == key) else {
+            let last = entries.last().ok_or_else(|| stuck(map.span, EMPTY))?;
+            let first = entries.first().map_or(0, |first| first.key_span.column);
+            let new = self.indented(&one(key, value), first.saturating_sub(1));
+            self.insert_below(last.value.span.end.max(last.key_span.end), new);
+            return Ok(());
+        };
+        self.replace(entry, value)
+    }
+
+    fn replace(&mut self, entry: &Entry<'_>, value: &Block) -> Result<(), PatchError> {
+        let span = entry.value.span;
+        let written = match value {
+            Block::Text(text) => emit_scalar(text),
+            Block::Number(_) | Block::Bool(_) => emit(value).trim_end().to_string(),
+            Block::List(_) | Block::Map(_) => return Err(stuck(span, NESTED)),
+        };
+        match entry.value.style {
+            Style::Plain | Style::Single | Style::Double if span.start < span.end => {
+                self.edit(span.start, span.end, written);
+            }
+            Style::Plain => {
+                // Nothing stands behind the colon yet.
+                let colon = self.find(entry.key_span.end, ':');
+                let at = colon.ok_or_else(|| stuck(entry.key_span, COLON))?;
+                self.edit(at + 1, at + 1, String::from(" ") + &written);
+            }
+            Style::Single | Style::Double | Style::Lines | Style::Block | Style::Flow => {
+                return Err(stuck(span, NESTED));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a key of a map with its lines.
+    ///
+    /// # Errors
+    /// As [`Patch::set`]; the only key of a map cannot be removed.
+    pub fn remove(&mut self, map: &Node<'_>, key: &str) -> Result<(), PatchError> {
+        let entries = Self::block_map(map)?;
+        let Some(place) = entries.iter().position(|entry| entry.key == key) else {
+            return Ok(());
+        };
+        let Some(entry) = entries.get(place) else {
+            return Ok(());
+        };
+        let end = self.below(entry.value.span.end.max(entry.key_span.end));
+        let start = self.line_start(entry.key_span.start);
+        let before = self
+            .text
+            .get(start..entry.key_span.start)
+            .unwrap_or_default();
+        if before.trim().is_empty() {
+            let start = self.with_comments(start, before.len());
+            self.edit(start, end, String::new());
+            return Ok(());
+        }
+        // It stands behind the dash of a list: the next key takes its place.
+        let next = entries
+            .get(place + 1)
+            .ok_or_else(|| stuck(map.span, EMPTY))?;
+        self.edit(entry.key_span.start, next.key_span.start, String::new());
+        Ok(())
+    }
+
+    /// Adds an element behind the others of a list.
+    ///
+    /// # Errors
+    /// The list is empty or not written by indentation.
+    pub fn push(&mut self, list: &Node<'_>, item: Block) -> Result<(), PatchError> {
+        let items = Self::block_list(list)?;
+        let last = items.last().ok_or_else(|| stuck(list.span, EMPTY))?;
+        let dash = self
+            .dash(last.span.start)
+            .ok_or_else(|| stuck(last.span, DASH))?;
+        let indent = dash - self.line_start(dash);
+        let new = self.indented(&emit(&Block::List(alloc::vec![item])), indent);
+        self.insert_below(last.span.end, new);
+        Ok(())
+    }
+
+    /// Removes an element of a list with its lines and the comments right above it.
+    ///
+    /// # Errors
+    /// The list is not written by indentation, or there is no such element.
+    pub fn take(&mut self, list: &Node<'_>, place: usize) -> Result<(), PatchError> {
+        let items = Self::block_list(list)?;
+        let item = items.get(place).ok_or_else(|| stuck(list.span, EMPTY))?;
+        let dash = self
+            .dash(item.span.start)
+            .ok_or_else(|| stuck(item.span, DASH))?;
+        let line = self.line_start(dash);
+        let before = self.text.get(line..dash).unwrap_or_default();
+        if !before.trim().is_empty() {
+            return Err(stuck(item.span, DASH));
+        }
+        let start = self.with_comments(line, before.len());
+        let end = self.below(item.span.end);
+        self.edit(start, end, String::new());
+        Ok(())
+    }
+
+    /// Returns the edited text.
+    pub fn finish(mut self) -> String {
+        // Of two insertions at one place the first one comes first.
+        self.edits.sort_by_key(|edit| (edit.start, edit.end));
+        let mut out = String::with_capacity(self.text.len());
+        let mut at = 0;
+        for edit in &self.edits {
+            out.push_str(self.text.get(at..edit.start).unwrap_or_default());
+            out.push_str(&edit.new);
+            at = at.max(edit.end);
+        }
+        out.push_str(self.text.get(at..).unwrap_or_default());
+        out
+    }
+
+    fn edit(&mut self, start: usize, end: usize, new: String) {
+        self.edits.push(Edit { start, end, new });
+    }
+
+    /// Inserts whole lines below the line that a byte stands in.
+    fn insert_below(&mut self, end: usize, mut lines: String) {
+        let at = self.below(end);
+        let before = self.text.get(..at).unwrap_or_default();
+        if !before.ends_with('\n') {
+            lines.insert_str(0, self.line_end());
+        }
+        self.edit(at, at, lines);
+    }
+
+    /// The first byte of the next line; the end of the text if there is none.
+    fn below(&self, end: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        if end > 0 && bytes.get(end - 1) == Some(&b'\n') {
+            return end;
+        }
+        self.find(end, '\n').map_or(self.text.len(), |at| at + 1)
+    }
+
+    fn find(&self, from: usize, letter: char) -> Option<usize> {
+        Some(from + self.text.get(from..)?.find(letter)?)
+    }
+
+    fn line_start(&self, at: usize) -> usize {
+        let before = self.text.get(..at).unwrap_or_default();
+        before.rfind('\n').map_or(0, |newline| newline + 1)
+    }
+
+    fn line_end(&self) -> &'static str {
+        if self.text.contains("\r\n") {
+            "\r\n"
+        } else {
+            "\n"
+        }
+    }
+
+    /// Goes up over the comment lines right above a line that are indented at least as far.
+    fn with_comments(&self, mut start: usize, indent: usize) -> usize {
+        while start > 0 {
+            let above = self.line_start(start - 1);
+            let line = self.text.get(above..start).unwrap_or_default();
+            let comment = line.trim_start();
+            if !comment.starts_with('#') || line.len() - comment.len() < indent {
+                break;
+            }
+            start = above;
+        }
+        start
+    }
+
+    /// Finds the dash of the element that begins at a byte.
+    fn dash(&self, start: usize) -> Option<usize> {
+        let before = self
+            .text
+            .get(..start)?
+            .trim_end_matches([' ', '\t', '\r', '\n']);
+        before.ends_with('-').then(|| before.len() - 1)
+    }
+
+    fn indented(&self, lines: &str, indent: usize) -> String {
+        let mut out = String::new();
+        for line in lines.lines() {
+            for _ in 0..indent {
+                out.push(' ');
+            }
+            out.push_str(line);
+            out.push_str(self.line_end());
+        }
+        out
+    }
+
+    fn block_map<'n, 'a>(map: &'n Node<'a>) -> Result<&'n [Entry<'a>], PatchError> {
+        let entries = map.as_map().filter(|_| map.style == Style::Block);
+        entries.ok_or_else(|| stuck(map.span, FLOW))
+    }
+
+    fn block_list<'n, 'a>(list: &'n Node<'a>) -> Result<&'n [Node<'a>], PatchError> {
+        let items = list.as_list().filter(|_| list.style == Style::Block);
+        items.ok_or_else(|| stuck(list.span, FLOW))
+    }
+}
+
+const EMPTY: &str = "there is nothing to put it behind";
+const FLOW: &str = "it is written in braces or brackets";
+const NESTED: &str = "the value is more than one line";
+const COLON: &str = "the key has no colon";
+const DASH: &str = "the element has no dash on a line of its own";
+
+const fn stuck(span: Span, problem: &'static str) -> PatchError {
+    PatchError {
+        line: span.line,
+        problem,
+    }
+}
+
+/// A map of one key.
+fn one(key: &str, value: &Block) -> String {
+    emit(&Block::Map(alloc::vec![(key.to_string(), value.clone())]))
+}

@@ -1,0 +1,306 @@
+//! The reader: one strict document into a tree.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as Marked, StrInput};
+
+use super::scalar::{Scalar, resolve_plain};
+use super::tree::{Content, Entry, Node, Span, Style};
+use crate::base::code::Code;
+use crate::base::diag::Diagnostic;
+use crate::base::json::Text;
+
+/// How much is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most bytes.
+    pub bytes: usize,
+    /// The deepest nesting of lists and maps.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes: 1 << 20,
+            depth: 64,
+        }
+    }
+}
+
+/// Reads one document; an empty text is `null`.
+///
+/// # Errors
+/// Text that is not YAML, or YAML outside the strict part; with line and column.
+pub fn read(text: &str, limits: Limits) -> Result<Node<'_>, Diagnostic> {
+    if text.len() > limits.bytes {
+        let message = format!("the document is larger than {} bytes", limits.bytes);
+        return Err(Diagnostic::error(Code::DOCUMENT_TOO_LARGE, message));
+    }
+    let mut reader = Reader {
+        events: Parser::new_from_str(text),
+        places: Places::new(text),
+        depth: limits.depth,
+    };
+    reader.document()
+}
+
+/// Turns the parser's characters into bytes; its events come almost in order.
+struct Places<'a> {
+    text: &'a str,
+    chars: usize,
+    bytes: usize,
+}
+
+impl<'a> Places<'a> {
+    const fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            chars: 0,
+            bytes: 0,
+        }
+    }
+
+    fn byte_of(&mut self, character: usize) -> usize {
+        if character < self.chars {
+            self.chars = 0;
+            self.bytes = 0;
+        }
+        let rest = self.text.get(self.bytes..).unwrap_or_default();
+        let more = rest.chars().take(character - self.chars);
+        self.bytes += more.map(char::len_utf8).sum::<usize>();
+        self.chars = character;
+        self.bytes
+    }
+
+    fn span(&mut self, marked: Marked) -> Span {
+        Span {
+            start: self.byte_of(marked.start.index()),
+            end: self.byte_of(marked.end.index()),
+            line: marked.start.line(),
+            column: marked.start.col() + 1,
+        }
+    }
+}
+
+struct Reader<'a> {
+    events: Parser<'a, StrInput<'a>>,
+    places: Places<'a>,
+    depth: usize,
+}
+
+/// An event that is not the end of the text.
+type Next<'a> = (Event<'a>, Span);
+
+impl<'a> Reader<'a> {
+    fn document(&mut self) -> Result<Node<'a>, Diagnostic> {
+        let mut found = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamStart | Event::DocumentEnd | Event::Nothing => {}
+                Event::StreamEnd => break,
+                Event::DocumentStart(_) if found.is_some() => {
+                    return Err(unsupported(span, "a second document is not read"));
+                }
+                Event::DocumentStart(_) => {
+                    let first = self.next()?;
+                    found = Some(self.node(first, 0)?);
+                }
+                _ => return Err(malformed(span, "the document has more than one root")),
+            }
+        }
+        Ok(found.unwrap_or(Node {
+            content: Content::Scalar(Scalar::Null),
+            style: Style::Plain,
+            span: Span {
+                line: 1,
+                column: 1,
+                ..Span::default()
+            },
+        }))
+    }
+
+    fn next(&mut self) -> Result<Next<'a>, Diagnostic> {
+        match self.events.next_event() {
+            Some(Ok((event, marked))) => Ok((event, self.places.span(marked))),
+            Some(Err(error)) => Err(self.scan_error(&error)),
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn scan_error(&mut self, error: &ScanError) -> Diagnostic {
+        let marker = error.marker();
+        let at = self.places.byte_of(marker.index());
+        let span = Span {
+            start: at,
+            end: at,
+            line: marker.line(),
+            column: marker.col() + 1,
+        };
+        malformed(span, error.info())
+    }
+
+    fn node(&mut self, (event, span): Next<'a>, depth: usize) -> Result<Node<'a>, Diagnostic> {
+        if depth > self.depth {
+            let message = format!("the document is nested deeper than {} levels", self.depth);
+            return Err(unsupported(span, &message));
+        }
+        match event {
+            Event::Alias(_) => Err(unsupported(span, "aliases (`*name`) are not read")),
+            Event::Scalar(text, style, anchor, tag) => {
+                refuse_marks(span, anchor, tag.is_some())?;
+                let end = closing(self.places.text, span.start, style);
+                let span = Span {
+                    end: end.unwrap_or(span.end),
+                    ..span
+                };
+                Ok(scalar(text, style, span))
+            }
+            Event::SequenceStart(anchor, tag) => {
+                refuse_marks(span, anchor, tag.is_some())?;
+                self.list(span, depth)
+            }
+            Event::MappingStart(anchor, tag) => {
+                refuse_marks(span, anchor, tag.is_some())?;
+                self.map(span, depth)
+            }
+            _ => Err(malformed(span, "a value is missing")),
+        }
+    }
+
+    fn list(&mut self, start: Span, depth: usize) -> Result<Node<'a>, Diagnostic> {
+        let mut items = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::SequenceEnd {
+                let last = items.last().map(|item: &Node<'_>| item.span);
+                let (style, span) = self.extent(start, span, last);
+                let content = Content::List(items);
+                return Ok(Node {
+                    content,
+                    style,
+                    span,
+                });
+            }
+            items.push(self.node((event, span), depth + 1)?);
+        }
+    }
+
+    fn map(&mut self, start: Span, depth: usize) -> Result<Node<'a>, Diagnostic> {
+        let mut entries: Vec<Entry<'a>> = Vec::new();
+        let mut known = BTreeSet::new();
+        loop {
+            let (event, key_span) = self.next()?;
+            if event == Event::MappingEnd {
+                let last = entries.last().map(|entry| entry.value.span);
+                let (style, span) = self.extent(start, key_span, last);
+                let content = Content::Map(entries);
+                return Ok(Node {
+                    content,
+                    style,
+                    span,
+                });
+            }
+            let key = key_of(event, key_span)?;
+            if !known.insert(String::from(&*key)) {
+                let message = format!("the key `{key}` is there twice");
+                return Err(malformed(key_span, &message));
+            }
+            let first = self.next()?;
+            let value = self.node(first, depth + 1)?;
+            entries.push(Entry {
+                key,
+                key_span,
+                value,
+            });
+        }
+    }
+
+    /// Tells how a collection is written, and where it ends: a bracket is in the text, the
+    /// end of a block is only known from what it holds.
+    fn extent(&self, start: Span, end: Span, last: Option<Span>) -> (Style, Span) {
+        let text = self.places.text;
+        let opens = text.as_bytes().get(start.start);
+        let closes = end.end > end.start && matches!(opens, Some(b'[' | b'{'));
+        let (style, end) = if closes {
+            (Style::Flow, end.end)
+        } else {
+            (Style::Block, last.map_or(start.end, |last| last.end))
+        };
+        (style, Span { end, ..start })
+    }
+}
+
+fn key_of(event: Event<'_>, span: Span) -> Result<Text<'_>, Diagnostic> {
+    match event {
+        Event::Scalar(text, style, anchor, tag) => {
+            refuse_marks(span, anchor, tag.is_some())?;
+            if text == "<<" && style == ScalarStyle::Plain {
+                return Err(unsupported(span, "merge keys (`<<`) are not read"));
+            }
+            Ok(text)
+        }
+        Event::Alias(_) => Err(unsupported(span, "aliases (`*name`) are not read")),
+        _ => Err(unsupported(span, "a key must be one word or text")),
+    }
+}
+
+fn refuse_marks(span: Span, anchor: usize, tagged: bool) -> Result<(), Diagnostic> {
+    if anchor != 0 {
+        return Err(unsupported(span, "anchors (`&name`) are not read"));
+    }
+    if tagged {
+        return Err(unsupported(span, "tags (`!name`) are not read"));
+    }
+    Ok(())
+}
+
+fn scalar(text: Cow<'_, str>, style: ScalarStyle, span: Span) -> Node<'_> {
+    let (content, style) = match style {
+        ScalarStyle::Plain => (resolve_plain(text), Style::Plain),
+        ScalarStyle::SingleQuoted => (Scalar::Text(text), Style::Single),
+        ScalarStyle::DoubleQuoted => (Scalar::Text(text), Style::Double),
+        ScalarStyle::Literal | ScalarStyle::Folded => (Scalar::Text(text), Style::Lines),
+    };
+    Node {
+        content: Content::Scalar(content),
+        style,
+        span,
+    }
+}
+
+/// Finds the end of a scalar in quotes; the parser looks past comments behind it.
+fn closing(text: &str, start: usize, style: ScalarStyle) -> Option<usize> {
+    let quoted = text.as_bytes().get(start..)?;
+    let mut bytes = quoted.iter().enumerate().skip(1).peekable();
+    while let Some((place, byte)) = bytes.next() {
+        match (style, byte) {
+            (ScalarStyle::DoubleQuoted, b'\\') => drop(bytes.next()),
+            (ScalarStyle::DoubleQuoted, b'"') => return Some(start + place + 1),
+            (ScalarStyle::SingleQuoted, b'\'') => {
+                if bytes.next_if(|(_, next)| **next == b'\'').is_none() {
+                    return Some(start + place + 1);
+                }
+            }
+            (ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted, _) => {}
+            (ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded, _) => return None,
+        }
+    }
+    None
+}
+
+fn malformed(span: Span, message: &str) -> Diagnostic {
+    Diagnostic::error(Code::YAML_MALFORMED, message.to_string()).standing(span.place())
+}
+
+fn unsupported(span: Span, message: &str) -> Diagnostic {
+    let help = "write the value out; only a strict part of YAML is read";
+    Diagnostic::error(Code::YAML_UNSUPPORTED, message.to_string())
+        .help(help)
+        .standing(span.place())
+}

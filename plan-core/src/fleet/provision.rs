@@ -1,0 +1,107 @@
+//! From a profile to a roster: names, flags, and the summary for people.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::library::{Library, PersonaLayer};
+use super::profile::Profile;
+use super::roster::{Roster, Seat};
+
+/// A seat that was provisioned, with what a version 1 roster cannot say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provisioned {
+    /// The seat.
+    pub seat: Seat,
+    /// The class it reports to.
+    pub reports_to: Option<String>,
+    /// Where its persona comes from.
+    pub layer: PersonaLayer,
+}
+
+/// Why a roster cannot be made of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProvisionError {
+    /// A class has no file.
+    #[error("Cannot provision: roster class \"{0}\" does not resolve to a readable persona.")]
+    Unreadable(String),
+    /// There is nothing to staff at all.
+    #[error("Profile \"{0}\" produced no seats. Its roster is empty.")]
+    Empty(String),
+    /// There is nothing that stays staffed.
+    #[error("Profile \"{0}\" produced no seats. No floor seats are defined — try --full.")]
+    NoFloor(String),
+}
+
+/// The names of the seats of a class.
+pub fn seat_names(class: &str, multiplicity: u64) -> Vec<String> {
+    if multiplicity <= 1 {
+        return alloc::vec![class.to_string()];
+    }
+    let numbers = 0..multiplicity;
+    numbers.map(|number| format!("{class}{number}")).collect()
+}
+
+/// Makes the seats of a profile: those of the floor, or all.
+///
+/// # Errors
+/// A class has no readable persona, or there is no seat.
+pub fn provision(
+    profile: &Profile,
+    library: &Library,
+    full: bool,
+) -> Result<Vec<Provisioned>, ProvisionError> {
+    let mut seats = Vec::new();
+    let chosen = profile.roster.iter();
+    for entry in chosen.filter(|entry| full || profile.is_floor(&entry.class)) {
+        let class = &*entry.class;
+        let persona = library.resolve(class);
+        let persona = persona.ok_or_else(|| ProvisionError::Unreadable(class.to_string()))?;
+        let stays = profile.is_floor(class) || profile.is_lead(class);
+        for name in seat_names(class, entry.multiplicity) {
+            let mut seat = Seat::new(name, "claude", class);
+            seat.persistent_persona = stays.then_some(true);
+            seat.reset_between_tasks = (!stays).then_some(true);
+            seats.push(Provisioned {
+                seat,
+                reports_to: entry.reports_to.clone(),
+                layer: persona.layer,
+            });
+        }
+    }
+    match (seats.is_empty(), full) {
+        (false, _) => Ok(seats),
+        (true, true) => Err(ProvisionError::Empty(profile.id.clone())),
+        (true, false) => Err(ProvisionError::NoFloor(profile.id.clone())),
+    }
+}
+
+/// Makes the roster of seats.
+pub fn roster(seats: &[Provisioned]) -> Roster {
+    Roster {
+        agents: seats.iter().map(|seat| seat.seat.clone()).collect(),
+        ..Roster::default()
+    }
+}
+
+/// Tells who reports to whom, a line a seat.
+pub fn summary(seats: &[Provisioned]) -> String {
+    let mut text = format!("Topology ({} seat(s)):", seats.len());
+    for Provisioned {
+        seat,
+        reports_to,
+        layer,
+    } in seats
+    {
+        let manager = reports_to.as_deref().unwrap_or("- (lead)");
+        let columns = [
+            format!("\n  - {}", seat.name),
+            format!("class={}", seat.class),
+            format!("runtime={}", seat.runtime),
+            format!("reports_to={manager}"),
+            format!("persona={}", layer.as_str()),
+        ];
+        text.push_str(&columns.join("\t"));
+    }
+    text
+}
