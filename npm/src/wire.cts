@@ -209,6 +209,10 @@ export interface Diagnostic {
    * The value it is about, as a JSON pointer into the input.
    */
   pointer?: string;
+  /**
+   * Where in the text of a file it stands.
+   */
+  place?: Place;
 }
 
 /**

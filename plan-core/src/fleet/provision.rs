@@ -19,6 +19,15 @@ pub struct Provisioned {
     pub layer: PersonaLayer,
 }
 
+/// What a fleet is staffed with; which harnesses there are is for others to say.
+#[derive(Debug, Clone, Copy)]
+pub struct Staffing<'s> {
+    /// The harness of every seat.
+    pub runtime: &'s str,
+    /// The harnesses that a roster names, each with the command that clears a context.
+    pub runtimes: &'s [(&'s str, &'s str)],
+}
+
 /// Why a roster cannot be made of a profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProvisionError {
@@ -49,7 +58,7 @@ pub fn seat_names(class: &str, multiplicity: u64) -> Vec<String> {
 pub fn provision(
     profile: &Profile,
     library: &Library,
-    full: bool,
+    (staffing, full): (Staffing<'_>, bool),
 ) -> Result<Vec<Provisioned>, ProvisionError> {
     let mut seats = Vec::new();
     let chosen = profile.roster.iter();
@@ -59,7 +68,7 @@ pub fn provision(
         let persona = persona.ok_or_else(|| ProvisionError::Unreadable(class.to_string()))?;
         let stays = profile.is_floor(class) || profile.is_lead(class);
         for name in seat_names(class, entry.multiplicity) {
-            let mut seat = Seat::new(name, "claude", class);
+            let mut seat = Seat::new(name, staffing.runtime, class);
             seat.persistent_persona = stays.then_some(true);
             seat.reset_between_tasks = (!stays).then_some(true);
             seats.push(Provisioned {
@@ -77,8 +86,12 @@ pub fn provision(
 }
 
 /// Makes the roster of seats.
-pub fn roster(seats: &[Provisioned]) -> Roster {
+pub fn roster(seats: &[Provisioned], staffing: Staffing<'_>) -> Roster {
+    let runtimes = staffing.runtimes.iter();
     Roster {
+        runtimes: runtimes
+            .map(|(name, reset)| ((*name).to_string(), (*reset).to_string()))
+            .collect(),
         agents: seats.iter().map(|seat| seat.seat.clone()).collect(),
         ..Roster::default()
     }

@@ -11,15 +11,6 @@ use crate::base::diag::Diagnostic;
 use crate::base::record::record;
 use crate::base::yaml::{Block, Entry, Limits, Node, Scalar, Span, emit, read};
 
-/// The runtimes whose reset command is known, with it.
-pub const RUNTIMES: &[(&str, &str)] = &[
-    ("claude", "/clear"),
-    ("pi", "/new"),
-    ("codex", "/new"),
-    ("opencode", "/new"),
-    ("grok", "/clear"),
-];
-
 const CODES: Codes = Codes {
     field_type: Code::ROSTER_FIELD_INVALID,
     field_missing: Code::ROSTER_FIELD_MISSING,
@@ -83,16 +74,13 @@ pub const HOLDER: &str = "_holder";
 
 impl Default for Roster {
     fn default() -> Self {
-        let runtimes = RUNTIMES.iter().take(2);
         Self {
             tmux: Tmux {
                 socket_name: SOCKET.into(),
                 holder_session: HOLDER.into(),
             },
             working_directory: String::from("~"),
-            runtimes: runtimes
-                .map(|(name, reset)| ((*name).into(), (*reset).into()))
-                .collect(),
+            runtimes: BTreeMap::new(),
             agents: Vec::new(),
         }
     }

@@ -6,8 +6,13 @@ use alloc::{format, vec};
 
 use super::library::{LayerIndex, Library, RoleFile};
 use super::profile::{self, Profile, ProfileSeat};
-use super::provision::{Provisioned, provision, roster, summary};
+use super::provision::{Provisioned, Staffing, provision, roster, summary};
 use super::roster as rosters;
+
+pub(super) const STAFFING: Staffing<'_> = Staffing {
+    runtime: "claude",
+    runtimes: &[("claude", "/clear"), ("pi", "/new")],
+};
 
 fn seat(entry: &str) -> ProfileSeat {
     let (entry, multiplicity) = match entry.split_once(" x") {
@@ -63,7 +68,7 @@ fn library(profile: &Profile) -> Library {
 }
 
 fn seats(profile: &Profile, full: bool) -> Vec<Provisioned> {
-    provision(profile, &library(profile), full).expect("seats")
+    provision(profile, &library(profile), (STAFFING, full)).expect("seats")
 }
 
 /// Name and flag of each seat: `p` stays, `r` is reset.
@@ -117,7 +122,7 @@ agents:
     class: enhancer
     persistent_persona: true
 ";
-    assert_eq!(roster(&seats).emit(), text);
+    assert_eq!(roster(&seats, STAFFING).emit(), text);
     assert_eq!(
         summary(&seats),
         "Topology (2 seat(s)):
@@ -159,7 +164,7 @@ fn business() -> Profile {
 
 #[test]
 fn v3_and_v4_business() {
-    let text = roster(&seats(&business(), true)).emit();
+    let text = roster(&seats(&business(), true), STAFFING).emit();
     assert_eq!(text.len(), 1135);
     assert_eq!(text.matches("persistent_persona: true").count(), 1);
     assert_eq!(names(&business(), false), ["ceo(p)"]);
@@ -185,7 +190,7 @@ fn v5_and_v6_names_that_need_quotes() {
         names(&profile, false),
         ["w0(p)", "w1(p)", "w(p)", "null(p)", "1(p)"]
     );
-    let text = roster(&seats(&profile, false)).emit();
+    let text = roster(&seats(&profile, false), STAFFING).emit();
     assert!(text.contains("  - name: \"null\"\n    runtime: claude\n    class: \"null\"\n"));
     assert!(text.contains("  - name: \"1\"\n"));
     assert_eq!(
@@ -197,7 +202,8 @@ fn v5_and_v6_names_that_need_quotes() {
 #[test]
 fn v7_to_v9_the_errors() {
     let error = |profile: Profile, full| {
-        let error = provision(&profile, &library(&profile), full).expect_err("no seats");
+        let error =
+            provision(&profile, &library(&profile), (STAFFING, full)).expect_err("no seats");
         error.to_string()
     };
     let floor = "Profile \"p\" produced no seats. No floor seats are defined — try --full.";
@@ -317,7 +323,7 @@ fn every_problem_of_a_profile_is_told_with_its_place() {
 #[test]
 fn a_roster_reads_back_as_it_was_emitted() {
     for full in [false, true] {
-        let made = roster(&seats(&delivery(), full));
+        let made = roster(&seats(&delivery(), full), STAFFING);
         assert_eq!(rosters::parse(&made.emit()).expect("a roster"), made);
     }
 }

@@ -9,6 +9,7 @@ use super::super::library::{INDEX, LayerIndex, Library, RoleFile, is_class, mark
 use super::super::profile::{self, ParsedProfile, check_ids};
 use super::super::provision::{provision, roster};
 use super::{PROFILES, ROLES};
+use crate::fleet::tests::STAFFING;
 
 /// The headings of a role, in order.
 const HEADINGS: [&str; 7] = [
@@ -147,8 +148,8 @@ fn the_floors_are_the_leads_and_one_enhancer() {
 #[test]
 fn the_business_has_the_recorded_size() {
     let (_, parsed) = profiles().into_iter().next().expect("business");
-    let seats = provision(&parsed.profile, &library(), true).expect("seats");
-    assert_eq!(roster(&seats).emit().len(), 1135, "as recorded");
+    let seats = provision(&parsed.profile, &library(), (STAFFING, true)).expect("seats");
+    assert_eq!(roster(&seats, STAFFING).emit().len(), 1135, "as recorded");
 }
 
 #[test]
