@@ -554,6 +554,28 @@ export interface PersonaSpawnPlan {
 export type Phase = "mount" | "stage" | "skills" | "sidecars" | "config-files" | "results";
 
 /**
+ * Where in a text a problem stands, as people count.
+ */
+export interface Place {
+  /**
+   * The file.
+   */
+  file?: string;
+  /**
+   * The line, from 1.
+   */
+  line: number;
+  /**
+   * The column in characters, from 1.
+   */
+  column: number;
+  /**
+   * The length of what it is about in bytes.
+   */
+  length: number;
+}
+
+/**
  * Where a plan would be carried out, as far as a host without a file system can say.
  */
 export interface PlacesDocument {

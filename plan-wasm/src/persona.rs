@@ -23,7 +23,7 @@ use crate::failure::Failure;
 /// Leaves `null` where a plan repeats the persona: the caller holds it.
 pub const FLAG_HELD: u32 = 2;
 
-/// Leaves [`MARK`] where a plan would repeat the persona's text letter by letter: the
+/// Leaves a mark where a plan would repeat the persona's text letter by letter: the
 /// caller puts it in. A persona whose text is not what a plan prints is repeated.
 pub const FLAG_MARKED: u32 = 4;
 

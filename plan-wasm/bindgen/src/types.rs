@@ -1,6 +1,6 @@
 //! The TypeScript declarations of the wire records, made from their Rust types.
 
-use plan_core::base::diag::Details as Diagnostic;
+use plan_core::base::diag::{Details as Diagnostic, Place};
 use plan_core::base::edition::Edition;
 use plan_core::effect::{Phase, View};
 use plan_core::persona::agent_card::{AgentCard, CardCapabilities, CardProvider, CardSkill};
@@ -88,6 +88,7 @@ pub(crate) fn declarations() -> String {
         MountPolicy,
         PersonaSpawnPlan,
         Phase,
+        Place,
         PlacesDocument,
         PrivateFile,
         PrivateLink,
