@@ -52,13 +52,8 @@ impl<'m> Mover<'m> {
     /// failure this goes on where it was.
     pub(super) fn take_away(&self, from: &Place, to: &Place) -> io::Result<()> {
         if self.underway(from)?.is_none() {
-            match from.dir.rename_new(&from.name, &to.dir, &to.name) {
-                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
-                moved => {
-                    moved?;
-                    to.dir.sync()?;
-                    return from.dir.sync();
-                }
+            if at_once(from, to)? {
+                return Ok(());
             }
             (self.step)()?;
             from.dir.rename_new(&from.name, &from.dir, &self.moving)?;
@@ -82,13 +77,8 @@ impl<'m> Mover<'m> {
 
     /// Moves something that is ours alone to a free place of the user's.
     pub(super) fn bring_back(&self, from: &Place, to: &Place) -> io::Result<()> {
-        match from.dir.rename_new(&from.name, &to.dir, &to.name) {
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
-            moved => {
-                moved?;
-                to.dir.sync()?;
-                return from.dir.sync();
-            }
+        if at_once(from, to)? {
+            return Ok(());
         }
         (self.step)()?;
         let seen = stamp(from)?;
@@ -136,6 +126,19 @@ impl<'m> Mover<'m> {
         let source = at(&from.dir, &self.moving)?;
         let there = source.dir.stat(&source.name)?;
         Ok(there.map(|_| source))
+    }
+}
+
+/// Moves something in one step, which only works on one file system; tells whether it did.
+fn at_once(from: &Place, to: &Place) -> io::Result<bool> {
+    match from.dir.rename_new(&from.name, &to.dir, &to.name) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => Ok(false),
+        moved => {
+            moved?;
+            to.dir.sync()?;
+            from.dir.sync()?;
+            Ok(true)
+        }
     }
 }
 
