@@ -4,6 +4,7 @@
 pub mod baseline;
 pub mod fields;
 pub mod library;
+pub mod observed;
 pub mod profile;
 pub mod provision;
 pub mod roster;
