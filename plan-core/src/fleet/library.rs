@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
-use crate::base::record::words;
+use crate::base::digest::of_bytes;
+use crate::base::record::{record, words};
 
 /// The index of a layer, which is no persona itself.
 pub const INDEX: &str = "LIBRARY.md";
@@ -37,13 +38,14 @@ words! {
     }
 }
 
-/// A Markdown file of a layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleFile {
-    /// The file name, such as `code.md`.
-    pub name: String,
-    /// Its text.
-    pub text: String,
+record! {
+    /// A file of the fleet's home by its name alone, such as `code.md`.
+    pub struct RoleFile {
+        /// Its name.
+        pub name: String => "name",
+        /// Its text.
+        pub text: String => "text",
+    }
 }
 
 /// A class of a layer.
@@ -54,6 +56,10 @@ struct Known {
     /// Whether the file says so itself, by a marker.
     marked: bool,
     domain: Option<String>,
+    runtime: Option<String>,
+    model: Option<String>,
+    /// The digest of the file's text.
+    digest: String,
 }
 
 /// The classes of one layer.
@@ -73,6 +79,12 @@ pub struct Persona {
     pub layer: PersonaLayer,
     /// The file name in that layer.
     pub file: String,
+    /// The digest of its text.
+    pub digest: String,
+    /// The harness that its text asks for, by a marker.
+    pub runtime: Option<String>,
+    /// The model that its text asks for, by a marker.
+    pub model: Option<String>,
 }
 
 /// One class of the library as a whole.
@@ -100,13 +112,23 @@ pub fn is_class(word: &str) -> bool {
 /// Finds the value of the first marker `` `<key>: NAME` ``; blanks and line breaks may stand
 /// behind the colon.
 pub fn marker<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    word(text, key, is_class)
+}
+
+fn word<'t>(text: &'t str, key: &str, good: fn(&str) -> bool) -> Option<&'t str> {
     let mut parts = text.split('`');
     // What stands between two back quotes is every part behind the first.
     parts.next();
     parts.find_map(|part| {
         let rest = part.strip_prefix(key)?.strip_prefix(':')?.trim();
-        is_class(rest).then_some(rest)
+        good(rest).then_some(rest)
     })
+}
+
+/// Tells whether a word can be the name of a model.
+fn is_model(word: &str) -> bool {
+    let good = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@[]".contains(letter);
+    !word.is_empty() && !word.starts_with('-') && word.chars().all(good)
 }
 
 impl LayerIndex {
@@ -154,6 +176,9 @@ impl LayerIndex {
                 known.file = Some(file.name.clone());
                 known.marked = marked;
                 known.domain = marker(&file.text, "domain").map(String::from);
+                known.runtime = marker(&file.text, "runtime").map(String::from);
+                known.model = word(&file.text, "model", is_model).map(String::from);
+                known.digest = of_bytes(file.text.as_bytes());
             }
         }
     }
@@ -212,11 +237,14 @@ impl Library {
             (PersonaLayer::Baseline, &self.base),
         ];
         layers.into_iter().find_map(|(layer, index)| {
-            let file = index.classes.get(class)?.file.clone()?;
+            let known = index.classes.get(class)?;
             Some(Persona {
                 class: class.to_string(),
                 layer,
-                file,
+                file: known.file.clone()?,
+                digest: known.digest.clone(),
+                runtime: known.runtime.clone(),
+                model: known.model.clone(),
             })
         })
     }

@@ -218,7 +218,7 @@ fn either<'n, 'a>(entries: &'n [Entry<'a>], snake: &str) -> Option<&'n Entry<'a>
         .find(|entry| entry.key == snake || *entry.key == camel)
 }
 
-fn camel(snake: &str) -> String {
+pub(super) fn camel(snake: &str) -> String {
     let mut words = snake.split('_');
     let mut name = String::from(words.next().unwrap_or_default());
     for word in words {
