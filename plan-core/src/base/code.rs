@@ -48,6 +48,8 @@ codes! {
     FLEET_LOCK_INVALID = "fleet.lock-invalid";
     /// The operator and the generator changed one field differently.
     FLEET_MERGE_CONFLICT = "fleet.merge-conflict";
+    /// The operator paused the fleet.
+    FLEET_PAUSED = "fleet.paused";
     /// A plan no longer fits what it was made from.
     FLEET_PLAN_STALE = "fleet.plan-stale";
     /// A roster could not be changed in place and is written anew.

@@ -19,7 +19,7 @@ pub fn amend(text: &str, before: &Units, after: &Units) -> (String, Option<Diagn
     }
     let why = match patched(text, before, after) {
         // The text must say what was meant, whatever it looked like before.
-        Ok(new) if roster::parse(&new).is_ok_and(|read| Units::of(&read) == *after) => {
+        Ok(new) if roster::parse(&new).is_ok_and(|read| read == after.roster()) => {
             return (new, None);
         }
         Ok(_) => String::from("its parts depend on one another"),

@@ -17,6 +17,7 @@ pub const SCHEMA: &str = "callsheet.fleet-lock/1";
 
 record! {
     /// Which seats of a profile are staffed.
+    #[derive(Default)]
     pub struct Selection {
         /// The profile's id; a fleet that is staffed by hand has none.
         pub profile: Option<String> => "profile",
@@ -24,16 +25,6 @@ record! {
         pub full: bool => "full",
         /// The classes whose number of seats was chosen.
         pub scale: BTreeMap<String, u64> => "scale",
-    }
-}
-
-impl Default for Selection {
-    fn default() -> Self {
-        Self {
-            profile: None,
-            full: false,
-            scale: BTreeMap::new(),
-        }
     }
 }
 

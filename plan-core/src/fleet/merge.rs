@@ -24,6 +24,7 @@ words! {
 
 record! {
     /// How to merge.
+    #[derive(Default)]
     pub struct Terms {
         /// Whose value counts in every conflict.
         pub prefer: Option<Prefer> => "prefer",
@@ -31,16 +32,6 @@ record! {
         pub restore: bool => "restore",
         /// Fields whose generated value counts, such as `code0.model_hint`.
         pub force: Vec<String> => "force",
-    }
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        Self {
-            prefer: None,
-            restore: false,
-            force: Vec::new(),
-        }
     }
 }
 

@@ -9,10 +9,12 @@ pub mod library;
 pub mod lock;
 pub mod merge;
 pub mod observed;
+pub mod plan;
 pub mod policy;
 pub mod profile;
 pub mod provision;
 pub mod roster;
+pub mod status;
 pub mod topology;
 
 #[cfg(test)]

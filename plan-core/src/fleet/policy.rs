@@ -80,6 +80,7 @@ impl Default for Pulse {
 
 record! {
     /// A policy.
+    #[derive(Default)]
     pub struct Policy {
         /// The rules; for each field the first one that fits and names it counts.
         pub rules: Vec<Rule> => "rules",
@@ -89,17 +90,6 @@ record! {
         pub pulse: Pulse => "heartbeat",
         /// When seats are ready, by harness.
         pub ready: BTreeMap<String, Ready> => "ready",
-    }
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            rules: Vec::new(),
-            restart: Restart::default(),
-            pulse: Pulse::default(),
-            ready: BTreeMap::new(),
-        }
     }
 }
 

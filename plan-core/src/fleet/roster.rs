@@ -11,6 +11,9 @@ use crate::base::diag::Diagnostic;
 use crate::base::record::record;
 use crate::base::yaml::{Block, Entry, Limits, Node, Scalar, Span, emit, read};
 
+/// The name of the file, below `fleet/`.
+pub const FILE: &str = "roster.yaml";
+
 const CODES: Codes = Codes {
     field_type: Code::ROSTER_FIELD_INVALID,
     field_missing: Code::ROSTER_FIELD_MISSING,

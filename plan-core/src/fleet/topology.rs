@@ -99,10 +99,10 @@ impl Topology {
         for seat in &self.seats {
             if !drawn.contains(&&*seat.name) {
                 let manager = seat.reports_to.as_deref().unwrap_or_default();
-                out.push_str(&format!(
-                    "{} (reports in a circle, to {manager})\n",
-                    line(seat)
-                ));
+                out.push_str(&line(seat));
+                out.push_str(" (reports in a circle, to ");
+                out.push_str(manager);
+                out.push_str(")\n");
             }
         }
         out
@@ -123,7 +123,9 @@ impl Topology {
                 (Some(_), Some(_)) => ("├─ ", "│  "),
                 (Some(_), None) => ("└─ ", "   "),
             };
-            out.push_str(&format!("{indent}{arm}{}\n", line(seat)));
+            for part in [indent, arm, &line(seat), "\n"] {
+                out.push_str(part);
+            }
             self.branch(Some(&seat.name), &format!("{indent}{more}"), out, drawn);
         }
     }
@@ -133,7 +135,11 @@ impl Topology {
         let mut out = String::from("digraph fleet {\n  rankdir=TB;\n  node [shape=box];\n");
         for seat in &self.seats {
             let label = format!("{}\\n{}", seat.name, seat.runtime);
-            out.push_str(&format!("  \"{}\" [label=\"{label}\"];\n", seat.name));
+            out.extend([format!(
+                "  \"{}\" [label=\"{label}\"];
+",
+                seat.name
+            )]);
         }
         self.edges(&mut out, |manager, seat| {
             format!("  \"{manager}\" -> \"{seat}\";\n")
@@ -149,7 +155,11 @@ impl Topology {
         for seat in &self.seats {
             // A letter in front: some names are words of the language, such as `end`.
             let label = format!("{}<br/>{}", seat.name, seat.runtime);
-            out.push_str(&format!("  s_{}[\"{label}\"]\n", id(&seat.name)));
+            out.extend([format!(
+                "  s_{}[\"{label}\"]
+",
+                id(&seat.name)
+            )]);
         }
         self.edges(&mut out, |manager, seat| {
             format!("  s_{} --> s_{}\n", id(manager), id(seat))
