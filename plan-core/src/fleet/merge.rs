@@ -153,7 +153,8 @@ pub const SEAT_FIELDS: &[&str] = &[
     "socket",
 ];
 
-fn fields(seat: &Seat) -> Fields {
+/// The fields of a seat.
+pub fn fields(seat: &Seat) -> Fields {
     let text = |text: &Option<String>| text.clone().map(Field::Text);
     let all = [
         Some(Field::Text(seat.runtime.clone())),

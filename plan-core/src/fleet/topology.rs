@@ -134,7 +134,8 @@ impl Topology {
     pub fn dot(&self) -> String {
         let mut out = String::from("digraph fleet {\n  rankdir=TB;\n  node [shape=box];\n");
         for seat in &self.seats {
-            let label = format!("{}\\n{}", seat.name, seat.runtime);
+            let runtime = seat.runtime.replace('\\', "\\\\").replace('"', "\\\"");
+            let label = format!("{}\\n{runtime}", seat.name);
             out.extend([format!(
                 "  \"{}\" [label=\"{label}\"];
 ",
@@ -151,10 +152,12 @@ impl Topology {
     /// Draws a graph for Mermaid.
     pub fn mermaid(&self) -> String {
         let mut out = String::from("graph TD\n");
-        let id = |name: &str| name.replace('-', "_");
+        // No two names may become one.
+        let id = |name: &str| name.replace('_', "__").replace('-', "_d");
         for seat in &self.seats {
             // A letter in front: some names are words of the language, such as `end`.
-            let label = format!("{}<br/>{}", seat.name, seat.runtime);
+            let runtime = seat.runtime.replace('#', "#35;").replace('"', "#quot;");
+            let label = format!("{}<br/>{runtime}", seat.name);
             out.extend([format!(
                 "  s_{}[\"{label}\"]
 ",

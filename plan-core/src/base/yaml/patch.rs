@@ -1,7 +1,7 @@
 //! Editing a document in place: lines that are not meant stay as they are, byte for byte.
 //!
 //! Comments need no understanding: what is not replaced is copied. The comment lines right
-//! above an element belong to it and go when it goes.
+//! above an element, indented as it is, belong to it and go when it goes.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -210,13 +210,14 @@ impl<'t> Patch<'t> {
         }
     }
 
-    /// Goes up over the comment lines right above a line that are indented at least as far.
+    /// Goes up over the comment lines right above a line that are indented as it is: those that
+    /// are indented further say something about what stands above them.
     fn with_comments(&self, mut start: usize, indent: usize) -> usize {
         while start > 0 {
             let above = self.line_start(start - 1);
             let line = self.text.get(above..start).unwrap_or_default();
             let comment = line.trim_start();
-            if !comment.starts_with('#') || line.len() - comment.len() < indent {
+            if !comment.starts_with('#') || line.len() - comment.len() != indent {
                 break;
             }
             start = above;
