@@ -223,12 +223,16 @@ impl Pen {
                 self.braces(draw, indent, (name, fields), &keys);
                 continue;
             }
+            let alone = draw.once_in(8);
+            if alone {
+                self.put(draw, " ".repeat(indent) + "-", About::Seat(name.clone()));
+            }
             for (place, key) in keys.into_iter().enumerate() {
                 let own = Field::Text(name.clone());
                 let Some(field) = fields.get(key).or(Some(&own).filter(|_| key == "name")) else {
                     continue;
                 };
-                let before = if place == 0 {
+                let before = if place == 0 && !alone {
                     " ".repeat(indent) + "-" + &" ".repeat(behind - 1)
                 } else {
                     let about = About::Key(name.clone(), key);

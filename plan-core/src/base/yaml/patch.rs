@@ -5,6 +5,7 @@
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use super::emit::{Block, emit, emit_scalar};
 use super::tree::{Entry, Node, Span, Style};
@@ -31,6 +32,8 @@ struct Edit {
     start: usize,
     end: usize,
     new: String,
+    /// How deep new lines stand; 0 for what is no line.
+    depth: usize,
 }
 
 impl<'t> Patch<'t> {
@@ -57,7 +60,8 @@ impl<'t> Patch<'t> {
             let last = entries.last().ok_or_else(|| stuck(map.span, EMPTY))?;
             let first = entries.first().map_or(0, |first| first.key_span.column);
             let new = self.indented(&one(key, value), first.saturating_sub(1));
-            self.insert_below(last.value.span.end.max(last.key_span.end), new);
+            let depth = 2 * first;
+            self.insert_below(last.value.span.end.max(last.key_span.end), new, depth);
             return Ok(());
         };
         self.replace(entry, value)
@@ -68,7 +72,7 @@ impl<'t> Patch<'t> {
         let written = match value {
             Block::Text(text) => emit_scalar(text),
             Block::Number(_) | Block::Bool(_) => emit(value).trim_end().to_string(),
-            Block::List(_) | Block::Map(_) => return Err(stuck(span, NESTED)),
+            Block::List(_) | Block::Map(_) => return Err(stuck(entry.key_span, NESTED)),
         };
         match entry.value.style {
             Style::Plain | Style::Single | Style::Double if span.start < span.end => {
@@ -81,7 +85,7 @@ impl<'t> Patch<'t> {
                 self.edit(at + 1, at + 1, String::from(" ") + &written);
             }
             Style::Single | Style::Double | Style::Lines | Style::Block | Style::Flow => {
-                return Err(stuck(span, NESTED));
+                return Err(stuck(entry.key_span, NESTED));
             }
         }
         Ok(())
@@ -130,7 +134,8 @@ impl<'t> Patch<'t> {
             .ok_or_else(|| stuck(last.span, DASH))?;
         let indent = dash - self.line_start(dash);
         let new = self.indented(&emit(&Block::List(alloc::vec![item])), indent);
-        self.insert_below(last.span.end, new);
+        // A dash stands deeper than a key in its column.
+        self.insert_below(last.span.end, new, 2 * (indent + 1) + 1);
         Ok(())
     }
 
@@ -157,12 +162,17 @@ impl<'t> Patch<'t> {
 
     /// Returns the edited text.
     pub fn finish(mut self) -> String {
-        // Of two insertions at one place the first one comes first.
-        self.edits.sort_by_key(|edit| (edit.start, edit.end));
+        // Of insertions at one place the deeper one comes first, then the one that was made first.
+        self.edits
+            .sort_by_key(|edit| (edit.start, edit.end, Reverse(edit.depth)));
         let mut out = String::with_capacity(self.text.len());
         let mut at = 0;
         for edit in &self.edits {
             out.push_str(self.text.get(at..edit.start).unwrap_or_default());
+            // The last line of a text may lack its end.
+            if edit.depth > 0 && !out.is_empty() && !out.ends_with('\n') {
+                out.push_str(self.line_end());
+            }
             out.push_str(&edit.new);
             at = at.max(edit.end);
         }
@@ -171,17 +181,23 @@ impl<'t> Patch<'t> {
     }
 
     fn edit(&mut self, start: usize, end: usize, new: String) {
-        self.edits.push(Edit { start, end, new });
+        self.edits.push(Edit {
+            start,
+            end,
+            new,
+            depth: 0,
+        });
     }
 
     /// Inserts whole lines below the line that a byte stands in.
-    fn insert_below(&mut self, end: usize, mut lines: String) {
+    fn insert_below(&mut self, end: usize, lines: String, depth: usize) {
         let at = self.below(end);
-        let before = self.text.get(..at).unwrap_or_default();
-        if !before.ends_with('\n') {
-            lines.insert_str(0, self.line_end());
-        }
-        self.edit(at, at, lines);
+        self.edits.push(Edit {
+            start: at,
+            end: at,
+            new: lines,
+            depth,
+        });
     }
 
     /// The first byte of the next line; the end of the text if there is none.
@@ -225,13 +241,23 @@ impl<'t> Patch<'t> {
         start
     }
 
-    /// Finds the dash of the element that begins at a byte.
+    /// Finds the dash of the element that begins at a byte. Blank lines and comments may
+    /// stand between the two.
     fn dash(&self, start: usize) -> Option<usize> {
-        let before = self
-            .text
-            .get(..start)?
-            .trim_end_matches([' ', '\t', '\r', '\n']);
-        before.ends_with('-').then(|| before.len() - 1)
+        let mut end = start;
+        loop {
+            let line = self.line_start(end);
+            let before = self.text.get(line..end)?.trim_end();
+            let code = before.trim_start();
+            let behind = code.strip_prefix('-').map(str::trim_start);
+            if behind.is_some_and(|behind| behind.starts_with('#')) {
+                return Some(line + before.len() - code.len());
+            }
+            if !code.is_empty() && !code.starts_with('#') {
+                return code.ends_with('-').then(|| line + before.len() - 1);
+            }
+            end = line.checked_sub(1)?;
+        }
     }
 
     fn indented(&self, lines: &str, indent: usize) -> String {

@@ -1,7 +1,7 @@
 //! Reading and emitting.
 
 use alloc::string::{String, ToString as _};
-use alloc::vec;
+use alloc::{format, vec};
 
 use super::*;
 
@@ -266,4 +266,41 @@ fn carriage_returns_stay() {
         patch.finish(),
         "agents:\r\n  - name: a\r\n    k: 1\r\n  - name: b\r\n"
     );
+}
+
+#[test]
+fn new_lines_at_one_place_come_from_the_inside_out() {
+    let text = "# all\nagents:\n- # one -\n  # -\n  name: a";
+    let root = read_ok(text);
+    let agents = root.get("agents").expect("agents");
+    let mut patch = Patch::new(text);
+    patch.set(&root, "version", &Block::Number(1)).expect("set");
+    for name in ["b", "c"] {
+        let seat = Block::Map(vec![("name".to_string(), Block::text(name))]);
+        patch.push(agents, seat).expect("push");
+    }
+    patch
+        .set(item(agents, 0), "k", &Block::Bool(true))
+        .expect("set");
+    assert_eq!(
+        patch.finish(),
+        format!("{text}\n  k: true\n- name: b\n- name: c\nversion: 1\n")
+    );
+    let mut patch = Patch::new(text);
+    patch.take(agents, 0).expect("take");
+    assert_eq!(patch.finish(), "# all\nagents:\n");
+}
+
+#[test]
+fn a_comment_that_is_indented_further_belongs_to_what_stands_above() {
+    let text =
+        "- name: a\n  # the end of a\n# of b\n- name: b\n  # of k\n  k: 1\n  # the end of b\n";
+    let root = read_ok(text);
+    let mut patch = Patch::new(text);
+    patch.take(&root, 1).expect("take");
+    let left = "- name: a\n  # the end of a\n  # the end of b\n";
+    assert_eq!(patch.finish(), left);
+    let mut patch = Patch::new(text);
+    patch.remove(item(&root, 1), "k").expect("remove");
+    assert_eq!(patch.finish(), text.replace("  # of k\n  k: 1\n", ""));
 }
