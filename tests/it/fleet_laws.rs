@@ -149,7 +149,7 @@ fn whoever_is_preferred_decides_every_conflict() {
         );
         Ok(())
     });
-    assert!(decided.get() > 500, "{} conflicts", decided.get());
+    assert!(decided.get() > 200, "{} conflicts", decided.get());
 }
 
 #[test]
@@ -339,6 +339,10 @@ fn left(hand: &Hand, before: &Units, after: &Units) -> Left {
             About::Key(name, key) => {
                 let stays = seat(name).is_some_and(|fields| fields.contains_key(key));
                 (stays, stays)
+            }
+            About::Braces(name) => {
+                let (was, is) = (before.get(Kind::Seat, name), seat(name));
+                (is.is_some(), is == was)
             }
             About::Runtime(name) => {
                 let stays = after.get(Kind::Runtime, name).is_some();

@@ -236,6 +236,10 @@ mod tests {
                 "agents:\n  - # of its own\n    name: a\n    runtime: pi\n  - {name: b, runtime: pi}\n",
                 "agents:\n  - # of its own\n    name: a\n    runtime: pi\n    model_hint: opus\n  - {name: b, runtime: pi}\n",
             ),
+            (
+                "runtimes: {}\nagents:\n  - {name: a, runtime: pi} # x\n",
+                "runtimes: {}\nagents:\n  - {name: a, runtime: pi, model_hint: opus} # x\n",
+            ),
         ] {
             let (new, warning) = with_model(agents, Some("opus"));
             assert_eq!((new, warning), (String::from(HEAD) + expected, None));

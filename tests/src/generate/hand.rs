@@ -1,7 +1,7 @@
 //! Rosters as people write them: with comments, in either spelling, in any quotes.
 
 use plan_core::base::yaml::emit_scalar;
-use plan_core::fleet::merge::{Field, Kind, SEAT_FIELDS, Units};
+use plan_core::fleet::merge::{Field, Fields, Kind, SEAT_FIELDS, Units};
 use plan_core::fleet::roster::Roster;
 
 use super::Draw;
@@ -17,6 +17,8 @@ pub enum About {
     Key(String, &'static str),
     /// A key of a unit with its value.
     Value(Kind, String, &'static str),
+    /// A whole seat in braces.
+    Braces(String),
     /// The heading of a harness.
     Runtime(String),
 }
@@ -39,7 +41,7 @@ pub struct Hand {
     pub lines: Vec<Line>,
     /// Its text.
     pub text: String,
-    /// Whether some of it is in braces, which cannot be changed in place.
+    /// Whether its seats are in brackets, which cannot be changed in place.
     pub flow: bool,
 }
 
@@ -191,7 +193,6 @@ impl Pen {
             let reset = value(draw, reset);
             let about = About::Value(Kind::Runtime, name.clone(), "reset_command");
             if draw.once_in(8) {
-                self.flow = true;
                 let line = format!("  {name}: {{ {key}: {} }}", quoted(&reset));
                 self.put(draw, line, about);
                 continue;
@@ -203,6 +204,10 @@ impl Pen {
     }
 
     fn agents(&mut self, draw: &mut Draw<'_>, units: &Units) {
+        if draw.once_in(16) {
+            self.brackets(draw, units);
+            return;
+        }
         self.put(draw, "agents:".into(), About::Nothing);
         let indent = draw.pick(2, &[0, 4]);
         let behind = draw.pick(2, &[3]);
@@ -250,10 +255,28 @@ impl Pen {
         &mut self,
         draw: &mut Draw<'_>,
         indent: usize,
-        (name, fields): (&str, &plan_core::fleet::merge::Fields),
+        (name, fields): (&str, &Fields),
         keys: &[&'static str],
     ) {
+        let seat = self.seat((name, fields), keys);
+        let line = format!("{}- {seat}", " ".repeat(indent));
+        self.put(draw, line, About::Braces(name.to_owned()));
+    }
+
+    fn brackets(&mut self, draw: &mut Draw<'_>, units: &Units) {
         self.flow = true;
+        self.put(draw, "agents: [".into(), About::Nothing);
+        let all = units.0.iter().filter(|(kind, ..)| *kind == Kind::Seat);
+        for (_, name, fields) in all {
+            let mut keys = vec!["name"];
+            keys.extend(SEAT_FIELDS.iter().filter(|key| fields.contains_key(*key)));
+            let line = format!("  {},", self.seat((name, fields), &keys));
+            self.put(draw, line, About::Braces(name.clone()));
+        }
+        self.put(draw, "]".into(), About::Nothing);
+    }
+
+    fn seat(&self, (name, fields): (&str, &Fields), keys: &[&'static str]) -> String {
         let own = Field::Text(name.to_owned());
         let parts = keys.iter().filter_map(|key| {
             let field = fields.get(key).or(Some(&own).filter(|_| *key == "name"))?;
@@ -264,8 +287,7 @@ impl Pen {
             Some(format!("{}: {value}", self.key(key)))
         });
         let parts: Vec<String> = parts.collect();
-        let line = format!("{}- {{{}}}", " ".repeat(indent), parts.join(", "));
-        self.put(draw, line, About::Seat(name.to_owned()));
+        format!("{{{}}}", parts.join(", "))
     }
 }
 

@@ -9,6 +9,7 @@ use core::cmp::Reverse;
 
 use super::emit::{Block, emit, emit_scalar};
 use super::tree::{Entry, Node, Span, Style};
+use crate::base::json::print;
 
 /// Why a document cannot be edited in place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +56,9 @@ impl<'t> Patch<'t> {
     /// # Errors
     /// The map or the value is written in a way that lines cannot be told apart in.
     pub fn set(&mut self, map: &Node<'_>, key: &str, value: &Block) -> Result<(), PatchError> {
+        if let Some(entries) = Self::flow_map(map) {
+            return self.set_within(map.span, entries, key, value);
+        }
         let entries = Self::block_map(map)?;
         let Some(entry) = entries.iter().find(|entry| entry.key == key) else {
             let last = entries.last().ok_or_else(|| stuck(map.span, EMPTY))?;
@@ -72,6 +76,10 @@ impl<'t> Patch<'t> {
         let written = match value {
             Block::Text(text) => emit_scalar(text),
             Block::Number(_) | Block::Bool(_) => emit(value).trim_end().to_string(),
+            Block::List(_) | Block::Map(_) if Self::flow_map(&entry.value) == Some(&[]) => {
+                self.fill(entry, value);
+                return Ok(());
+            }
             Block::List(_) | Block::Map(_) => return Err(stuck(entry.key_span, NESTED)),
         };
         match entry.value.style {
@@ -91,11 +99,77 @@ impl<'t> Patch<'t> {
         Ok(())
     }
 
+    /// Puts the first lines below a key whose value is an empty pair of braces.
+    fn fill(&mut self, entry: &Entry<'_>, value: &Block) {
+        let span = entry.value.span;
+        let before = self.text.get(..span.start).unwrap_or_default();
+        self.edit(before.trim_end().len(), span.end, String::new());
+        let indent = entry.key_span.column + 1;
+        let new = self.indented(&emit(value), indent);
+        self.insert_below(span.end, new, 2 * (indent + 1));
+    }
+
+    /// Gives a key between braces another value, or adds it behind the others.
+    fn set_within(
+        &mut self,
+        braces: Span,
+        entries: &[Entry<'_>],
+        key: &str,
+        value: &Block,
+    ) -> Result<(), PatchError> {
+        let written = match value {
+            Block::Text(text) => between_braces(text),
+            Block::Number(_) | Block::Bool(_) => emit(value).trim_end().to_string(),
+            Block::List(_) | Block::Map(_) => return Err(stuck(braces, NESTED)),
+        };
+        if let Some(entry) = entries.iter().find(|entry| entry.key == key) {
+            let span = scalar_span(entry)?;
+            self.edit(span.start, span.end, written);
+            return Ok(());
+        }
+        let new = between_braces(key) + ": " + &written;
+        match entries.last() {
+            Some(last) => {
+                let end = scalar_span(last)?.end;
+                self.edit(end, end, String::from(", ") + &new);
+            }
+            None => self.edit(braces.start + 1, braces.start + 1, new),
+        }
+        Ok(())
+    }
+
+    /// Removes a key between braces.
+    fn remove_within(&mut self, entries: &[Entry<'_>], place: usize) -> Result<(), PatchError> {
+        let Some(entry) = entries.get(place) else {
+            return Ok(());
+        };
+        let before = place.checked_sub(1).and_then(|before| entries.get(before));
+        let (start, end) = match (before, entries.get(place + 1)) {
+            (Some(before), _) => (scalar_span(before)?.end, scalar_span(entry)?.end),
+            (None, Some(next)) => (entry.key_span.start, next.key_span.start),
+            (None, None) => (entry.key_span.start, scalar_span(entry)?.end),
+        };
+        // There may be comments in between.
+        if self
+            .text
+            .get(start..end)
+            .is_none_or(|gone| gone.contains('\n'))
+        {
+            return Err(stuck(entry.key_span, FLOW));
+        }
+        self.edit(start, end, String::new());
+        Ok(())
+    }
+
     /// Removes a key of a map with its lines.
     ///
     /// # Errors
     /// As [`Patch::set`]; the only key of a map cannot be removed.
     pub fn remove(&mut self, map: &Node<'_>, key: &str) -> Result<(), PatchError> {
+        if let Some(entries) = Self::flow_map(map) {
+            let place = entries.iter().position(|entry| entry.key == key);
+            return place.map_or(Ok(()), |place| self.remove_within(entries, place));
+        }
         let entries = Self::block_map(map)?;
         let Some(place) = entries.iter().position(|entry| entry.key == key) else {
             return Ok(());
@@ -277,6 +351,10 @@ impl<'t> Patch<'t> {
         entries.ok_or_else(|| stuck(map.span, FLOW))
     }
 
+    fn flow_map<'n, 'a>(map: &'n Node<'a>) -> Option<&'n [Entry<'a>]> {
+        map.as_map().filter(|_| map.style == Style::Flow)
+    }
+
     fn block_list<'n, 'a>(list: &'n Node<'a>) -> Result<&'n [Node<'a>], PatchError> {
         let items = list.as_list().filter(|_| list.style == Style::Block);
         items.ok_or_else(|| stuck(list.span, FLOW))
@@ -299,4 +377,25 @@ const fn stuck(span: Span, problem: &'static str) -> PatchError {
 /// A map of one key.
 fn one(key: &str, value: &Block) -> String {
     emit(&Block::Map(alloc::vec![(key.to_string(), value.clone())]))
+}
+
+/// The place of a value that is one scalar, and there.
+fn scalar_span(entry: &Entry<'_>) -> Result<Span, PatchError> {
+    let span = entry.value.span;
+    let written = matches!(
+        entry.value.style,
+        Style::Plain | Style::Single | Style::Double
+    );
+    let found = Some(span).filter(|span| written && span.start < span.end);
+    found.ok_or_else(|| stuck(entry.key_span, NESTED))
+}
+
+/// A text as it may stand between braces, where commas and brackets mean something.
+fn between_braces(text: &str) -> String {
+    let written = emit_scalar(text);
+    let word = |letter: char| letter.is_ascii_alphanumeric() || "_-./@ ".contains(letter);
+    if written != text || text.chars().all(word) {
+        return written;
+    }
+    print(text)
 }
