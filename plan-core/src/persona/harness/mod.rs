@@ -86,6 +86,22 @@ pub struct HarnessDef {
     pub stop: StopSignal,
     /// The version that the launch was measured with, as a prefix.
     pub tested: &'static str,
+    /// What is typed to clear its context.
+    pub clear: &'static str,
+    /// The model of a fleet's seat for which nobody names one.
+    pub usual_model: &'static str,
+}
+
+/// The harness of a fleet's seat for which nobody names one.
+pub const USUAL: &str = "claude";
+
+/// The harnesses that every new roster names, with what clears their context. They are
+/// those of Mosaic's rosters.
+pub const ROSTER: &[(&str, &str)] = &[("claude", "/clear"), ("pi", "/new")];
+
+/// Returns every harness with what clears its context.
+pub fn clears() -> Vec<(&'static str, &'static str)> {
+    ALL.iter().map(|def| (def.id, def.clear)).collect()
 }
 
 /// Finds a harness by its wire name.
