@@ -3,6 +3,7 @@
 //! Everything in which harnesses differ is a field of [`HarnessDef`] and lives in
 //! the harness's own file; nothing else in the workspace asks which harness it is.
 
+pub mod clear;
 pub mod compat;
 pub mod launch;
 pub mod outcome;
