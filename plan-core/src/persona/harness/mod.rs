@@ -3,6 +3,7 @@
 //! Everything in which harnesses differ is a field of [`HarnessDef`] and lives in
 //! the harness's own file; nothing else in the workspace asks which harness it is.
 
+pub mod clear;
 pub mod compat;
 pub mod launch;
 pub mod outcome;
@@ -90,18 +91,6 @@ pub struct HarnessDef {
     pub clear: &'static str,
     /// The model of a fleet's seat for which nobody names one.
     pub usual_model: &'static str,
-}
-
-/// The harness of a fleet's seat for which nobody names one.
-pub const USUAL: &str = "claude";
-
-/// The harnesses that every new roster names, with what clears their context. They are
-/// those of Mosaic's rosters.
-pub const ROSTER: &[(&str, &str)] = &[("claude", "/clear"), ("pi", "/new")];
-
-/// Returns every harness with what clears its context.
-pub fn clears() -> Vec<(&'static str, &'static str)> {
-    ALL.iter().map(|def| (def.id, def.clear)).collect()
 }
 
 /// Finds a harness by its wire name.

@@ -1,0 +1,18 @@
+//! Fleets on this machine: the home that holds their files.
+
+pub mod home;
+pub mod lock;
+pub mod write;
+
+use plan_core::fleet::provision::Staffing;
+use plan_core::persona::harness::clear;
+
+/// What seats are staffed with when nobody says anything else.
+pub const STAFFING: Staffing<'static> = Staffing {
+    runtime: clear::USUAL,
+    runtimes: clear::MOSAIC,
+    known: clear::KNOWN,
+};
+
+#[cfg(test)]
+mod tests;
