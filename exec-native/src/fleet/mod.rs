@@ -1,5 +1,7 @@
 //! Fleets on this machine: the home that holds their files.
 
+pub mod compose;
+pub mod gather;
 pub mod home;
 pub mod lock;
 pub mod write;
