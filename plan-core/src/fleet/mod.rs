@@ -2,6 +2,7 @@
 //! seats; a roster, what was applied last and what runs become a plan of changes.
 
 pub mod baseline;
+pub mod envfile;
 pub mod fields;
 pub mod library;
 pub mod observed;
