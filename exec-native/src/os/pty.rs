@@ -205,10 +205,16 @@ const fn size() -> Winsize {
 /// Becomes a program in a terminal: the body of the hidden command. Returns only why it
 /// cannot.
 pub fn become_program(terminal: &Path, argv: &[String]) -> io::Error {
-    match prepare(terminal, argv) {
+    let error = match prepare(terminal, argv) {
         Ok(mut command) => command.exec(),
         Err(error) => error,
+    };
+    if let Ok(mut file) = File::options().write(true).open(terminal) {
+        let program = argv.first().map_or("", String::as_str);
+        // Where nobody sees it, the exit code has to do.
+        writeln!(file, "`{program}` cannot be started: {error}\r").ok();
     }
+    error
 }
 
 fn prepare(terminal: &Path, argv: &[String]) -> io::Result<Command> {
