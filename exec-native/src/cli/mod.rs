@@ -6,10 +6,12 @@ mod doctor;
 mod enter;
 mod execute;
 mod failure;
+mod fleet;
 mod output;
 mod persona;
 mod plan;
 mod prepare;
+mod report;
 mod run;
 mod runs;
 mod seat;
@@ -97,6 +99,8 @@ enum Command {
     /// Lists, shows and checks personas.
     #[command(subcommand)]
     Persona(persona::PersonaCommand),
+    /// Staffs a fleet of agents from profiles and roles.
+    Fleet(fleet::FleetCommand),
     /// Checks this machine: harnesses, programs, runs that need recovery.
     Doctor(doctor::DoctorCommand),
     /// Serves another process over its pipes, for the npm package.
@@ -149,6 +153,7 @@ pub fn main() -> ExitCode {
         Command::Dispose(command) => command.answer(&output),
         Command::Gc(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),
+        Command::Fleet(command) => command.answer(&output),
         Command::Doctor(command) => command.answer(&output),
         Command::Serve { .. } => StateHome::from_env().and_then(serve).map_err(Failure::from),
         Command::Completions { shell } => {

@@ -14,8 +14,9 @@ use plan_core::persona::plan::PersonaSpawnPlan;
 use plan_core::persona::resolve::{Unread, looks_like_path};
 
 use super::args::PersonaArgs;
-use super::failure::{Failure, Located};
+use super::failure::Failure;
 use super::output::Output;
+use super::report::Located;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::{env, fs, proc, walk};
 use crate::personas::{DOCUMENT_LIMIT, LoadOptions, load_reference, validate};
@@ -49,10 +50,7 @@ pub(super) fn read_json(path: &str) -> Result<Value<'static>, Failure> {
             let place = json::position(&text, error.offset);
             let message = format!("{path}:{}:{}: {error}", place.line, place.column);
             let diagnostic = Diagnostic::error(Code::DOCUMENT_MALFORMED, message);
-            let problem = Located {
-                diagnostic,
-                path: Some(path.to_owned()),
-            };
+            let problem = Located::new(diagnostic, Some(path.to_owned()));
             Err(Failure::Refused {
                 problems: vec![problem],
                 json: false,
