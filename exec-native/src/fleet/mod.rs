@@ -1,9 +1,12 @@
-//! Fleets on this machine: the home that holds their files.
+//! Fleets on this machine: the home that holds their files, the transports that seats
+//! are started, watched and stopped by, and the supervisor of one seat.
 
 pub mod compose;
 pub mod gather;
 pub mod home;
 pub mod lock;
+pub mod seat;
+pub mod transport;
 pub mod write;
 
 use plan_core::fleet::provision::Staffing;

@@ -130,6 +130,8 @@ record! {
         pub restart: Restart => "restart",
         /// Seconds between two heartbeats.
         pub interval: u64 => "interval",
+        /// Milliseconds that its agent has to end when it is asked to; 5000 by default.
+        pub grace: Option<u64> => "grace",
     }
 }
 
