@@ -4,8 +4,8 @@
 //! started it; that its lock is held is the only sign of life.
 
 mod host;
-mod record;
 mod log;
+mod record;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -241,8 +241,14 @@ mod tests {
         for old in ["tmux 1.8", "tmux 2.9a", "tmux 3.0a", "tmux 3.1c"] {
             assert!(is_old(old), "{old}");
         }
-        for new in ["tmux 3.2", "tmux 3.3a", "tmux 3.10", "tmux 4.0", "tmux next-3.6", "tmux master"]
-        {
+        for new in [
+            "tmux 3.2",
+            "tmux 3.3a",
+            "tmux 3.10",
+            "tmux 4.0",
+            "tmux next-3.6",
+            "tmux master",
+        ] {
             assert!(!is_old(new), "{new}");
         }
     }
