@@ -346,7 +346,7 @@ pub(super) fn carry(
     if made.actions.is_empty() && code == 0 {
         output.line("Nothing to do: the fleet is as it should be.")?;
     } else {
-        output.line(&format!("Done: {}.", counts(made)))?;
+        output.line(&format!("Done: {}.", counts(made, true)))?;
     }
     Ok(code)
 }
@@ -373,7 +373,9 @@ pub(super) fn show(
     found.tell_diagnostics(made, output);
     for action in &made.actions {
         output.line(&line(action, output))?;
-        for change in &action.changes {
+        // Of a new file everything is new; the lines below tell the seats.
+        let changes = action.changes.iter().filter(|_| action.reason != "new");
+        for change in changes {
             // A digest says nothing to people.
             if change.field == "hash" {
                 continue;
@@ -390,23 +392,32 @@ pub(super) fn show(
     if made.actions.is_empty() {
         output.line("Nothing to do: the fleet is as it should be.")?;
     } else {
-        output.line(&format!("Plan: {}.", counts(made)))?;
+        output.line(&format!("Plan: {}.", counts(made, false)))?;
     }
     Ok(code)
 }
 
-fn counts(made: &FleetPlan) -> String {
+fn counts(made: &FleetPlan, done: bool) -> String {
     let summary = &made.summary;
     let parts = [
-        (summary.write, "file", "files", "to write"),
-        (summary.start, "seat", "seats", "to start"),
-        (summary.restart, "seat", "seats", "to start again"),
-        (summary.stop, "seat", "seats", "to stop"),
-        (summary.adopt, "session", "sessions", "to adopt"),
+        (summary.write, ["file", "files"], ["to write", "written"]),
+        (summary.start, ["seat", "seats"], ["to start", "started"]),
+        (
+            summary.restart,
+            ["seat", "seats"],
+            ["to start again", "started again"],
+        ),
+        (summary.stop, ["seat", "seats"], ["to stop", "stopped"]),
+        (
+            summary.adopt,
+            ["session", "sessions"],
+            ["to adopt", "adopted"],
+        ),
     ];
     let parts = parts.iter().filter(|(count, ..)| *count > 0);
-    let parts = parts.map(|(count, one, many, what)| {
-        format!("{count} {} {what}", if *count == 1 { one } else { many })
+    let parts = parts.map(|(count, [one, many], [wanted, had])| {
+        let noun = if *count == 1 { one } else { many };
+        format!("{count} {noun} {}", if done { had } else { wanted })
     });
     let parts: Vec<_> = parts.collect();
     if parts.is_empty() {
