@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use plan_core::base::diag::Diagnostic;
+use plan_core::base::diag::{Diagnostic, Severity};
 use plan_core::base::json::{Print, Writer};
 use plan_core::base::secret::{hide, is_secret_name};
 
@@ -19,10 +19,13 @@ const PASSING_MS: u64 = 80;
 
 /// Where output goes.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
 pub(super) struct Output {
     quiet: bool,
     /// Whether standard error shows colours.
     pub(super) colour: bool,
+    /// Whether standard output shows colours.
+    colour_out: bool,
     /// Whether standard error is a terminal.
     pub(super) is_terminal: bool,
     /// When the passing line was written that the next line takes the place of.
@@ -35,15 +38,16 @@ impl Output {
     /// Looks at the terminal once.
     pub(super) fn new(quiet: bool) -> Self {
         let is_terminal = io::stderr().is_terminal();
-        let colour = is_terminal
-            && env::var("NO_COLOR").is_none_or(|value| value.is_empty())
+        let wanted = env::var("NO_COLOR").is_none_or(|value| value.is_empty())
             && env::var("TERM").as_deref() != Some("dumb");
+        let colour = is_terminal && wanted;
         let secrets = env::vars().into_iter();
         let secrets = secrets.filter(|(name, _)| is_secret_name(name));
         Self {
             quiet,
             colour,
             is_terminal,
+            colour_out: wanted && io::stdout().is_terminal(),
             passing: Cell::new(None),
             secrets: secrets.map(|(_, value)| value).collect(),
         }
@@ -130,7 +134,16 @@ impl Output {
         }
     }
 
-    /// Writes a successful envelope to standard output.
+    /// As [`Output::paint`], for standard output.
+    pub(super) fn paint_out(&self, code: &str, text: &str) -> String {
+        if self.colour_out {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Writes an envelope with data to standard output.
     pub(super) fn envelope(
         &self,
         data: &(impl Print + ?Sized),
@@ -140,12 +153,13 @@ impl Output {
     }
 }
 
-/// Builds the envelope: successful when there is data.
+/// Builds the envelope: successful when there is data and no error beside it.
 pub(super) fn envelope<T: Print + ?Sized>(data: Option<&T>, diagnostics: &[Diagnostic]) -> String {
     let mut out = Writer::compact();
     out.begin_object();
     out.field("schema", SCHEMA);
-    out.field("ok", &data.is_some());
+    let is_error = |problem: &Diagnostic| problem.severity == Severity::Error;
+    out.field("ok", &(data.is_some() && !diagnostics.iter().any(is_error)));
     out.key("data");
     match data {
         Some(data) => data.print(&mut out),

@@ -40,6 +40,8 @@ codes! {
     EFFECT_PATH_ESCAPES = "effect.path-escapes";
     /// Two actions would write one path.
     EFFECT_PATH_TAKEN = "effect.path-taken";
+    /// A line of an environment file is no assignment.
+    ENV_LINE_INVALID = "env.line-invalid";
     /// An action, or a run as a whole, could not be carried out.
     EXECUTION_FAILED = "execution.failed";
     /// An edit or a command names something that the fleet does not have, or has already.
@@ -60,6 +62,8 @@ codes! {
     JOURNAL_RECORD_ILLEGAL = "journal.record-illegal";
     /// Two files of one layer define a class.
     LIBRARY_CLASS_DUPLICATE = "library.class-duplicate";
+    /// The library has no such class.
+    LIBRARY_CLASS_UNKNOWN = "library.class-unknown";
     /// A value would be read as an option or leave its place in the argument list.
     PERSONA_ARGUMENT_UNSAFE = "persona.argument-unsafe";
     /// A field of a persona is missing or wrong.
@@ -128,6 +132,8 @@ codes! {
     PROFILE_ROOTS_SEVERAL = "profile.roots-several";
     /// Two seats have one name.
     PROFILE_SEAT_DUPLICATE = "profile.seat-duplicate";
+    /// There is no such profile.
+    PROFILE_UNKNOWN = "profile.unknown";
     /// A field of a wire record is missing or wrong.
     RECORD_INVALID = "record.invalid";
     /// A field of a roster has another type.

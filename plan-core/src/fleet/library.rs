@@ -1,12 +1,13 @@
 //! The library of personas: classes by three signals, in a baseline and an override layer.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use crate::base::code::Code;
-use crate::base::diag::Diagnostic;
+use crate::base::diag::{Diagnostic, Place};
 use crate::base::digest::of_bytes;
 use crate::base::record::{record, words};
 
@@ -112,17 +113,53 @@ pub fn is_class(word: &str) -> bool {
 /// Finds the value of the first marker `` `<key>: NAME` ``; blanks and line breaks may stand
 /// behind the colon.
 pub fn marker<'t>(text: &'t str, key: &str) -> Option<&'t str> {
-    word(text, key, is_class)
+    marker_at(text, key, is_class).map(|(_, name)| name)
 }
 
-fn word<'t>(text: &'t str, key: &str, good: fn(&str) -> bool) -> Option<&'t str> {
-    let mut parts = text.split('`');
+/// As [`marker`], with the byte that the name begins at.
+fn marker_at<'t>(text: &'t str, key: &str, good: fn(&str) -> bool) -> Option<(usize, &'t str)> {
+    let mut at = 0;
+    let parts = text.split('`').map(|part| {
+        let start = at;
+        at += part.len() + 1;
+        (start, part)
+    });
     // What stands between two back quotes is every part behind the first.
-    parts.next();
-    parts.find_map(|part| {
-        let rest = part.strip_prefix(key)?.strip_prefix(':')?.trim();
-        good(rest).then_some(rest)
+    parts.skip(1).find_map(|(start, part)| {
+        let rest = part.strip_prefix(key)?.strip_prefix(':')?;
+        let name = rest.trim();
+        let blanks = rest.len() - rest.trim_start().len();
+        good(name).then_some((start + part.len() - rest.len() + blanks, name))
     })
+}
+
+/// The place of a marker's name, for diagnostics.
+fn marker_place(text: &str, key: &str) -> Option<Place> {
+    let (at, name) = marker_at(text, key, is_class)?;
+    let before = text.get(..at)?;
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    Some(Place {
+        file: None,
+        line: 1 + before.matches('\n').count() as u64,
+        column: 1 + line.chars().count() as u64,
+        length: name.len() as u64,
+    })
+}
+
+/// The part of a seat's instructions that its persona is: empty when there is none, so
+/// that an agent starts all the same. `read` returns the text of a persona's file.
+pub fn contract<T: AsRef<str>>(
+    library: &Library,
+    class: &str,
+    read: impl FnOnce(&Persona) -> Option<T>,
+) -> String {
+    let class = class.trim();
+    let text = library.resolve(class).and_then(|persona| read(&persona));
+    let text = text.as_ref().map_or("", |text| text.as_ref().trim());
+    if text.is_empty() {
+        return String::new();
+    }
+    format!("# Persona Contract ({class})\n\n{text}\n")
 }
 
 /// Tells whether a word can be the name of a model.
@@ -165,11 +202,9 @@ impl LayerIndex {
                 let message = format!("{} defines class `{class}` as {first} does", file.name);
                 let code = Code::LIBRARY_CLASS_DUPLICATE;
                 let help = format!("{first} is used; give one of them another class");
-                self.warnings.push(
-                    Diagnostic::warning(code, message)
-                        .help(help)
-                        .within(&*file.name),
-                );
+                let mut warning = Diagnostic::warning(code, message).help(help);
+                warning.place = marker_place(&file.text, "class").map(Box::new);
+                self.warnings.push(warning.within(&*file.name));
             }
             Some(_) => {}
             None => {
@@ -177,7 +212,8 @@ impl LayerIndex {
                 known.marked = marked;
                 known.domain = marker(&file.text, "domain").map(String::from);
                 known.runtime = marker(&file.text, "runtime").map(String::from);
-                known.model = word(&file.text, "model", is_model).map(String::from);
+                let model = marker_at(&file.text, "model", is_model);
+                known.model = model.map(|(_, model)| String::from(model));
                 known.digest = of_bytes(file.text.as_bytes());
             }
         }
@@ -351,6 +387,12 @@ mod tests {
     fn two_files_of_one_class_are_told() {
         let index = LayerIndex::scan(&[file("b.md", "`class: x`"), file("a.md", "`class: x`")]);
         assert_eq!(index.warnings.len(), 1);
+        let place = index
+            .warnings
+            .first()
+            .and_then(|warning| warning.place.clone());
+        let place = place.map(|place| (place.file, place.line, place.column, place.length));
+        assert_eq!(place, Some((Some("b.md".into()), 1, 9, 1)));
         let library = Library {
             base: index,
             over: LayerIndex::default(),
@@ -359,6 +401,27 @@ mod tests {
             library.resolve("x").map(|persona| persona.file),
             Some("a.md".into())
         );
+    }
+
+    #[test]
+    fn a_contract_is_empty_when_there_is_none() {
+        let library = library();
+        let read = |persona: &Persona| (persona.file != "extra.md").then(|| "\nBe.\n\n");
+        for (class, block) in [
+            ("code", "# Persona Contract (code)\n\nBe.\n"),
+            (" code ", "# Persona Contract (code)\n\nBe.\n"),
+            ("extra", ""),
+            ("ghost", ""),
+            ("unknown", ""),
+            (" ", ""),
+            ("", ""),
+        ] {
+            assert_eq!(contract(&library, class, read), block, "{class}");
+        }
+        let blank = contract(&library, "code", |_| Some(" \n"));
+        assert_eq!(blank, "");
+        let nothing = contract(&Library::default(), "code", |_| Some("text"));
+        assert_eq!(nothing, "");
     }
 
     #[test]

@@ -230,7 +230,10 @@ records! {
     Session { name, id, fleet, seat, hash, command, pid, quiet, dead, heartbeat }
     Observed { paused, sessions }
     Restart { limit, delay, longest, settled }
-    SeatSpec { schema, fleet, seat, class, runtime, hash, cwd, persona, env, restart, interval }
+    SeatSpec {
+        schema, fleet, seat, class, runtime, hash, cwd, persona, env, env_file, base, own_view,
+        restart, interval, grace
+    }
     Edit { kind, name, class, runtime, model, working_directory, reports_to, count }
     Aim { goal, seats, again, adopt }
     fleet::Input {
@@ -240,6 +243,8 @@ records! {
     Hashed { class, runtime, model, working_directory, role, persona, env, manager }
     fleet::Action { kind, seat, path, reason, changes, wave }
     fleet::Changed { field, before, after }
+    fleet::Variable { name, value }
+    fleet::EnvWrite { path, before, variables }
     fleet::FileWrite { path, before, content }
     fleet::PlannedSeat {
         name, class, runtime, model, working_directory, domain, persistent, reports_to,
@@ -247,8 +252,8 @@ records! {
     }
     fleet::Summary { seats, write, start, restart, stop, adopt }
     FleetPlan {
-        schema, fleet, aim, inputs, tmux, actions, files, seats, restart, pulse, ready,
-        resets, conflicts, diagnostics, summary
+        schema, fleet, aim, profile, inputs, tmux, actions, files, env, seats, restart, pulse,
+        ready, resets, conflicts, diagnostics, summary
     }
     Row {
         name, class, runtime, model, state, readiness, detail, reports_to, session, pid,

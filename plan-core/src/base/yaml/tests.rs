@@ -241,6 +241,17 @@ fn keys_go_with_their_line() {
 }
 
 #[test]
+fn a_comment_on_the_next_key_outlives_the_first_one() {
+    let text = "- k: 1 # one\r\n  # the name\r\n  name: a\r\n";
+    let root = read_ok(text);
+    let mut patch = Patch::new(text);
+    patch.remove(item(&root, 0), "k").expect("remove");
+    let left = "-\r\n  # the name\r\n  name: a\r\n";
+    assert_eq!(patch.finish(), left);
+    assert!(read(left, Limits::default()).is_ok());
+}
+
+#[test]
 fn braces_are_edited_within() {
     let text = "agents: # all\n  - { name: a, k: [1] } # one\n  - {name: 'b', x: 1, y: 2} # two\n  - {} # none\n# end\nmore: {} # nothing yet\n";
     let root = read_ok(text);

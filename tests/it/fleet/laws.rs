@@ -4,10 +4,11 @@ use std::cell::Cell;
 
 use plan_core::base::code::Code;
 use plan_core::base::json::{Value, print, read};
+use plan_core::fleet::envfile;
 use plan_core::fleet::library::RoleFile;
 use plan_core::fleet::merge::{Conflict, Kind, Merged, Prefer, Terms, Units, merge};
 use plan_core::fleet::observed::Observed;
-use plan_core::fleet::plan::{ActionKind, Aim, FleetPlan, Goal, Input, plan, stale};
+use plan_core::fleet::plan::{ActionKind, Aim, EditKind, FleetPlan, Goal, Input, plan, stale};
 use plan_core::fleet::roster::{self, Roster};
 use plan_core::fleet::status::status;
 use proptest::prelude::{prop_assert, prop_assert_eq};
@@ -184,13 +185,30 @@ fn applied(input: &Input, plan: &FleetPlan) -> Input {
             }
         }
     }
+    for write in &plan.env {
+        let name = write.path.strip_prefix("agents/").expect("a name");
+        let old = next.env.iter().find(|file| file.name == name);
+        let variables = write.variables.iter();
+        let variables: Vec<(&str, &str)> = variables.map(|one| (&*one.name, &*one.value)).collect();
+        let text = envfile::merge(old.map_or("", |file| &*file.text), &variables);
+        next.env.retain(|file| file.name != name);
+        next.env.push(RoleFile {
+            name: name.into(),
+            text: text.expect("a text"),
+        });
+    }
     let mut sessions = input
         .observed
         .as_ref()
         .map(|look| look.sessions.clone())
         .unwrap_or_default();
     for action in &plan.actions {
-        let Some(seat) = &action.seat else { continue };
+        let Some(seat) = action.seat.as_ref() else {
+            continue;
+        };
+        if action.kind == ActionKind::EnvWrite {
+            continue;
+        }
         sessions.retain(|session| session.name != *seat);
         if action.kind != ActionKind::SeatStop {
             let hash = &plan.seat(seat).expect("a seat").hash;
@@ -263,17 +281,18 @@ fn what_was_applied_needs_nothing_more() {
         let again = plan(&next, STAFFING).map_err(|found| failed(format!("{found:?}")))?;
         prop_assert_eq!(&again.actions, &[]);
         prop_assert!(again.is_empty());
-        prop_assert_eq!(again.files.len(), 0);
+        prop_assert_eq!(again.files.len() + again.env.len(), 0);
         prop_assert_eq!(&again.seats.len(), &first.seats.len());
         for edit in &input.edits {
-            use plan_core::fleet::plan::EditKind;
-            let last = input
-                .edits
-                .iter()
-                .rev()
-                .find(|other| other.name == edit.name);
-            if edit.kind == EditKind::Remove && last == Some(edit) && !input.terms.restore {
-                prop_assert!(first.seat(&edit.name).is_none());
+            let mut later = input.edits.iter().rev();
+            let last = later.find(|other| other.name == edit.name && other.kind != EditKind::Scale);
+            if last != Some(edit) {
+                continue;
+            }
+            let seat = first.seat(&edit.name);
+            prop_assert_eq!(seat.is_none(), edit.kind == EditKind::Remove);
+            if let (Some(seat), Some(_)) = (seat, &edit.model) {
+                prop_assert_eq!(&seat.model, &edit.model);
             }
         }
         Ok(())
@@ -330,6 +349,7 @@ fn left(hand: &Hand, before: &Units, after: &Units) -> Left {
         notes: Vec::new(),
         loose: 0,
     };
+    let mut headless = None;
     for line in &hand.lines {
         let seat = |name: &str| after.get(Kind::Seat, name);
         // Whether the comment stays, and whether the line as a whole does.
@@ -357,6 +377,16 @@ fn left(hand: &Hand, before: &Units, after: &Units) -> Left {
                 (stays, same)
             }
         };
+        // What was the second key of a seat may stand behind its dash now.
+        let moved = headless
+            .take()
+            .is_some_and(|name| matches!(&line.about, About::Value(_, own, _) if *own == name));
+        let whole = whole && !moved;
+        if let (About::Value(Kind::Seat, name, _), false) = (&line.about, note)
+            && (moved || line.text.trim_start().starts_with("- "))
+        {
+            headless = Some(name.clone());
+        }
         if note {
             left.notes.extend(line.note.clone());
         }
@@ -410,7 +440,12 @@ fn every_comment_and_every_line_that_is_not_meant_survives() {
         {
             rewritten.set(rewritten.get() + 1);
             let why = warned.map(|one| one.message.clone()).collect::<Vec<_>>();
-            prop_assert!(hand.flow, "{why:?}\n{}\n---\n{}", hand.text, file.content);
+            prop_assert!(
+                hand.flow || hand.turned,
+                "{why:?}\n{}\n---\n{}",
+                hand.text,
+                file.content
+            );
             return Ok(());
         }
         amended.set(amended.get() + 1);

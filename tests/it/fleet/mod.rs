@@ -1,0 +1,4 @@
+//! `callsheet fleet`, through the real binary.
+
+mod laws;
+mod provision;
