@@ -3,6 +3,7 @@
 mod persona;
 mod profile;
 mod provision;
+mod validate;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,7 +27,8 @@ use crate::state::StateHome;
   callsheet fleet profile list
   callsheet fleet provision --profile business --full
   callsheet fleet provision --profile business --full --write
-  callsheet fleet persona customize code")]
+  callsheet fleet persona customize code
+  callsheet fleet validate --strict")]
 pub(super) struct FleetCommand {
     #[command(flatten)]
     place: HomeArgs,
@@ -44,6 +46,8 @@ enum Verb {
     Persona(persona::PersonaCommand),
     /// Makes a roster of a profile; without --write it is only shown.
     Provision(provision::ProvisionCommand),
+    /// Checks every file of the home, and reports every problem with its place.
+    Validate(validate::ValidateCommand),
 }
 
 /// Where a fleet is, and how it is changed.
@@ -86,6 +90,7 @@ impl FleetCommand {
             Verb::Profile(command) => command.answer(&self.place, output),
             Verb::Persona(command) => command.answer(&self.place, output),
             Verb::Provision(command) => command.answer(&self.place, output),
+            Verb::Validate(command) => command.answer(&self.place, output),
         }
     }
 }

@@ -79,7 +79,7 @@ fn what_is_outside_the_strict_part_is_refused_with_its_place() {
 
 #[test]
 fn several_lines_are_one_value_when_they_are_indented() {
-    let text = "a: \"x\n  y\"\nb: [\n  1,\n  2\n]\nc: one\n  two\nd:\n- 'p\n  q'\n";
+    let text = "a: \"x\n  y\"\nb: [\n  1,\n  2\n ]\nc: one\n  two\nd:\n- 'p\n  q'\n";
     let root = read_ok(text);
     assert_eq!(root.get("a").and_then(Node::as_str), Some("x y"));
     assert_eq!(
