@@ -1,3 +1,4 @@
 //! `callsheet fleet`, through the real binary.
 
+mod bad;
 mod provision;
