@@ -58,11 +58,7 @@ impl Terminal {
     ///
     /// # Errors
     /// The system has no terminals left, or the program cannot be started.
-    pub fn start(
-        argv: &[String],
-        cwd: &Path,
-        env: &BTreeMap<String, String>,
-    ) -> io::Result<Self> {
+    pub fn start(argv: &[String], cwd: &Path, env: &BTreeMap<String, String>) -> io::Result<Self> {
         let (woken, waker) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
         // Nothing that happens from now on is missed.
@@ -240,7 +236,11 @@ fn prepare(terminal: &Path, argv: &[String]) -> io::Result<Command> {
 pub fn open_pipe_to_read(path: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let mut options = File::options();
-    options.read(true).write(true).custom_flags(flags).open(path)
+    options
+        .read(true)
+        .write(true)
+        .custom_flags(flags)
+        .open(path)
 }
 
 /// Writes bytes into a pipe that somebody reads.
@@ -255,4 +255,3 @@ pub fn write_to_pipe(path: &Path, bytes: &[u8]) -> io::Result<()> {
     rustix::fs::fcntl_setfl(&pipe, rustix::fs::OFlags::empty())?;
     pipe.write_all(bytes)
 }
-

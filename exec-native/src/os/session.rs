@@ -91,9 +91,9 @@ impl Members {
     fn look(&mut self, leader: u32) {
         let table = table();
         let mut known: Vec<u32> = self.0.keys().copied().chain([leader]).collect();
-        let direct = table.iter().filter(|(_, row)| {
-            row.session == leader || row.group == leader
-        });
+        let direct = table
+            .iter()
+            .filter(|(_, row)| row.session == leader || row.group == leader);
         known.extend(direct.map(|(id, _)| *id));
         let mut next = 0;
         while let Some(above) = known.get(next).copied() {

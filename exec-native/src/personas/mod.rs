@@ -5,8 +5,8 @@ mod config;
 mod layers;
 mod read;
 
-use plan_core::base::edition::Edition;
 use plan_core::base::diag::Diagnostic;
+use plan_core::base::edition::Edition;
 use plan_core::base::json::{self, Object, Value};
 use plan_core::base::path;
 use plan_core::persona::parse::parse_persona;

@@ -117,11 +117,7 @@ pub fn marker<'t>(text: &'t str, key: &str) -> Option<&'t str> {
 }
 
 /// As [`marker`], with the byte that the name begins at.
-fn marker_at<'t>(
-    text: &'t str,
-    key: &str,
-    good: fn(&str) -> bool,
-) -> Option<(usize, &'t str)> {
+fn marker_at<'t>(text: &'t str, key: &str, good: fn(&str) -> bool) -> Option<(usize, &'t str)> {
     let mut at = 0;
     let parts = text.split('`').map(|part| {
         let start = at;

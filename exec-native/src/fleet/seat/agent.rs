@@ -15,9 +15,9 @@ use crate::apply::{ApplyOptions, Event, RunHandle};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::helpers::{HelperOptions, prepare_launch};
 use crate::launch::{LaunchDescriptor, check_references, locate, run_supervised};
+use crate::os::env;
 use crate::os::proc::{self, Cancel};
 use crate::os::spawn::Exit;
-use crate::os::env;
 use crate::personas::{LoadOptions, load_document, validate};
 use crate::state::StateHome;
 
@@ -53,11 +53,11 @@ impl Agent {
         let selection = Value::Object(select(spec, edition)?);
         let options = options(spec, &ambient);
         let problem = |problem| ExecError::refused("the seat cannot be planned", vec![problem]);
-        let options = PlanOptions::strict(&options, &ambient).map_err(problem).map_err(usage)?;
+        let options = PlanOptions::strict(&options, &ambient)
+            .map_err(problem)
+            .map_err(usage)?;
         let plan = build_persona_spawn_plan(&selection, &options, edition)
-            .map_err(|error| {
-                ExecError::refused("the seat cannot be planned", error.diagnostics())
-            })
+            .map_err(|error| ExecError::refused("the seat cannot be planned", error.diagnostics()))
             .map_err(usage)?;
         let resolver = |template: &str, field: &str| -> Result<String, MissingReference> {
             resolve_references(template, &ambient, field).map(std::borrow::Cow::into_owned)
@@ -129,11 +129,18 @@ fn select(spec: &SeatSpec, edition: Edition) -> Result<Object<'static>, ExecErro
     load.cwd.clone_from(&spec.cwd);
     let name = format!("{}.json", spec.class);
     let loaded = load_document(&name, &spec.persona, &load).map_err(|error| {
-        let mut problems: Vec<_> = error.problems().iter().map(|p| p.diagnostic.clone()).collect();
+        let mut problems: Vec<_> = error
+            .problems()
+            .iter()
+            .map(|p| p.diagnostic.clone())
+            .collect();
         if problems.is_empty() {
             problems.push(error.diagnostic());
         }
-        usage(ExecError::refused("the seat's persona cannot be used", problems))
+        usage(ExecError::refused(
+            "the seat's persona cannot be used",
+            problems,
+        ))
     })?;
     Ok(loaded.selection)
 }

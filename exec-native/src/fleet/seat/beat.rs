@@ -199,6 +199,9 @@ mod tests {
         assert!(first.starts_with("ts="), "{first}");
         assert_eq!(rest, "pid=5\nstatus=running\nrestarts=1\n");
         pulse.end();
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            0
+        );
     }
 }

@@ -218,7 +218,11 @@ fn check_ours(session: &Session) -> Result<&str, ExecError> {
 /// Refuses to take a session from another fleet.
 fn check_adoptable(session: &Session, tags: Tags<'_>) -> Result<(), ExecError> {
     check_name(tags.seat)?;
-    match session.fleet.as_deref().filter(|fleet| *fleet != tags.fleet) {
+    match session
+        .fleet
+        .as_deref()
+        .filter(|fleet| *fleet != tags.fleet)
+    {
         None => Ok(()),
         Some(fleet) => {
             let message = format!("session `{}` belongs to fleet `{fleet}`", session.name);
@@ -278,7 +282,9 @@ mod tests {
 
     #[test]
     fn names_that_tmux_reads_otherwise_are_refused() {
-        for name in ["", "a.b", "a:b", "$1", "@1", "%1", "=a", "-a", "_a", "a b", "ä"] {
+        for name in [
+            "", "a.b", "a:b", "$1", "@1", "%1", "=a", "-a", "_a", "a b", "ä",
+        ] {
             assert!(check_name(name).is_err(), "{name}");
         }
         assert!(check_name(&"x".repeat(64)).is_err());

@@ -27,9 +27,8 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 /// # Errors
 /// The program cannot be started, or the run directory cannot be written.
 pub fn host(run: &Path, seat: &str, again: bool) -> Result<(), ExecError> {
-    let failed = |what: &str, error: io::Error| {
-        ExecError::new(ExecErrorKind::Failed, what).because(error)
-    };
+    let failed =
+        |what: &str, error: io::Error| ExecError::new(ExecErrorKind::Failed, what).because(error);
     let mut text = String::new();
     io::stdin()
         .read_to_string(&mut text)

@@ -57,8 +57,7 @@ impl Log {
 
     fn rotate(&mut self) -> io::Result<()> {
         self.length = 0;
-        self.dir
-            .rename(&self.name, &self.dir, &older(&self.name))?;
+        self.dir.rename(&self.name, &self.dir, &older(&self.name))?;
         self.file = self.dir.open_or_create(&self.name, 0o600)?;
         Ok(())
     }
@@ -128,13 +127,19 @@ pub(super) fn follow(room: &Room, session: &Session, cancel: &Cancel) -> Result<
         }
         if let Some(open) = &mut file {
             let mut out = io::stdout().lock();
-            io::copy(open, &mut out).and_then(|_| out.flush()).at(&path)?;
+            io::copy(open, &mut out)
+                .and_then(|_| out.flush())
+                .at(&path)?;
             // A log that was put aside has another one in its place.
-            let now = place(&path).and_then(|(dir, name)| dir.stat(&name)).at(&path)?;
+            let now = place(&path)
+                .and_then(|(dir, name)| dir.stat(&name))
+                .at(&path)?;
             let own = crate::os::dir::file_meta(open).at(&path)?;
             if now.is_none_or(|now| now.identity != own.identity) {
                 // What was written between the copy and the look is not lost.
-                io::copy(open, &mut out).and_then(|_| out.flush()).at(&path)?;
+                io::copy(open, &mut out)
+                    .and_then(|_| out.flush())
+                    .at(&path)?;
                 file = None;
                 continue;
             }

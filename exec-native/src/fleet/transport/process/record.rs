@@ -95,8 +95,7 @@ impl Room {
             mtime: None,
         };
         let text = json::pretty(session);
-        fs::write_atomic(&place, &temp, text.as_bytes(), attributes)
-            .at(self.run.join(&place.name))
+        fs::write_atomic(&place, &temp, text.as_bytes(), attributes).at(self.run.join(&place.name))
     }
 
     /// Notes the process of a session, so that it is never taken for another one.
@@ -114,7 +113,11 @@ impl Room {
     }
 
     /// Changes what is written down of a session.
-    pub(super) fn change(&self, seat: &str, change: &dyn Fn(&mut Session)) -> Result<(), ExecError> {
+    pub(super) fn change(
+        &self,
+        seat: &str,
+        change: &dyn Fn(&mut Session),
+    ) -> Result<(), ExecError> {
         let _lock = Lock::take(&self.open()?, &name(seat, EDIT)).at(&self.run)?;
         let Some(mut session) = self.read(seat)? else {
             return Ok(());

@@ -56,6 +56,17 @@ impl Client {
         }
     }
 
+    /// Looks for the socket in a directory.
+    pub(super) fn set_socket_dir(&mut self, dir: &Path) {
+        let dir = dir.display().to_string();
+        self.env.insert("TMUX_TMPDIR".to_owned(), dir);
+    }
+
+    /// Returns the directory of the socket, when it is not the usual one.
+    pub(super) fn socket_dir(&self) -> Option<&str> {
+        self.env.get("TMUX_TMPDIR").map(String::as_str)
+    }
+
     /// Tells whether the server is the fleet's own.
     pub(super) fn is_own(&self) -> bool {
         !self.socket.is_empty() && self.socket != USERS
@@ -241,8 +252,14 @@ mod tests {
         for old in ["tmux 1.8", "tmux 2.9a", "tmux 3.0a", "tmux 3.1c"] {
             assert!(is_old(old), "{old}");
         }
-        for new in ["tmux 3.2", "tmux 3.3a", "tmux 3.10", "tmux 4.0", "tmux next-3.6", "tmux master"]
-        {
+        for new in [
+            "tmux 3.2",
+            "tmux 3.3a",
+            "tmux 3.10",
+            "tmux 4.0",
+            "tmux next-3.6",
+            "tmux master",
+        ] {
             assert!(!is_old(new), "{new}");
         }
     }

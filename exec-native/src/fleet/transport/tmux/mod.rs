@@ -46,6 +46,13 @@ impl Tmux {
         }
     }
 
+    /// Looks for the server's socket in another directory than `TMUX_TMPDIR`.
+    #[must_use]
+    pub fn with_sockets_in(mut self, dir: &Path) -> Self {
+        self.client.set_socket_dir(dir);
+        self
+    }
+
     /// Starts seats whose programs are looked for on the same path, in one call.
     fn start_some(&self, starts: &[&Start]) -> Vec<Result<Started, ExecError>> {
         let mut script = Script::default();
@@ -154,15 +161,20 @@ impl Transport for Tmux {
             .map(|start| check_start(start).err().map(Err))
             .collect();
         // The path of the caller counts, whatever the session's variables say.
-        while let Some(path) = starts.iter().zip(&answers).find_map(|(start, answer)| {
-            answer.is_none().then(|| start.env.get("PATH"))
-        }) {
+        while let Some(path) = starts
+            .iter()
+            .zip(&answers)
+            .find_map(|(start, answer)| answer.is_none().then(|| start.env.get("PATH")))
+        {
             let same = |place: &usize| {
                 let open = answers.get(*place).is_some_and(Option::is_none);
                 open && starts.get(*place).map(|start| start.env.get("PATH")) == Some(path)
             };
             let places: Vec<usize> = (0..starts.len()).filter(same).collect();
-            let some: Vec<&Start> = places.iter().filter_map(|place| starts.get(*place)).collect();
+            let some: Vec<&Start> = places
+                .iter()
+                .filter_map(|place| starts.get(*place))
+                .collect();
             for (place, answer) in places.iter().zip(self.start_some(&some)) {
                 if let Some(slot) = answers.get_mut(*place) {
                     *slot = Some(answer);
@@ -219,15 +231,35 @@ impl Transport for Tmux {
             Some(false) => {}
             _ => return Err(gone(session)),
         }
-        let nonce = rng::bytes::<8>().map(u64::from_ne_bytes).unwrap_or_default();
+        let nonce = rng::bytes::<8>()
+            .map(u64::from_ne_bytes)
+            .unwrap_or_default();
         let buffer = format!("cs-{nonce:x}");
         let paste = [
-            "load-buffer", "-b", &buffer, "-", ";",
-            "paste-buffer", "-p", "-r", "-d", "-b", &buffer, "-t", pane,
+            "load-buffer",
+            "-b",
+            &buffer,
+            "-",
+            ";",
+            "paste-buffer",
+            "-p",
+            "-r",
+            "-d",
+            "-b",
+            &buffer,
+            "-t",
+            pane,
         ];
         let enter = [
-            "copy-mode", "-q", "-t", pane, ";",
-            "send-keys", "-t", pane, "Enter",
+            "copy-mode",
+            "-q",
+            "-t",
+            pane,
+            ";",
+            "send-keys",
+            "-t",
+            pane,
+            "Enter",
         ];
         for (arguments, input) in [(&paste[..], &*text), (&enter[..], "")] {
             let reply = self.client.run_with(arguments, input)?;
@@ -305,13 +337,13 @@ impl Transport for Tmux {
     }
 
     fn shut(&self, fleet: &str) -> Result<bool, ExecError> {
-        let needless = |row: &Row| {
-            row.fleet.as_deref() == Some(fleet) && row.seat.is_none() || row.is_viewer
-        };
+        let needless =
+            |row: &Row| row.fleet.as_deref() == Some(fleet) && row.seat.is_none() || row.is_viewer;
         if !self.client.is_own() || !self.rows()?.iter().all(needless) {
             return Ok(false);
         }
-        self.client.kill_server(&|| Ok(self.rows()?.iter().all(needless)))
+        self.client
+            .kill_server(&|| Ok(self.rows()?.iter().all(needless)))
     }
 }
 
@@ -320,10 +352,23 @@ impl Tmux {
     fn show(&self, viewer: &str, cancel: &Cancel) -> Result<(), ExecError> {
         let target = format!("={viewer}");
         let mut args: Vec<String> = ["-u", "TMUX"].map(String::from).to_vec();
+        args.extend(
+            self.client
+                .socket_dir()
+                .map(|dir| format!("TMUX_TMPDIR={dir}")),
+        );
         args.extend(self.client.argv()?);
         let attach = [
-            "attach-session", "-r", "-t", &target, ";",
-            "set-option", "-t", &target, "destroy-unattached", "on",
+            "attach-session",
+            "-r",
+            "-t",
+            &target,
+            ";",
+            "set-option",
+            "-t",
+            &target,
+            "destroy-unattached",
+            "on",
         ];
         args.extend(attach.map(String::from));
         let cwd = PathBuf::from("/");

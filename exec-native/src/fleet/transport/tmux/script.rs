@@ -56,7 +56,16 @@ impl Script {
 
     /// Makes a session that does nothing.
     pub(super) fn holder(&mut self, fleet: &str, name: &str) {
-        let new = words(&["new-session", "-d", "-s", name, "--", "tail", "-f", "/dev/null"]);
+        let new = words(&[
+            "new-session",
+            "-d",
+            "-s",
+            name,
+            "--",
+            "tail",
+            "-f",
+            "/dev/null",
+        ]);
         let own = format!("={name}:");
         let tag = words(&["set-option", "-t", &own, FLEET, fleet]);
         self.line(&[new, tag]);
