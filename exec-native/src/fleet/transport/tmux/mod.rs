@@ -276,8 +276,9 @@ impl Transport for Tmux {
     fn adopt(&self, session: &Session, tags: Tags<'_>) -> Result<(), ExecError> {
         check_adoptable(session, tags)?;
         let (id, _) = parts(session)?;
-        let tag = self.ask(session, &format!("-#{{{FLEET}}}"))?;
-        if !["-", &format!("-{}", tags.fleet)].contains(&&*tag) {
+        // With a word in front the answer is never empty.
+        let tag = self.ask(session, &format!("of #{{{FLEET}}}"))?;
+        if !["of ", &format!("of {}", tags.fleet)].contains(&&*tag) {
             let message = format!("session `{}` belongs to another fleet", session.name);
             return Err(ExecError::new(ExecErrorKind::Refused, message));
         }
