@@ -34,6 +34,8 @@ pub struct Ground {
     pub stage: Stage,
     /// What seats run in.
     pub transport: Box<dyn Transport>,
+    /// Whether agents get views of their own.
+    pub own_view: bool,
     kind: Kind,
 }
 
@@ -54,6 +56,7 @@ impl Ground {
         Ok(Self {
             stage,
             transport,
+            own_view: false,
             kind,
         })
     }
@@ -123,6 +126,9 @@ impl Ground {
             cwd: self.stage.project().display().to_string(),
             persona: persona.to_owned(),
             env: BTreeMap::from([script]),
+            env_file: None,
+            base: None,
+            own_view: self.own_view.then_some(true),
             restart,
             interval: 15,
             grace: Some(300),

@@ -451,6 +451,11 @@ impl Roles {
         }
     }
 
+    /// Returns the files of a layer.
+    pub fn files(&self, layer: PersonaLayer) -> &[RoleFile] {
+        &self.layer(layer).files
+    }
+
     /// Returns the text of a persona.
     pub fn text(&self, persona: &Persona) -> Option<&str> {
         self.layer(persona.layer).text(&persona.file)

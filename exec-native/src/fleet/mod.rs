@@ -1,6 +1,10 @@
 //! Fleets on this machine: the home that holds their files, the transports that seats
 //! are started, watched and stopped by, and the supervisor of one seat.
 
+pub mod carry;
+pub mod compose;
+pub mod crew;
+pub mod gather;
 pub mod home;
 pub mod lock;
 pub mod seat;

@@ -13,7 +13,7 @@ use plan_core::effect::{
 use super::home::{Home, ROSTER, ROSTER_LOCK, Stored};
 use super::lock::FleetLock;
 use crate::apply::inject::Faults;
-use crate::apply::{ApplyOptions, Run, RunHandle, recover};
+use crate::apply::{ApplyOptions, Progress, Run, RunHandle, recover};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal;
 use crate::os::dir::Dir;
@@ -83,7 +83,7 @@ impl Change {
 }
 
 /// How changes are made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WriteOptions<'o> {
     /// Where the run keeps what its undo needs.
     pub state: StateHome,
@@ -93,10 +93,24 @@ pub struct WriteOptions<'o> {
     pub lock_timeout: Duration,
     /// The lock, when the caller holds it already.
     pub lock: Option<&'o FleetLock>,
+    /// Hears what the run does.
+    pub progress: Option<Progress<'o>>,
     /// The flag that stops it; what was done is undone.
     pub cancel: Cancel,
     /// Faults to inject, for tests.
     pub faults: Faults,
+}
+
+impl fmt::Debug for WriteOptions<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("WriteOptions")
+            .field("state", &self.state)
+            .field("command", &self.command)
+            .field("lock_timeout", &self.lock_timeout)
+            .field("lock", &self.lock)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
+    }
 }
 
 impl WriteOptions<'_> {
@@ -107,6 +121,7 @@ impl WriteOptions<'_> {
             command: command.to_owned(),
             lock_timeout: LOCK_TIMEOUT,
             lock: None,
+            progress: None,
             cancel: Cancel::new(),
             faults: Faults::default(),
         }
@@ -326,6 +341,7 @@ fn carry_out(
 ) -> Result<RunId, ExecError> {
     let apply = ApplyOptions {
         label: Some(options.command.clone()),
+        progress: options.progress,
         cancel: options.cancel.clone(),
         faults: options.faults,
         ..ApplyOptions::default()

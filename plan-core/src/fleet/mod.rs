@@ -3,6 +3,7 @@
 
 pub mod amend;
 pub mod baseline;
+pub mod envfile;
 pub mod fields;
 pub mod generate;
 pub mod library;

@@ -1,4 +1,5 @@
-//! Fleets: seats that run, and what says which there are to be.
+//! Fleets: `callsheet fleet` through the real binary, and seats that run.
 
+mod provision;
 mod seats;
 mod transports;

@@ -151,6 +151,38 @@ fn killed(ground: &Ground) -> Answer<()> {
     Ok(())
 }
 
+/// Seats that lay out other files in one directory do not meet there.
+#[test]
+fn seats_have_views_of_their_own() -> Answer<()> {
+    let mut ground = Ground::new(Kind::Tmux)?;
+    ground.own_view = true;
+    let file = ground.stage.project().join("CLAUDE.md");
+    fs::write(&file, "yours")?;
+    for (seat, text) in [("a", "of a"), ("b", "of b")] {
+        let persona = selection("claude", &[], &sidecar("claudeMd", text, "overwrite"));
+        let start = ground.supervised(seat, &persona, "IGNORE\nLEAVE\nHANG")?;
+        ground.transport.start(&start)?;
+    }
+    for seat in ["a", "b"] {
+        let agent = running(&ground, seat)?;
+        let seen = ground.until("file in the view", || {
+            let seen = fs::read_link(format!("/proc/{agent}/cwd"))?;
+            let root = format!("/proc/{agent}/root{}", seen.join("CLAUDE.md").display());
+            Ok(fs::read_to_string(root).ok())
+        })?;
+        assert_eq!(seen.trim(), format!("of {seat}"));
+    }
+    assert_eq!(fs::read_to_string(&file)?, "yours");
+    for seat in ["a", "b"] {
+        let session = ground.session(seat)?;
+        assert_eq!(ground.transport.stop(&session, GRACE)?, Stopped::Ended);
+    }
+    assert_eq!(fs::read_to_string(&file)?, "yours");
+    assert_eq!(left(&ground)?, ["CLAUDE.md"]);
+    assert_eq!(ground.processes()?, [""; 0]);
+    Ok(())
+}
+
 /// What can never run is not tried again and again.
 #[test]
 fn a_seat_that_cannot_run_says_why() -> Answer<()> {

@@ -7,19 +7,22 @@ use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Value};
 use plan_core::effect::MissingReference;
+use plan_core::fleet::envfile;
 use plan_core::fleet::observed::SeatSpec;
 use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::env::resolve_references;
 use plan_core::persona::options::PlanOptions;
+use plan_core::persona::resolve::Unread;
 
 use crate::apply::{ApplyOptions, Event, RunHandle};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::helpers::{HelperOptions, prepare_launch};
 use crate::launch::{LaunchDescriptor, check_references, locate, run_supervised};
-use crate::os::env;
+use crate::mount::ViewChoice;
 use crate::os::proc::{self, Cancel};
 use crate::os::spawn::Exit;
-use crate::personas::{LoadOptions, load_document, validate};
+use crate::os::{env, walk};
+use crate::personas::{DOCUMENT_LIMIT, LoadOptions, load_document, validate};
 use crate::state::StateHome;
 
 /// How an agent ended.
@@ -50,7 +53,8 @@ impl Agent {
         say: &dyn Fn(&str),
     ) -> Result<Self, ExecError> {
         let edition = Edition::V2026;
-        let ambient = ambient(spec);
+        let own = variables(spec)?;
+        let ambient = ambient(&own);
         let selection = Value::Object(select(spec, edition)?);
         let options = options(spec, &ambient);
         let options =
@@ -68,6 +72,9 @@ impl Agent {
         let mut helper = HelperOptions::new(state, cwd);
         // Whatever works in the seat is started by us.
         helper.entered = true;
+        if spec.own_view == Some(true) {
+            helper.view = ViewChoice::Own;
+        }
         helper.dotfiles = edition.switches().private_launch;
         helper.apply = ApplyOptions {
             label: Some(spec.seat.clone()),
@@ -84,9 +91,10 @@ impl Agent {
             return Err(error.with_undo_errors(handle.dispose().errors()));
         }
         // What the plan says comes later and wins: it holds the agent to its persona.
-        let own = spec.env.iter();
-        let own = own.map(|(name, value)| (name.clone(), value.clone()));
-        launch.env = own.chain(std::mem::take(&mut launch.env)).collect();
+        launch.env = own
+            .into_iter()
+            .chain(std::mem::take(&mut launch.env))
+            .collect();
         Ok(Self { handle, launch })
     }
 
@@ -109,13 +117,44 @@ impl Agent {
     }
 }
 
+/// The variables of the seat: the operator's win over what the seat was started with.
+fn variables(spec: &SeatSpec) -> Result<Vec<(String, String)>, ExecError> {
+    let mut all = spec.env.clone();
+    let Some(path) = &spec.env_file else {
+        return Ok(all.into_iter().collect());
+    };
+    let text = match walk::read_text_limited(path, DOCUMENT_LIMIT) {
+        Ok(text) => text,
+        Err(Unread::Missing) => return Ok(all.into_iter().collect()),
+        Err(why) => {
+            let message = "the variables of the seat cannot be read";
+            let error = ExecError::new(ExecErrorKind::Usage, message);
+            return Err(error.at(path).because(why.to_string()));
+        }
+    };
+    let (found, problems) = envfile::read(&text);
+    if !problems.is_empty() {
+        let problems = problems.into_iter().map(|problem| problem.within(&**path));
+        let message = "the variables of the seat cannot be read";
+        let problems = problems.collect();
+        return Err(ExecError::with_problems(
+            ExecErrorKind::Usage,
+            message,
+            problems,
+        ));
+    }
+    let found = found.into_iter();
+    all.extend(found.map(|variable| (variable.name, variable.value)));
+    Ok(all.into_iter().collect())
+}
+
 /// The variables that a persona's references are answered from.
-fn ambient(spec: &SeatSpec) -> Object<'static> {
+fn ambient(own: &[(String, String)]) -> Object<'static> {
     let mut ambient: Object<'static> = env::vars()
         .into_iter()
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
-    for (name, value) in &spec.env {
+    for (name, value) in own {
         ambient.insert(name.clone(), value.clone());
     }
     ambient
@@ -142,7 +181,8 @@ fn select(spec: &SeatSpec, edition: Edition) -> Result<Object<'static>, ExecErro
 
 fn options(spec: &SeatSpec, ambient: &Object<'static>) -> Value<'static> {
     let mut options = Object::new();
-    options.insert("repoRoot", spec.cwd.clone());
+    let base = spec.base.as_ref().unwrap_or(&spec.cwd);
+    options.insert("repoRoot", base.clone());
     options.insert("inputEnv", ambient.clone());
     options.insert("hostIsRoot", proc::is_root());
     Value::Object(options)

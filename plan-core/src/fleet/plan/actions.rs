@@ -35,6 +35,24 @@ pub(super) fn write(desired: &Desired, input: &Input, plan: &mut FleetPlan) {
         plan.files
             .push(file(roster::FILE, before, desired.text.clone()));
     }
+    for write in &desired.env {
+        let name = write.path.strip_prefix("agents/").unwrap_or_default();
+        let seat = name.strip_suffix(".env").unwrap_or_default();
+        plan.actions.push(Action {
+            kind: ActionKind::EnvWrite,
+            seat: Some(seat.to_string()),
+            path: Some(write.path.clone()),
+            reason: if write.before.is_some() {
+                "changed"
+            } else {
+                "new"
+            }
+            .into(),
+            changes: Vec::new(),
+            wave: 0,
+        });
+        plan.env.push(write.clone());
+    }
     let mut next = desired.lock.clone();
     let worth = next.base.is_some() || !next.managers.is_empty();
     if worth && (changed || input.lock.as_deref() != Some(&*next.text())) {

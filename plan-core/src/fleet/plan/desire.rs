@@ -5,13 +5,14 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::{Edit, EditKind, Input, PlannedSeat, lock_of};
+use super::{Edit, EditKind, EnvWrite, Input, PlannedSeat, Variable, lock_of};
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Severity};
 use crate::base::digest::{of_bytes, of_json};
 use crate::base::record::record;
 use crate::base::text::nearest;
 use crate::fleet::amend::amend;
+use crate::fleet::envfile;
 use crate::fleet::generate::{Generated, Rules, Source, Why, generate};
 use crate::fleet::library::{LayerIndex, Library, RoleFile};
 use crate::fleet::lock::{Lock, Selection};
@@ -33,6 +34,8 @@ pub struct Desired {
     pub lock: Lock,
     /// The seats.
     pub seats: Vec<PlannedSeat>,
+    /// The environment files that are not as they should be.
+    pub env: Vec<EnvWrite>,
     /// The policy.
     pub policy: Policy,
     /// What the operator must decide.
@@ -56,8 +59,8 @@ record! {
         pub role: Option<String> => "role",
         /// The digest of the persona's file.
         pub persona: Option<String> => "persona",
-        /// The digest of the environment file.
-        pub env: Option<String> => "env",
+        /// The digest of the environment file, once it is written.
+        pub env: String => "env",
         /// The seat that it reports to: its prompt names it.
         pub manager: Option<String> => "manager",
     }
@@ -271,6 +274,7 @@ impl Desired {
             text,
             lock,
             seats: Vec::new(),
+            env: Vec::new(),
             policy: read.policy.clone(),
             conflicts: merged.conflicts,
             diagnostics: read.diagnostics.clone(),
@@ -306,6 +310,8 @@ impl Desired {
                     .help("rename the class, or give the seat another name in the roster");
                 return Err(alloc::vec![found]);
             }
+            let (env, write) = environment(seat, &self.roster, &input.env)?;
+            self.env.extend(write);
             let persona = library.resolve(&seat.class);
             let hindrance = hindrance(seat, persona.is_some(), library, staffing);
             let made = generated.iter().find(|made| made.seat.name == seat.name);
@@ -319,7 +325,7 @@ impl Desired {
                 working_directory: place.clone(),
                 role: persona.map(|persona| persona.digest),
                 persona: digest(&input.personas, &seat.class, ".json"),
-                env: digest(&input.env, &seat.name, ".env"),
+                env,
                 manager: manager.clone(),
             };
             self.seats.push(PlannedSeat {
@@ -428,6 +434,36 @@ fn chains(
         }
     }
     found
+}
+
+/// The digest that the environment file of a seat should have, and how it gets there.
+fn environment(
+    seat: &Seat,
+    roster: &Roster,
+    files: &[RoleFile],
+) -> Result<(String, Option<EnvWrite>), Vec<Diagnostic>> {
+    let name = format!("{}.env", seat.name);
+    let existing = files.iter().find(|file| file.name == name);
+    let text = existing.map_or("", |file| &*file.text);
+    let variables = envfile::of_seat(seat, roster);
+    let merged = envfile::merge(text, &variables).map_err(|error| {
+        let found = Diagnostic::error(Code::ENV_LINE_INVALID, format!("{name}: {error}"));
+        alloc::vec![found]
+    })?;
+    let digest = of_bytes(merged.as_bytes());
+    if existing.is_some() && merged == text {
+        return Ok((digest, None));
+    }
+    let variables = variables.iter().map(|(name, value)| Variable {
+        name: (*name).to_string(),
+        value: (*value).to_string(),
+    });
+    let write = EnvWrite {
+        path: format!("agents/{name}"),
+        before: existing.map(|file| of_bytes(file.text.as_bytes())),
+        variables: variables.collect(),
+    };
+    Ok((digest, Some(write)))
 }
 
 fn digest(files: &[RoleFile], stem: &str, extension: &str) -> Option<String> {

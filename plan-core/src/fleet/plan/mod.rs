@@ -202,6 +202,29 @@ record! {
 }
 
 record! {
+    /// A variable of an environment file that is ours to say.
+    pub struct Variable {
+        /// Its name.
+        pub name: String => "name",
+        /// Its value.
+        pub value: String => "value",
+    }
+}
+
+record! {
+    /// An environment file to write. Its other lines are the operator's and may be secrets:
+    /// they are put together with these only where the file is.
+    pub struct EnvWrite {
+        /// Its place, below `fleet/`.
+        pub path: String => "path",
+        /// The digest of what it must still hold; nothing for a file that must not be there.
+        pub before: Option<String> => "before",
+        /// Our variables, in order.
+        pub variables: Vec<Variable> => "variables",
+    }
+}
+
+record! {
     /// A seat as it should be.
     pub struct PlannedSeat {
         /// Its name.
@@ -266,6 +289,8 @@ record! {
         pub actions: Vec<Action> => "actions",
         /// The files to write, with their content.
         pub files: Vec<FileWrite> => "files",
+        /// The environment files to write.
+        pub env: Vec<EnvWrite> => "env",
         /// The seats as they should be, in the order of the roster.
         pub seats: Vec<PlannedSeat> => "seats",
         /// When agents are started again.
@@ -300,6 +325,7 @@ pub fn plan(input: &Input, staffing: Staffing<'_>) -> Result<FleetPlan, Vec<Diag
         tmux: desired.roster.tmux.clone(),
         actions: Vec::new(),
         files: Vec::new(),
+        env: Vec::new(),
         seats: Vec::new(),
         restart: desired.policy.restart.clone(),
         pulse: desired.policy.pulse.clone(),
@@ -334,7 +360,7 @@ fn count(plan: &FleetPlan) -> Summary {
     };
     Summary {
         seats: plan.seats.len() as u64,
-        write: plan.files.len() as u64,
+        write: (plan.files.len() + plan.env.len()) as u64,
         start: of(ActionKind::SeatStart) as u64,
         restart: of(ActionKind::SeatRestart) as u64,
         stop: of(ActionKind::SeatStop) as u64,

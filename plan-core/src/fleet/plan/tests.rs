@@ -59,15 +59,23 @@ fn applied(input: &Input) -> Input {
         match &*file.path {
             "roster.yaml" => next.roster = Some(file.content),
             "roster.lock.json" => next.lock = Some(file.content),
-            path => {
-                let name = path.strip_prefix("agents/").expect("an environment file");
-                next.env.retain(|file| file.name != name);
-                next.env.push(RoleFile {
-                    name: name.into(),
-                    text: file.content,
-                });
-            }
+            path => panic!("{path}"),
         }
+    }
+    for write in plan.env {
+        let name = write
+            .path
+            .strip_prefix("agents/")
+            .expect("an environment file");
+        let old = next.env.iter().find(|file| file.name == name);
+        let variables: Vec<(&str, &str)> = write
+            .variables
+            .iter()
+            .map(|one| (&*one.name, &*one.value))
+            .collect();
+        let text = crate::fleet::envfile::merge(old.map_or("", |file| &*file.text), &variables);
+        next.env.retain(|file| file.name != name);
+        next.env.push(file(name, &text.expect("a text")));
     }
     let mut sessions = next.observed.take().expect("a look").sessions;
     for action in &plan.actions {

@@ -53,6 +53,11 @@ impl Tmux {
         self
     }
 
+    /// Tells whether a session is one of tmux.
+    pub fn owns(session: &Session) -> bool {
+        parts(session).is_ok()
+    }
+
     /// Starts seats whose programs are looked for on the same path, in one call.
     fn start_some(&self, starts: &[&Start]) -> Vec<Result<Started, ExecError>> {
         let mut script = Script::default();
