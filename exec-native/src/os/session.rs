@@ -82,6 +82,18 @@ pub fn ask_to_end(leader: u32) {
     signal_group(leader, Signal::TERM);
 }
 
+/// Tells whether there is a process, be it one that has ended and is not collected yet.
+pub fn exists(id: u64) -> bool {
+    let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+    // One that is somebody else's may not be signalled, but it is there.
+    pid.is_some_and(|pid| {
+        !matches!(
+            rustix::process::test_kill_process(pid),
+            Err(rustix::io::Errno::SRCH)
+        )
+    })
+}
+
 /// The processes of a session that were ever seen.
 #[derive(Debug, Default)]
 struct Members(BTreeMap<u32, Mark>);

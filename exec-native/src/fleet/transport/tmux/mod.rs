@@ -17,7 +17,7 @@ use super::{
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::proc::Cancel;
 use crate::os::spawn::{self, Spawn};
-use crate::os::{clock, env, owner, rng};
+use crate::os::{clock, env, owner, rng, session};
 use client::Client;
 use script::Script;
 use table::Row;
@@ -113,7 +113,11 @@ impl Tmux {
         };
         let mut words = text.splitn(3, ' ');
         let (pid, dead, tag) = (words.next(), words.next(), words.next());
-        let dead = dead == Some("1");
+        let runs = pid
+            .and_then(|pid| pid.parse().ok())
+            .is_some_and(session::exists);
+        // A program that has closed its terminal may still run.
+        let dead = dead == Some("1") && !runs;
         if tag != Some(fleet) {
             let message = format!("session `{}` is not ours any more", session.name);
             return Err(ExecError::new(ExecErrorKind::Refused, message));
@@ -154,7 +158,7 @@ impl Transport for Tmux {
         let now = clock::now_ms() / 1000;
         let rows = self.rows()?.into_iter();
         let rows = rows.filter(|row| !row.is_viewer);
-        Ok(rows.map(|row| row.session(now)).collect())
+        Ok(rows.map(|row| row.session(now, session::exists)).collect())
     }
 
     fn start_all(&self, starts: &[Start]) -> Vec<Result<Started, ExecError>> {
