@@ -36,6 +36,7 @@ on_both! {
     bad_seats_are_refused => refused;
     messages_arrive_as_they_are => messages;
     what_ignores_signals_is_ended => stubborn;
+    what_outlives_its_leader_is_ended => orphans;
     only_dead_seats_are_started_again => again;
     sessions_are_adopted_and_forgotten => adopted;
     the_last_lines_are_shown => shown;
@@ -140,6 +141,22 @@ fn given(ground: &Ground) -> Answer<()> {
     ground.transport.start(&ground.seat("b", &["one; word"]))?;
     assert_eq!(ground.dead("b")?.status, Some(0));
     assert!(ground.stage.project().join("single").exists());
+    Ok(())
+}
+
+/// What outlives its leader in a session goes with the session.
+fn orphans(ground: &Ground) -> Answer<()> {
+    let script = "trap '' HUP TERM; sh -c 'trap \"\" HUP TERM; : > begun; sleep 300; :' & \
+        while [ ! -e begun ]; do sleep 0.01; done; exit 4";
+    ground
+        .transport
+        .start(&ground.seat("a", &["sh", "-c", script]))?;
+    assert_eq!(ground.dead("a")?.status, Some(4));
+    let stopped = ground
+        .transport
+        .stop(&ground.session("a")?, Duration::from_millis(100))?;
+    assert_eq!(stopped, Stopped::Dead);
+    assert_eq!(ground.processes()?, [""; 0]);
     Ok(())
 }
 

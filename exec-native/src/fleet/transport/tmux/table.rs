@@ -90,14 +90,17 @@ fn row(line: &str) -> Option<Row> {
 }
 
 impl Row {
-    /// Returns the session, seen at a time in seconds. tmux counts a pane as dead as soon as
-    /// its terminal is closed; until it knows how the program ended that may still run,
-    /// which `exists` tells.
-    pub(super) fn session(self, now: u64, exists: impl FnOnce(u64) -> bool) -> Session {
-        let dead = self.dead.filter(|known| match known {
-            (None, None) => !exists(self.pid),
-            _ => true,
-        });
+    /// Tells whether tmux has closed the terminal and does not know yet how the program
+    /// ended; returns the program's process then.
+    pub(super) fn unknown_end(&self) -> Option<u64> {
+        (self.dead == Some((None, None))).then_some(self.pid)
+    }
+
+    /// Returns the session, seen at a time in seconds. A program that has closed its
+    /// terminal may still run, which `runs` tells.
+    pub(super) fn session(self, now: u64, runs: impl FnOnce(u64) -> bool) -> Session {
+        let closed = self.unknown_end().is_some_and(runs);
+        let dead = self.dead.filter(|_| !closed);
         let dead = dead.map(|(status, signal)| Exit {
             // tmux names both when it names a signal.
             status: status.filter(|_| signal.is_none()),
