@@ -10,7 +10,7 @@ use plan_core::fleet::library::{PersonaLayer, RoleFile};
 use plan_core::fleet::merge::Terms;
 use plan_core::fleet::observed::Observed;
 use plan_core::fleet::plan::{Aim, Edit, Input};
-use plan_core::fleet::roster::{self, Roster, Tmux};
+use plan_core::fleet::roster::{self, Tmux};
 use plan_core::fleet::{lock, policy};
 
 use super::home::{Home, HomeFile, LoadedProfile, ROSTER, ROSTER_LOCK, Roles};
@@ -168,7 +168,7 @@ impl Gathered {
     pub fn tmux(&self) -> Tmux {
         let roster = self.input.roster.as_deref().map(roster::parse);
         let roster = roster.and_then(Result::ok);
-        roster.unwrap_or_else(Roster::default).tmux
+        roster.unwrap_or_default().tmux
     }
 
     /// Finds the path and the text of a file that a diagnostic names.
