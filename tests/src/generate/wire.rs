@@ -230,7 +230,10 @@ records! {
     Session { name, id, fleet, seat, hash, command, pid, quiet, dead, heartbeat }
     Observed { paused, sessions }
     Restart { limit, delay, longest, settled }
-    SeatSpec { schema, fleet, seat, class, runtime, hash, cwd, persona, env, restart, interval }
+    SeatSpec {
+        schema, fleet, seat, class, runtime, hash, cwd, persona, env, env_file, base, own_view,
+        restart, interval, grace
+    }
     Edit { kind, name, class, runtime, model, working_directory, reports_to, count }
     Aim { goal, seats, again, adopt }
     fleet::Input {
@@ -247,9 +250,11 @@ records! {
     }
     fleet::Summary { seats, write, start, restart, stop, adopt }
     FleetPlan {
-        schema, fleet, aim, inputs, tmux, actions, files, seats, restart, pulse, ready,
-        resets, conflicts, diagnostics, summary
+        schema, fleet, aim, profile, inputs, tmux, actions, files, env, seats, restart, pulse,
+        ready, resets, conflicts, diagnostics, summary
     }
+    fleet::EnvWrite { path, before, variables }
+    fleet::Variable { name, value }
     Row {
         name, class, runtime, model, state, readiness, detail, reports_to, session, pid,
         restarts, quiet, exit, desired, observed
