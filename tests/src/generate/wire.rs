@@ -255,6 +255,8 @@ records! {
         schema, fleet, aim, profile, inputs, tmux, actions, files, env, seats, restart, pulse,
         ready, resets, conflicts, diagnostics, summary
     }
+    fleet::EnvWrite { path, before, variables }
+    fleet::Variable { name, value }
     Row {
         name, class, runtime, model, state, readiness, detail, reports_to, session, pid,
         restarts, quiet, exit, desired, observed

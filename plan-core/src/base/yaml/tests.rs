@@ -57,7 +57,16 @@ fn what_is_outside_the_strict_part_is_refused_with_its_place() {
     for (text, code, line, column) in [
         ("a: 1\na: 2\n", "yaml.malformed", 2, 1),
         ("a: &x 1\n", "yaml.unsupported", 1, 4),
-        ("a: *x\n", "yaml.malformed", 1, 4),
+        ("a: *x\n", "yaml.unsupported", 1, 4),
+        ("a: &x [1]\nb: *x\n", "yaml.unsupported", 1, 4),
+        ("%YAML 1.2\n---\na: 1\n", "yaml.unsupported", 1, 1),
+        ("a: 1\rb: 2\n", "yaml.unsupported", 1, 5),
+        ("\ta\n", "yaml.unsupported", 1, 2),
+        ("- \ta: 1\n", "yaml.unsupported", 1, 4),
+        (": a\n", "yaml.unsupported", 1, 1),
+        ("a: [|b]\n", "yaml.unsupported", 1, 5),
+        ("- \"a\n- b\"\n", "yaml.malformed", 2, 1),
+        ("a:\n  b: {c,\n  d}\n", "yaml.malformed", 3, 3),
         ("a: !!str 1\n", "yaml.unsupported", 1, 4),
         ("b:\n  <<: {a: 1}\n", "yaml.unsupported", 2, 3),
         ("a: 1\n---\nb: 2\n", "yaml.unsupported", 2, 1),
@@ -66,6 +75,28 @@ fn what_is_outside_the_strict_part_is_refused_with_its_place() {
     ] {
         assert_eq!(problem(text), (code.to_string(), line, column), "{text:?}");
     }
+}
+
+#[test]
+fn several_lines_are_one_value_when_they_are_indented() {
+    let text = "a: \"x\n  y\"\nb: [\n  1,\n  2\n ]\nc: one\n  two\nd:\n- 'p\n  q'\n";
+    let root = read_ok(text);
+    assert_eq!(root.get("a").and_then(Node::as_str), Some("x y"));
+    assert_eq!(
+        root.get("b").and_then(Node::as_list).map(<[_]>::len),
+        Some(2)
+    );
+    assert_eq!(root.get("c").and_then(Node::as_str), Some("one two"));
+    let list = root.get("d").and_then(Node::as_list).expect("a list");
+    assert_eq!(list[0].as_str(), Some("p q"));
+}
+
+#[test]
+fn keys_are_named_as_in_javascript() {
+    let root = read_ok("014: a\nnull: b\nTRUE: c\n.inf: d\n'014': e\n1.50: f\n");
+    let keys = root.as_map().expect("a map").iter();
+    let keys: alloc::vec::Vec<&str> = keys.map(Entry::name).collect();
+    assert_eq!(keys, ["14", "", "true", "Infinity", "014", "1.5"]);
 }
 
 #[test]
@@ -110,6 +141,8 @@ fn emits_what_javascript_does() {
         ("@a", "\"@a\""),
         (".5", "\".5\""),
         ("1e3", "\"1e3\""),
+        ("a\u{1b}\u{1}", "\"a\\e\\x01\""),
+        ("a\u{feff}", "\"a\u{feff}\""),
     ] {
         assert_eq!(emit_scalar(text), emitted, "{text:?}");
     }
