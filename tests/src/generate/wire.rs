@@ -243,8 +243,6 @@ records! {
     Hashed { class, runtime, model, working_directory, role, persona, env, manager }
     fleet::Action { kind, seat, path, reason, changes, wave }
     fleet::Changed { field, before, after }
-    fleet::Variable { name, value }
-    fleet::EnvWrite { path, before, variables }
     fleet::FileWrite { path, before, content }
     fleet::PlannedSeat {
         name, class, runtime, model, working_directory, domain, persistent, reports_to,
