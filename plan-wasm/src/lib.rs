@@ -13,6 +13,8 @@ extern crate alloc;
 mod document;
 mod door;
 mod failure;
+#[cfg(feature = "fleet")]
+mod fleet;
 #[cfg(feature = "lint")]
 mod lint;
 mod locate;
@@ -28,6 +30,8 @@ mod schema;
 pub use document::FLAG_COMPAT;
 pub use door::Answer;
 pub use failure::Failure;
+#[cfg(feature = "fleet")]
+pub use fleet::{draw_fleet, fleet_status, plan_fleet, provision_fleet};
 #[cfg(feature = "lint")]
 pub use lint::{lint_agent, lint_persona};
 pub use locate::locate;
