@@ -179,7 +179,7 @@ impl Desired {
         // Without a profile there is nobody but the operator.
         let theirs = theirs.unwrap_or_else(|| mine.clone());
         let mut merged = merge(&base, &mine, &theirs, &input.terms);
-        edit(&mut merged, &input.edits, staffing)?;
+        edit(&mut merged, &mine, &input.edits, staffing)?;
         complete_runtimes(&mut merged.units, &theirs, staffing);
         let roster = merged.units.roster();
         let (text, warning) = match (&input.roster, &current) {

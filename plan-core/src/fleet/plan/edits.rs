@@ -8,7 +8,7 @@ use super::{Edit, EditKind};
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
 use crate::base::text::nearest;
-use crate::fleet::merge::{Field, Fields, Kind, Merged, fields};
+use crate::fleet::merge::{Field, Fields, Kind, Merged, Units, fields};
 use crate::fleet::provision::Staffing;
 use crate::fleet::roster::{Seat, is_safe_name};
 
@@ -25,15 +25,10 @@ pub(super) fn refused(what: String, near: Option<&str>, usual: &str) -> Vec<Diag
 /// it decides conflicts.
 pub(super) fn edit(
     merged: &mut Merged,
+    before: &Units,
     edits: &[Edit],
     staffing: Staffing<'_>,
 ) -> Result<(), Vec<Diagnostic>> {
-    let order: Vec<(Kind, String)> = merged
-        .units
-        .0
-        .iter()
-        .map(|(kind, name, _)| (*kind, name.clone()))
-        .collect();
     for edit in edits.iter().filter(|edit| edit.kind != EditKind::Scale) {
         one_line(edit)?;
         let units = &mut merged.units.0;
@@ -81,13 +76,13 @@ pub(super) fn edit(
         }
     }
     // A seat that goes and comes back keeps its place, as it does in the text.
-    let place = |kind, name: &str| {
-        order
-            .iter()
-            .position(|(other, own)| (*other, &**own) == (kind, name))
+    let place = |wanted, name: &str| {
+        let mut before = before.0.iter();
+        let place = before.position(|(kind, own, _)| (*kind, &**own) == (wanted, name));
+        place.unwrap_or(usize::MAX)
     };
     let units = &mut merged.units.0;
-    units.sort_by_key(|(kind, name, _)| (*kind, place(*kind, name).unwrap_or(usize::MAX)));
+    units.sort_by_key(|(kind, name, _)| (*kind, place(*kind, name)));
     if merged.units.roster().agents.is_empty() {
         let what = String::from("no seat would be left in the roster");
         let usual = "keep one; `callsheet fleet down` stops them all";

@@ -905,4 +905,12 @@ fn a_seat_that_goes_and_comes_back_keeps_its_place() {
             .contains("  # first\n  - name: code0\n    runtime: claude\n    class: review\n")
     );
     assert_eq!(plan.diagnostics, []);
+    // The same when it is the profile that no longer has it.
+    next.edits.remove(0);
+    let text = PROFILE.replace("    multiplicity: 2\n", "");
+    next.profile = Some(file("team.yaml", &text));
+    let plan = made(&next);
+    let names: Vec<&str> = plan.seats.iter().map(|seat| &*seat.name).collect();
+    assert_eq!(names, ["orchestrator", "code0", "review", "test", "code"]);
+    assert_eq!(plan.diagnostics, []);
 }
