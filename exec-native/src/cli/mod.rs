@@ -14,6 +14,7 @@ mod prepare;
 mod report;
 mod run;
 mod runs;
+mod seat;
 mod session;
 
 use std::process::ExitCode;
@@ -22,8 +23,11 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::bridge::serve;
+use crate::fleet::seat::SEAT_COMMAND;
+use crate::fleet::transport::HOST_COMMAND;
 use crate::mount::keeper::KEEP_COMMAND;
 use crate::os::ns::MAP_COMMAND;
+use crate::os::pty::TERMINAL_COMMAND;
 use crate::os::{env, guard};
 use crate::state::StateHome;
 use failure::Failure;
@@ -67,6 +71,15 @@ enum Command {
     /// Gives another process its users, for a layer.
     #[command(name = MAP_COMMAND, hide = true)]
     Map(enter::MapCommand),
+    /// Supervises a seat of a fleet.
+    #[command(name = SEAT_COMMAND, hide = true)]
+    Seat(seat::SeatCommand),
+    /// Holds the terminal of a seat.
+    #[command(name = HOST_COMMAND, hide = true)]
+    SeatHost(seat::HostCommand),
+    /// Becomes a program in a terminal.
+    #[command(name = TERMINAL_COMMAND, hide = true)]
+    SeatTerminal(seat::TerminalCommand),
     /// Lists runs: those that live, and those that need recovery.
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
@@ -128,6 +141,9 @@ pub fn main() -> ExitCode {
         Command::Enter(command) => command.answer(&output),
         Command::Keep(command) => command.answer(&output),
         Command::Map(command) => command.answer(),
+        Command::Seat(command) => command.answer(&output),
+        Command::SeatHost(command) => command.answer(),
+        Command::SeatTerminal(command) => command.answer(&output),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
         Command::Changes(command) => command.answer(&output),

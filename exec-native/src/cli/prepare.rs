@@ -10,7 +10,6 @@ use plan_core::base::path::{join, parent};
 use plan_core::base::text::{is_blank, nearest};
 use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::options::PlanOptions;
-use plan_core::persona::parse::parse_persona;
 use plan_core::persona::plan::PersonaSpawnPlan;
 use plan_core::persona::resolve::{Unread, looks_like_path};
 
@@ -20,7 +19,7 @@ use super::output::Output;
 use super::report::Located;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::{env, fs, proc, walk};
-use crate::personas::{DOCUMENT_LIMIT, LoadOptions, load_reference};
+use crate::personas::{DOCUMENT_LIMIT, LoadOptions, load_reference, validate};
 
 /// Everything that a plan borrows from.
 #[derive(Debug)]
@@ -35,12 +34,6 @@ pub(super) struct Source {
     pub(super) cwd: String,
     options: Value<'static>,
     ambient: Object<'static>,
-}
-
-/// Checks a whole persona document.
-pub(super) fn validate(value: &Value<'_>, edition: Edition) -> Result<(), Vec<Diagnostic>> {
-    let intent = value.get_str("intent").unwrap_or_default();
-    parse_persona(value, intent, edition).map(drop)
 }
 
 /// Returns where personas are looked for.

@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Place};
-use crate::base::record::words;
+use crate::base::digest::of_bytes;
+use crate::base::record::{record, words};
 
 /// The index of a layer, which is no persona itself.
 pub const INDEX: &str = "LIBRARY.md";
@@ -38,13 +39,14 @@ words! {
     }
 }
 
-/// A Markdown file of a layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleFile {
-    /// The file name, such as `code.md`.
-    pub name: String,
-    /// Its text.
-    pub text: String,
+record! {
+    /// A file of the fleet's home by its name alone, such as `code.md`.
+    pub struct RoleFile {
+        /// Its name.
+        pub name: String => "name",
+        /// Its text.
+        pub text: String => "text",
+    }
 }
 
 /// A class of a layer.
@@ -55,6 +57,10 @@ struct Known {
     /// Whether the file says so itself, by a marker.
     marked: bool,
     domain: Option<String>,
+    runtime: Option<String>,
+    model: Option<String>,
+    /// The digest of the file's text.
+    digest: String,
 }
 
 /// The classes of one layer.
@@ -74,6 +80,12 @@ pub struct Persona {
     pub layer: PersonaLayer,
     /// The file name in that layer.
     pub file: String,
+    /// The digest of its text.
+    pub digest: String,
+    /// The harness that its text asks for, by a marker.
+    pub runtime: Option<String>,
+    /// The model that its text asks for, by a marker.
+    pub model: Option<String>,
 }
 
 /// One class of the library as a whole.
@@ -101,11 +113,11 @@ pub fn is_class(word: &str) -> bool {
 /// Finds the value of the first marker `` `<key>: NAME` ``; blanks and line breaks may stand
 /// behind the colon.
 pub fn marker<'t>(text: &'t str, key: &str) -> Option<&'t str> {
-    marker_at(text, key).map(|(_, name)| name)
+    marker_at(text, key, is_class).map(|(_, name)| name)
 }
 
 /// As [`marker`], with the byte that the name begins at.
-fn marker_at<'t>(text: &'t str, key: &str) -> Option<(usize, &'t str)> {
+fn marker_at<'t>(text: &'t str, key: &str, good: fn(&str) -> bool) -> Option<(usize, &'t str)> {
     let mut at = 0;
     let parts = text.split('`').map(|part| {
         let start = at;
@@ -117,13 +129,13 @@ fn marker_at<'t>(text: &'t str, key: &str) -> Option<(usize, &'t str)> {
         let rest = part.strip_prefix(key)?.strip_prefix(':')?;
         let name = rest.trim();
         let blanks = rest.len() - rest.trim_start().len();
-        is_class(name).then_some((start + part.len() - rest.len() + blanks, name))
+        good(name).then_some((start + part.len() - rest.len() + blanks, name))
     })
 }
 
 /// The place of a marker's name, for diagnostics.
 fn marker_place(text: &str, key: &str) -> Option<Place> {
-    let (at, name) = marker_at(text, key)?;
+    let (at, name) = marker_at(text, key, is_class)?;
     let before = text.get(..at)?;
     let line = before.rsplit('\n').next().unwrap_or_default();
     Some(Place {
@@ -148,6 +160,12 @@ pub fn contract<T: AsRef<str>>(
         return String::new();
     }
     format!("# Persona Contract ({class})\n\n{text}\n")
+}
+
+/// Tells whether a word can be the name of a model.
+fn is_model(word: &str) -> bool {
+    let good = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@[]".contains(letter);
+    !word.is_empty() && !word.starts_with('-') && word.chars().all(good)
 }
 
 impl LayerIndex {
@@ -193,6 +211,10 @@ impl LayerIndex {
                 known.file = Some(file.name.clone());
                 known.marked = marked;
                 known.domain = marker(&file.text, "domain").map(String::from);
+                known.runtime = marker(&file.text, "runtime").map(String::from);
+                let model = marker_at(&file.text, "model", is_model);
+                known.model = model.map(|(_, model)| String::from(model));
+                known.digest = of_bytes(file.text.as_bytes());
             }
         }
     }
@@ -251,11 +273,14 @@ impl Library {
             (PersonaLayer::Baseline, &self.base),
         ];
         layers.into_iter().find_map(|(layer, index)| {
-            let file = index.classes.get(class)?.file.clone()?;
+            let known = index.classes.get(class)?;
             Some(Persona {
                 class: class.to_string(),
                 layer,
-                file,
+                file: known.file.clone()?,
+                digest: known.digest.clone(),
+                runtime: known.runtime.clone(),
+                model: known.model.clone(),
             })
         })
     }

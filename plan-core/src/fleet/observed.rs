@@ -126,10 +126,19 @@ record! {
         pub persona: String => "persona",
         /// Variables for the agent, values are taken as they are.
         pub env: BTreeMap<String, String> => "env",
+        /// The operator's file of further variables, read at each start.
+        pub env_file: Option<String> => "env_file",
+        /// The directory that relative paths of the persona start at; `cwd` by default.
+        pub base: Option<String> => "base",
+        /// Whether the agent gets a view of its own of the directory, since other seats work
+        /// there with other files.
+        pub own_view: Option<bool> => "own_view",
         /// When the agent is started again.
         pub restart: Restart => "restart",
         /// Seconds between two heartbeats.
         pub interval: u64 => "interval",
+        /// Milliseconds that its agent has to end when it is asked to; 5000 by default.
+        pub grace: Option<u64> => "grace",
     }
 }
 

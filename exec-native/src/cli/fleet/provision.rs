@@ -3,8 +3,7 @@
 use clap::Args;
 use plan_core::base::json::Writer;
 use plan_core::fleet::profile::Profile;
-use plan_core::fleet::provision::{Provisioned, Staffing, provision, roster, summary};
-use plan_core::persona::harness::clear;
+use plan_core::fleet::provision::{Provisioned, provision, roster, summary};
 
 use super::super::Answer;
 use super::super::failure::Failure;
@@ -12,6 +11,7 @@ use super::super::output::{Output, Shape};
 use super::profile::{find_profile, warn};
 use super::{HomeArgs, about_profile, is_error, read_roles};
 use crate::error::{ExecError, ExecErrorKind};
+use crate::fleet::STAFFING;
 use crate::fleet::home::{Home, LoadedProfile, ROSTER};
 use crate::fleet::lock::FleetLock;
 use crate::fleet::write::{Change, Written, commit_changes, settle};
@@ -47,12 +47,6 @@ pub(super) struct ProvisionCommand {
     #[arg(long)]
     strict: bool,
 }
-
-/// What a version 1 roster is staffed with.
-const STAFFING: Staffing<'static> = Staffing {
-    runtime: clear::USUAL,
-    runtimes: clear::MOSAIC,
-};
 
 impl ProvisionCommand {
     pub(super) fn answer(&self, place: &HomeArgs, output: &Output) -> Answer {

@@ -87,6 +87,10 @@ pub struct HarnessDef {
     pub stop: StopSignal,
     /// The version that the launch was measured with, as a prefix.
     pub tested: &'static str,
+    /// What is typed to clear its context.
+    pub clear: &'static str,
+    /// The model of a fleet's seat for which nobody names one.
+    pub usual_model: &'static str,
 }
 
 /// Finds a harness by its wire name.
