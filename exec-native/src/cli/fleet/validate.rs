@@ -50,7 +50,7 @@ impl Found {
 
 impl ValidateCommand {
     pub(super) fn answer(&self, place: &HomeArgs, output: &Output) -> Answer {
-        let mut found = self.check(&place.home()?)?;
+        let mut found = check(&place.home()?)?;
         if self.strict {
             for problem in &mut found.problems {
                 problem.diagnostic = raised(&problem.diagnostic);
@@ -82,41 +82,41 @@ impl ValidateCommand {
         output.note(&format!("{} files, {problems}", found.files));
         Ok(code)
     }
+}
 
-    fn check(&self, home: &Home) -> Result<Found, Failure> {
-        let mut found = Found::default();
-        let roles = home.roles()?;
-        found.files += roles.count();
-        let about = roles.problems.iter().chain(&roles.warnings);
-        let about = about.map(|problem| about_roles(problem.clone(), &roles));
+fn check(home: &Home) -> Result<Found, Failure> {
+    let mut found = Found::default();
+    let roles = home.roles()?;
+    found.files += roles.count();
+    let about = roles.problems.iter().chain(&roles.warnings);
+    let about = about.map(|problem| about_roles(problem.clone(), &roles));
+    found.problems.extend(about);
+    // A home with roles of its own need not have those of built-in profiles.
+    let profiles = home.profiles(&roles.library)?.into_iter();
+    for profile in profiles.filter(|profile| !profile.is_built_in()) {
+        found.files += 1;
+        let about = profile.problems.iter();
+        let about = about.map(|problem| about_profile(problem, &profile));
         found.problems.extend(about);
-        // A home with roles of its own need not have those of built-in profiles.
-        let profiles = home.profiles(&roles.library)?.into_iter();
-        for profile in profiles.filter(|profile| !profile.is_built_in()) {
-            found.files += 1;
-            let about = profile.problems.iter();
-            let about = about.map(|problem| about_profile(problem, &profile));
-            found.problems.extend(about);
-        }
-        for (below, check) in [
-            (POLICY, check_policy as fn(&str) -> Vec<Diagnostic>),
-            (ROSTER, check_roster),
-        ] {
-            if let Some(stored) = home.read(below)? {
-                found.files += 1;
-                let path = text_of(&home.path(below));
-                found.add(check(&stored.text), (&path, &stored.text));
-            }
-        }
-        for file in home.files(AGENTS, ".env")?.unwrap_or_default() {
-            found.files += 1;
-            match &file.text {
-                Ok(text) => found.add(envfile::read(text).1, (&file.path, text)),
-                Err(problem) => found.problems.push(problem.clone().into()),
-            }
-        }
-        Ok(found)
     }
+    for (below, check) in [
+        (POLICY, check_policy as fn(&str) -> Vec<Diagnostic>),
+        (ROSTER, check_roster),
+    ] {
+        if let Some(stored) = home.read(below)? {
+            found.files += 1;
+            let path = text_of(&home.path(below));
+            found.add(check(&stored.text), (&path, &stored.text));
+        }
+    }
+    for file in home.files(AGENTS, ".env")?.unwrap_or_default() {
+        found.files += 1;
+        match &file.text {
+            Ok(text) => found.add(envfile::read(text).1, (&file.path, text)),
+            Err(problem) => found.problems.push(problem.clone().into()),
+        }
+    }
+    Ok(found)
 }
 
 fn check_policy(text: &str) -> Vec<Diagnostic> {
