@@ -51,8 +51,6 @@ enum Verb {
     Persona(persona::PersonaCommand),
     /// Makes a roster of a profile; without --write it is only shown.
     Provision(provision::ProvisionCommand),
-    /// Checks every file of the home, and reports every problem with its place.
-    Validate(validate::ValidateCommand),
     /// Shows what would be written, started and stopped, and why.
     Plan(verbs::PlanCommand),
     /// As plan, and ends with 2 when there is something to do.
@@ -100,6 +98,8 @@ enum Verb {
     Pause(past::PauseCommand),
     /// Ends a pause.
     Resume(past::PauseCommand),
+    /// Checks every file of the home, and reports every problem with its place.
+    Validate(validate::ValidateCommand),
 }
 
 /// Where a fleet is, and how it is changed.
@@ -142,7 +142,6 @@ impl FleetCommand {
             Verb::Profile(command) => command.answer(&self.place, output),
             Verb::Persona(command) => command.answer(&self.place, output),
             Verb::Provision(command) => command.answer(&self.place, output),
-            Verb::Validate(command) => command.answer(&self.place, output),
             Verb::Plan(command) => command.answer(&self.place, output),
             Verb::Diff(command) => command.answer(&self.place, output),
             Verb::Apply(command) => command.answer(&self.place, output),
@@ -166,6 +165,7 @@ impl FleetCommand {
             Verb::Rollback(command) => command.answer(&self.place, output),
             Verb::Pause(command) => command.answer(true, &self.place, output),
             Verb::Resume(command) => command.answer(false, &self.place, output),
+            Verb::Validate(command) => command.answer(&self.place, output),
         }
     }
 }

@@ -359,7 +359,8 @@ impl<'a> Reader<'a> {
         let opens = text.as_bytes().get(start.start);
         let closes = end.end > end.start && matches!(opens, Some(b'[' | b'{'));
         let (style, end) = if closes {
-            (Style::Flow, end.end)
+            // The parser looks past comments behind a bracket too.
+            (Style::Flow, end.start + 1)
         } else {
             (Style::Block, last.map_or(start.end, |last| last.end))
         };
