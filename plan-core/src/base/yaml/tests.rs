@@ -89,6 +89,15 @@ fn several_lines_are_one_value_when_they_are_indented() {
     assert_eq!(root.get("c").and_then(Node::as_str), Some("one two"));
     let list = root.get("d").and_then(Node::as_list).expect("a list");
     assert_eq!(list[0].as_str(), Some("p q"));
+    for text in [
+        "d:\n- -x\n  y\n",
+        "d:\n- - a\n- 'p\n  q'\n",
+        "d:\n-\n  'p\n  q'\n",
+        "d:\n  # -\n  - 'p\n    q'\n",
+        "- - - 'p\n      q'\n",
+    ] {
+        read_ok(text);
+    }
 }
 
 #[test]
