@@ -95,8 +95,10 @@ fn several_lines_are_one_value_when_they_are_indented() {
 fn keys_are_named_as_in_javascript() {
     let root = read_ok("014: a\nnull: b\nTRUE: c\n.inf: d\n'014': e\n1.50: f\n");
     let keys = root.as_map().expect("a map").iter();
-    let keys: alloc::vec::Vec<&str> = keys.map(Entry::name).collect();
-    assert_eq!(keys, ["14", "", "true", "Infinity", "014", "1.5"]);
+    assert!(
+        keys.map(Entry::name)
+            .eq(["14", "", "true", "Infinity", "014", "1.5"])
+    );
 }
 
 #[test]
