@@ -1,3 +1,5 @@
-//! `callsheet fleet`, through the real binary.
+//! Fleets: `callsheet fleet` through the real binary, and seats that run.
 
 mod provision;
+mod seats;
+mod transports;

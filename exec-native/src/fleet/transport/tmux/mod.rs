@@ -46,6 +46,13 @@ impl Tmux {
         }
     }
 
+    /// Looks for the server's socket in another directory than `TMUX_TMPDIR`.
+    #[must_use]
+    pub fn with_sockets_in(mut self, dir: &Path) -> Self {
+        self.client.set_socket_dir(dir);
+        self
+    }
+
     /// Tells whether a session is one of tmux.
     pub fn owns(session: &Session) -> bool {
         parts(session).is_ok()
@@ -84,19 +91,16 @@ impl Tmux {
         starts.iter().map(answer).collect()
     }
 
-    /// Asks for one thing of a session's terminal.
-    fn ask(&self, session: &Session, format: &str) -> Result<String, ExecError> {
+    /// Asks for something of a session's terminal; `None` when there is none. The format must
+    /// never be empty.
+    fn ask(&self, session: &Session, format: &str) -> Result<Option<String>, ExecError> {
         let (_, pane) = parts(session)?;
-        let reply = self
-            .client
-            .run(&["display-message", "-p", "-t", pane, format])?;
-        // Without a pane tmux prints an empty format and is content.
-        match reply.filter(|reply| reply.code == 0) {
-            Some(reply) if !reply.stdout.trim().is_empty() => {
-                Ok(reply.stdout.trim_end_matches('\n').to_owned())
-            }
-            _ => Err(gone(session)),
-        }
+        let arguments = ["display-message", "-p", "-t", pane, format];
+        let reply = self.client.run(&arguments)?;
+        // Without a pane tmux prints formats without values, and is content.
+        let reply = reply.filter(|reply| reply.code == 0);
+        let text = reply.map(|reply| reply.stdout.trim_end_matches('\n').to_owned());
+        Ok(text.filter(|text| !text.trim().is_empty()))
     }
 
     /// Looks at a session once more before it is changed. `None` when it is gone; whether it
@@ -104,7 +108,7 @@ impl Tmux {
     fn look(&self, session: &Session) -> Result<Option<bool>, ExecError> {
         let fleet = check_ours(session)?;
         let format = format!("#{{pane_pid}} #{{pane_dead}} #{{{FLEET}}}");
-        let Ok(text) = self.ask(session, &format) else {
+        let Some(text) = self.ask(session, &format)? else {
             return Ok(None);
         };
         let mut words = text.splitn(3, ' ');
@@ -274,8 +278,11 @@ impl Transport for Tmux {
     fn adopt(&self, session: &Session, tags: Tags<'_>) -> Result<(), ExecError> {
         check_adoptable(session, tags)?;
         let (id, _) = parts(session)?;
-        let tag = self.ask(session, &format!("-#{{{FLEET}}}"))?;
-        if !["-", &format!("-{}", tags.fleet)].contains(&&*tag) {
+        // Without a pane there is no pid either.
+        let format = format!("#{{pane_pid}} #{{{FLEET}}}");
+        let now = self.ask(session, &format)?.ok_or_else(|| gone(session))?;
+        let tag = now.split_once(' ').map_or("", |(_, tag)| tag);
+        if !["", tags.fleet].contains(&tag) {
             let message = format!("session `{}` belongs to another fleet", session.name);
             return Err(ExecError::new(ExecErrorKind::Refused, message));
         }
@@ -348,8 +355,13 @@ impl Transport for Tmux {
 impl Tmux {
     /// Attaches our terminal to a viewer, which ends with it.
     fn show(&self, viewer: &str, cancel: &Cancel) -> Result<(), ExecError> {
-        let target = format!("={viewer}");
+        let target = format!("={viewer}:");
         let mut args: Vec<String> = ["-u", "TMUX"].map(String::from).to_vec();
+        args.extend(
+            self.client
+                .socket_dir()
+                .map(|dir| format!("TMUX_TMPDIR={dir}")),
+        );
         args.extend(self.client.argv()?);
         let attach = [
             "attach-session",
