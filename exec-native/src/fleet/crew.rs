@@ -228,6 +228,17 @@ impl Crew {
         self.of(session).watch(session, cancel)
     }
 
+    /// Removes the files that stay when a seat has been stopped.
+    ///
+    /// # Errors
+    /// As [`Transport::clear`].
+    pub fn clear(&self, seat: &str) -> Result<(), ExecError> {
+        if let Some(tmux) = &self.tmux {
+            tmux.clear(seat)?;
+        }
+        self.process.clear(seat)
+    }
+
     /// Ends what the transports run themselves, unless somebody still needs it.
     ///
     /// # Errors

@@ -211,6 +211,22 @@ impl Found {
         plan(&self.gathered.input, STAFFING).map_err(|problems| self.refused(problems))
     }
 
+    /// As [`Found::plan`], for a request that names seats: what is not there, or is added and
+    /// could never be started, stops it before anything is done.
+    fn plan_for(&self, request: &Request) -> Result<FleetPlan, Failure> {
+        let made = self.plan()?;
+        let added = |edit: &&Edit| edit.kind == EditKind::Add;
+        let idle = |edit: &Edit| made.seat(&edit.name).is_some_and(|seat| !seat.startable);
+        let idle = request.edits.iter().filter(added).any(idle);
+        let stops =
+            |one: &&Diagnostic| is_error(one) && (idle || one.code == Code::FLEET_EDIT_INVALID);
+        let problems: Vec<Diagnostic> = made.diagnostics.iter().filter(stops).cloned().collect();
+        if problems.is_empty() {
+            return Ok(made);
+        }
+        Err(self.refused(problems))
+    }
+
     /// As [`Found::plan`]; what looks like a mistake may count as one.
     pub(super) fn checked_plan(&self, strict: bool) -> Result<FleetPlan, Failure> {
         let made = self.plan()?;
@@ -263,7 +279,7 @@ pub(super) fn converge(
 ) -> Answer {
     if args.dry_run {
         let found = find(place.home()?, request, args.transport)?;
-        let made = found.plan()?;
+        let made = found.plan_for(request)?;
         return show(&found, &made, (args.json, false), output);
     }
     let home = place.home()?;
@@ -272,7 +288,7 @@ pub(super) fn converge(
     settle(&lock, &write.state)?;
     write.lock = Some(&lock);
     let found = find(home, request, args.transport)?;
-    let made = found.plan()?;
+    let made = found.plan_for(request)?;
     carry(&found, &made, (args, &write), output)
 }
 
@@ -340,7 +356,14 @@ pub(super) fn carry(
             out.end_array();
             out.end_object();
         });
-        output.envelope(&data, &made.diagnostics)?;
+        let failed = carried.failed.iter().map(|(seat, error)| {
+            Diagnostic::error(
+                Code::FLEET_SEAT_FAILED,
+                format!("{seat}: {}", error.chain()),
+            )
+        });
+        let diagnostics: Vec<_> = made.diagnostics.iter().cloned().chain(failed).collect();
+        output.envelope(&data, &diagnostics)?;
         return Ok(code);
     }
     if made.actions.is_empty() && code == 0 {

@@ -328,27 +328,42 @@ impl Transport for Tmux {
     }
 
     fn hold(&self, fleet: &str, name: &str) -> Result<(), ExecError> {
-        let own = |row: &Row| row.name == name && row.fleet.as_deref() == Some(fleet);
-        if self.rows()?.iter().any(own) {
+        let named = |row: &Row| row.name == name;
+        if self.rows()?.iter().any(named) {
             return Ok(());
         }
         let mut script = Script::default();
         script.holder(fleet, name);
         let reply = self.client.run_script(&script, None)?;
-        if reply.code == 0 || self.rows()?.iter().any(own) {
+        if reply.code == 0 || self.rows()?.iter().any(named) {
             return Ok(());
         }
         Err(taken(name).because(reply.stderr.trim()))
     }
 
+    fn clear(&self, _seat: &str) -> Result<(), ExecError> {
+        // A seat has no files here.
+        Ok(())
+    }
+
     fn shut(&self, fleet: &str) -> Result<bool, ExecError> {
-        let needless =
-            |row: &Row| row.fleet.as_deref() == Some(fleet) && row.seat.is_none() || row.is_viewer;
-        if !self.client.is_own() || !self.rows()?.iter().all(needless) {
+        let ours = |row: &Row| row.fleet.as_deref() == Some(fleet);
+        let needless = |row: &Row| ours(row) && row.seat.is_none() || row.is_viewer;
+        let rows = self.rows()?;
+        if rows.iter().any(|row| ours(row) && row.seat.is_some()) {
             return Ok(false);
         }
-        self.client
-            .kill_server(&|| Ok(self.rows()?.iter().all(needless)))
+        if self.client.is_own() && rows.iter().all(needless) {
+            return self
+                .client
+                .kill_server(&|| Ok(self.rows()?.iter().all(needless)));
+        }
+        // The server is others' too; what we kept there is not.
+        for row in rows.iter().filter(|row| ours(row)) {
+            let id = &row.id;
+            self.client.run(&["kill-session", "-t", id])?;
+        }
+        Ok(false)
     }
 }
 
