@@ -193,7 +193,7 @@ impl Crew {
     /// The fleet is paused, or as [`Transport::send`].
     pub fn send(&self, session: &Session, text: &str) -> Result<(), ExecError> {
         if self.paused {
-            let error = ExecError::new(ExecErrorKind::Refused, "the fleet is paused");
+            let error = ExecError::new(ExecErrorKind::Failed, "the fleet is paused");
             return Err(error.hint("`callsheet fleet resume` ends the pause"));
         }
         self.of(session).send(session, text)

@@ -30,7 +30,7 @@ impl Carrier<'_> {
                 // It goes last: without it nobody would look for the others.
                 let path = format!("{RUN}/{seat}{SPEC}");
                 if let Some(stored) = self.home.read(&path)? {
-                    changes.push(Change::remove(&path, &stored));
+                    changes.push(Change::remove(&path, &stored).privately());
                 }
             }
         }

@@ -7,8 +7,8 @@ use std::fs;
 use plan_core::base::json::Value;
 use tests::fleets::Fleet;
 use tests::repo::Answer;
-use tests::seats::Kind;
 use tests::scene::expect;
+use tests::seats::Kind;
 use tests::tree::{expect_same, tree};
 
 use super::up::on_both_fleets;
@@ -130,7 +130,12 @@ fn conflict(fleet: &Fleet) -> Answer<()> {
         "policy.yaml",
         "version: 1\nrules:\n  - class: code\n    model: sonnet\n",
     )?;
-    let before = tree(&fleet.path(""))?;
+    let files = || -> Answer<_> {
+        let texts = ["roster.yaml", "roster.lock.json"].map(|path| fleet.read(path));
+        let texts = texts.into_iter().collect::<Answer<Vec<_>>>()?;
+        Ok((texts, tree(&fleet.path("agents"))?))
+    };
+    let before = files()?;
     let words = "code1.model_hint: the roster has `opus`, the profile and the policy want `sonnet`; it was nothing";
     for verb in [&["up"][..], &["apply"], &["plan"], &["diff"]] {
         let told = fleet.tell(verb, 3)?;
@@ -157,17 +162,11 @@ fn conflict(fleet: &Fleet) -> Answer<()> {
         ]
     );
     // Nobody has decided, so nothing was done.
-    let lock = fleet.path("run/fleet.lock");
-    let left: Vec<_> = tests::tree::differences(&before, &tree(&fleet.path(""))?);
-    let other = left.iter().filter(|line| !line.contains("run/fleet.lock"));
-    assert_eq!(other.count(), 0, "{left:?} {}", lock.display());
-    assert_eq!(
-        fleet.pids()?,
-        running
-            .into_iter()
-            .filter(|(name, _)| name == "planner" || name == "review")
-            .collect()
-    );
+    assert_eq!(files()?, before);
+    let others = running
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("code"));
+    assert_eq!(fleet.pids()?, others.collect());
     let models = |arguments: &[&str]| -> Answer<[Option<String>; 2]> {
         let plan = fleet.data(&[&["plan", "--json"], arguments].concat())?;
         let seats = plan

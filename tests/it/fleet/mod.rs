@@ -1,6 +1,8 @@
 //! Fleets: `callsheet fleet` through the real binary, and seats that run.
 
+mod cli;
 mod edits;
+mod faults;
 mod provision;
 mod seats;
 mod transports;

@@ -30,6 +30,7 @@ on_both_fleets! {
     a_fleet_goes_without_a_trace => gone;
     what_was_killed_is_taken_back_without_a_next_start => killed_and_down;
     stop_and_start_are_about_named_seats => named;
+    waiting_tells_who_is_not_ready => ready;
 }
 
 /// A fleet that is up is left alone; what died is started again, alone.
@@ -105,7 +106,7 @@ fn gone(fleet: &Fleet) -> Answer<()> {
     assert!(rows.values().all(|row| row.state == "missing"), "{rows:?}");
     assert_eq!(
         fleet.tell(&["down"], 0)?.stdout(),
-        "Nothing to do: the fleet is as it should be.\n"
+        "Nothing to do: no seat runs.\n"
     );
     fleet.expect_gone()?;
     fleet.up()?;
@@ -172,5 +173,167 @@ fn named(fleet: &Fleet) -> Answer<()> {
         assert_eq!(unknown.stdout(), "");
     }
     assert_eq!(fleet.pids()?, after);
+    Ok(())
+}
+
+fn ready(fleet: &Fleet) -> Answer<()> {
+    let policy = |text: &str, timeout: u64| {
+        let ready = format!("ready:\n  claude: {{text: \"{text}\", timeout: {timeout}}}\n");
+        fleet.write(
+            "policy.yaml",
+            &format!("version: 1\nrestart: {{limit: 0}}\n{ready}"),
+        )
+    };
+    let up = ["up", "--profile", "team", "--wait"];
+    // One that says what is waited for.
+    fleet.script("planner", "SLEEP 1\nLISTEN heard")?;
+    policy("I am listening.", 20)?;
+    let ready = fleet.tell(&up, 0)?;
+    assert!(ready.says("ready planner ("), "{}", ready.stderr());
+    assert!(
+        fleet
+            .ask(&["tail", "planner"], 0)?
+            .stdout()
+            .contains("I am listening.")
+    );
+    fleet.tell(&["down"], 0)?;
+    // One that never does.
+    policy("I am flying.", 1)?;
+    let late = fleet.tell(&up, 1)?;
+    assert!(
+        late.says("failed: planner: seat `planner` is not ready in time"),
+        "{}",
+        late.stderr()
+    );
+    assert!(
+        late.says("`callsheet fleet tail planner` shows its screen"),
+        "{}",
+        late.stderr()
+    );
+    assert_eq!(fleet.row("planner")?.state, "in_sync");
+    fleet.tell(&["down"], 0)?;
+    // One that dies at once: the end of its screen says why.
+    fleet.script("planner", "FAIL exit 7")?;
+    let dead = fleet.tell(&up, 1)?;
+    assert!(
+        dead.says("failed: planner: it ended before it was ready"),
+        "{}",
+        dead.stderr()
+    );
+    assert!(
+        dead.says("stand-in: exit 7, as the prompt says"),
+        "{}",
+        dead.stderr()
+    );
+    let row = fleet.row("planner")?;
+    assert_eq!((&*row.state, &*row.detail), ("dead", "ended with status 7"));
+    // A program that is not there.
+    fs::remove_file(fleet.stage.path("bin/claude"))?;
+    let missing = fleet.tell(&up, 1)?;
+    assert!(missing.says("`claude`"), "{}", missing.stderr());
+    fleet.tell(&["down"], 0)?;
+    fleet.expect_gone()
+}
+
+/// What others run on the fleet's server is shown, left alone, or taken over on request.
+#[test]
+fn sessions_of_others_are_theirs() -> Answer<()> {
+    let Some(fleet) = Fleet::new(Kind::Tmux)? else {
+        return Ok(());
+    };
+    for name in ["mine", "review"] {
+        let made = fleet.tmux(&["new-session", "-d", "-s", name, "--", "sleep", "300"])?;
+        assert!(made.status.success());
+    }
+    let pid = |name: &str| -> Answer<Vec<u8>> {
+        let target = format!("={name}:");
+        Ok(fleet
+            .tmux(&["display-message", "-p", "-t", &target, "#{pane_pid}"])?
+            .stdout)
+    };
+    let before = (pid("mine")?, pid("review")?);
+    let up = fleet.tell(&["up", "--profile", "team", "--full", "--wait"], 1)?;
+    assert!(
+        up.says("a session `review` that is not this fleet's is in the way"),
+        "{}",
+        up.stderr()
+    );
+    assert!(up.says("callsheet fleet adopt review"), "{}", up.stderr());
+    let rows = fleet.rows()?;
+    let states: Vec<_> = rows
+        .iter()
+        .map(|(name, row)| (&**name, &*row.state))
+        .collect();
+    let good = "in_sync";
+    assert_eq!(
+        states,
+        [
+            ("code0", good),
+            ("code1", good),
+            ("mine", "foreign"),
+            ("planner", good),
+            ("review", "foreign")
+        ]
+    );
+    for verb in [
+        &["restart", "review"][..],
+        &["start", "review"],
+        &["stop", "mine"],
+        &["remove", "mine"],
+    ] {
+        fleet.tell(verb, 1)?;
+    }
+    let refused = fleet.ask(&["send", "review", "--message", "x"], 1)?;
+    assert!(
+        refused.says("seat `review` does not run"),
+        "{}",
+        refused.stderr()
+    );
+    assert_eq!((pid("mine")?, pid("review")?), before);
+    let adopted = fleet.tell(&["adopt", "review"], 0)?;
+    assert_eq!(adopted.stdout(), "Done: 1 session adopted.\n");
+    assert_eq!(pid("review")?, before.1);
+    let row = fleet.row("review")?;
+    assert_eq!(
+        (&*row.state, &*row.detail),
+        ("runtime_drift", "`sleep` runs instead of claude")
+    );
+    fleet.tell(&["up"], 0)?;
+    assert_eq!(pid("review")?, before.1);
+    // Another fleet on the server is somebody else too.
+    let other = fleet.stage.path("other-home");
+    let roles =
+        "id: duo\ntitle: D\ndescription: D\nlead: ceo\nfloor:\n  - ceo\nroster:\n  - class: ceo\n";
+    fs::create_dir_all(other.join("fleet/profiles"))?;
+    fs::write(other.join("fleet/profiles/duo.yaml"), roles)?;
+    fs::create_dir_all(other.join("fleet/personas"))?;
+    fs::copy(
+        fleet.path("personas/code.json"),
+        other.join("fleet/personas/ceo.json"),
+    )?;
+    let theirs = |verb: &[&str]| -> Answer<String> {
+        let ended = fleet.change(verb)?.env("CALLSHEET_HOME", &other).run()?;
+        tests::scene::expect(&ended, 0)?;
+        Ok(ended.stdout())
+    };
+    let running = fleet.pids()?;
+    assert_eq!(
+        theirs(&["up", "--profile", "duo", "--wait"])?,
+        "Done: 3 files written, 1 seat started.\n"
+    );
+    let rows = fleet.rows()?;
+    assert_eq!(rows.get("ceo").map(|row| &*row.state), Some("foreign"));
+    fleet.tell(&["down"], 0)?;
+    let mut left = fleet.sessions()?;
+    left.retain(|name| name != "_holder");
+    assert_eq!(left, ["ceo", "mine"]);
+    assert_eq!(fleet.left()?, [""; 0]);
+    fleet.tell(&["up"], 0)?;
+    assert_eq!(fleet.pids()?.len(), running.len() + 1);
+    assert_eq!(theirs(&["down"])?, "Done: 1 seat stopped.\n");
+    assert_eq!(fleet.pids()?.len(), 4);
+    fleet.tell(&["down"], 0)?;
+    assert_eq!(fleet.sessions()?, ["mine"]);
+    assert_eq!(pid("mine")?, before.0);
     Ok(())
 }

@@ -8,7 +8,7 @@ use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::Writer;
 use plan_core::fleet::merge::{Conflict, Prefer, Terms};
-use plan_core::fleet::plan::{Action, ActionKind, Edit, EditKind, FleetPlan, plan};
+use plan_core::fleet::plan::{Action, ActionKind, Edit, EditKind, FleetPlan, Goal, plan};
 
 use super::super::Answer;
 use super::super::failure::Failure;
@@ -367,7 +367,7 @@ pub(super) fn carry(
         return Ok(code);
     }
     if made.actions.is_empty() && code == 0 {
-        output.line("Nothing to do: the fleet is as it should be.")?;
+        output.line(nothing(made))?;
     } else {
         output.line(&format!("Done: {}.", counts(made, true)))?;
     }
@@ -413,11 +413,23 @@ pub(super) fn show(
         }
     }
     if made.actions.is_empty() {
-        output.line("Nothing to do: the fleet is as it should be.")?;
+        output.line(nothing(made))?;
     } else {
         output.line(&format!("Plan: {}.", counts(made, false)))?;
     }
     Ok(code)
+}
+
+/// What is said of a plan without actions.
+fn nothing(made: &FleetPlan) -> &'static str {
+    let is_pause = |one: &Diagnostic| one.code == Code::FLEET_PAUSED;
+    if made.diagnostics.iter().any(is_pause) {
+        return "Nothing was started: the fleet is paused.";
+    }
+    match made.aim.goal {
+        Goal::Down => "Nothing to do: no seat runs.",
+        Goal::Up | Goal::Files => "Nothing to do: the fleet is as it should be.",
+    }
 }
 
 fn counts(made: &FleetPlan, done: bool) -> String {

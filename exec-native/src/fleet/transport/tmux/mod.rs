@@ -28,6 +28,8 @@ const SEAT: &str = "@callsheet_seat";
 const HASH: &str = "@callsheet_hash";
 /// The mark of sessions that are only for looking on.
 const VIEWER: &str = "@callsheet_viewer";
+/// How the line begins by which tmux says that a program has ended.
+const DEAD: &str = "Pane is dead";
 const WIDTH: &str = "200";
 const HEIGHT: &str = "50";
 
@@ -308,8 +310,15 @@ impl Transport for Tmux {
         let reply = self.client.run(&arguments)?;
         let reply = reply.filter(|reply| reply.code == 0);
         let text = reply.ok_or_else(|| gone(session))?.stdout;
-        // Below what was printed a terminal is empty.
-        let shown: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
+        // Below what was printed a terminal is empty, but for what tmux says of its end.
+        let text = text.trim_end();
+        let (above, last) = text.rsplit_once('\n').unwrap_or(("", text));
+        let text = if last.starts_with(DEAD) {
+            above.trim_end()
+        } else {
+            text
+        };
+        let shown: Vec<&str> = text.lines().map(str::trim_end).collect();
         let first = shown.len().saturating_sub(lines);
         Ok(shown.get(first..).unwrap_or_default().join("\n"))
     }
