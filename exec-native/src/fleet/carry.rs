@@ -265,7 +265,7 @@ impl Carrier<'_> {
             let answers: Vec<_> = threads::scope(|scope| {
                 let stop = |(_, session): &(&str, &Session)| {
                     let session = (*session).clone();
-                    scope.spawn(move || crew.stop(&session, grace))
+                    scope.spawn(move || stop_now(crew, &session, grace))
                 };
                 let running: Vec<_> = some.iter().map(stop).collect();
                 let lost = |_| {
@@ -349,10 +349,13 @@ impl Carrier<'_> {
                 (ActionKind::SeatAdopt, Some(session)) => {
                     self.crew.adopt(session, &seat.name, &seat.hash)
                 }
-                (ActionKind::SeatRestart, Some(session)) if session.dead.is_some() => self
-                    .begin(seat)
-                    .and_then(|start| self.crew.restart(session, &start))
-                    .map(drop),
+                (ActionKind::SeatRestart, Some(session)) if session.dead.is_some() => {
+                    let restarted = self
+                        .begin(seat)
+                        .and_then(|start| self.crew.restart(session, &start));
+                    let restarted = restarted.map(drop);
+                    restarted.or_else(|error| self.arrived(seat, error))
+                }
                 (ActionKind::SeatRestart, Some(_)) if !ended.contains(&&*seat.name) => continue,
                 _ => {
                     match self.begin(seat) {
@@ -507,6 +510,17 @@ impl Carrier<'_> {
             Some(text) if runs => Ok(self.crew.capture(session, SCREEN)?.contains(text)),
             _ => Ok(runs && supervised),
         }
+    }
+}
+
+/// Stops a seat. A command that was killed may have begun to start it again after we looked.
+fn stop_now(crew: &Crew, session: &Session, grace: Duration) -> Result<Stopped, ExecError> {
+    let stopped = crew.stop(session, grace);
+    let is_busy = |error: &ExecError| error.kind() == ExecErrorKind::Busy;
+    let seat = session.seat.as_deref();
+    match (stopped, seat) {
+        (Err(error), Some(seat)) if is_busy(&error) => crew.stop(&crew.session(seat)?, grace),
+        (stopped, _) => stopped,
     }
 }
 
