@@ -17,3 +17,4 @@ pub mod base;
 pub mod effect;
 pub mod fleet;
 pub mod persona;
+pub mod workflow;

@@ -14,8 +14,8 @@ use plan_core::fleet::policy::Ready;
 
 use super::compose::compose;
 use super::crew::{Crew, RUN};
-use super::gather::{AGENTS, Gathered, PERSONAS};
-use super::home::Home;
+use super::gather::{Gathered, PERSONAS};
+use super::home::{AGENTS, Home};
 use super::seat::{SEAT_COMMAND, SPEC, spec_path};
 use super::transport::{Start, Stopped};
 use super::write::{Change, WriteOptions, Written, commit_changes};

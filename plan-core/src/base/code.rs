@@ -150,6 +150,8 @@ codes! {
     ROSTER_RUNTIME_UNKNOWN = "roster.runtime-unknown";
     /// Two seats have one name.
     ROSTER_SEAT_DUPLICATE = "roster.seat-duplicate";
+    /// A script does not say what it is, or not in the way that it must.
+    WORKFLOW_SCRIPT_INVALID = "workflow.script-invalid";
     /// The text is not YAML, or a key is there twice.
     YAML_MALFORMED = "yaml.malformed";
     /// The text is YAML outside the strict part that is read.

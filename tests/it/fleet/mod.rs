@@ -1,5 +1,6 @@
 //! Fleets: `callsheet fleet` through the real binary, and seats that run.
 
+mod bad;
 mod cli;
 mod edits;
 mod faults;

@@ -140,9 +140,11 @@ fn killed(ground: &Ground) -> Answer<()> {
     ground.transport.restart(&ground.session("a")?, &start)?;
     let signed = ground.lines("signed", 2)?;
     assert_ne!(signed.last(), Some(&first.to_string()));
+    let first = format!("/proc/{first} ");
+    let alive = ground.processes()?;
     assert!(
-        !fs::exists(format!("/proc/{first}"))?,
-        "the first agent lives"
+        !alive.iter().any(|line| line.starts_with(&first)),
+        "{alive:?}"
     );
     ground.transport.stop(&ground.session("a")?, GRACE)?;
     assert_eq!(fs::read_to_string(&file)?, "yours");
@@ -165,12 +167,13 @@ fn seats_have_views_of_their_own() -> Answer<()> {
     }
     for seat in ["a", "b"] {
         let agent = running(&ground, seat)?;
-        let seen = ground.until("file in the view", || {
+        // It is started outside, and goes in.
+        ground.until("file in the view", || {
             let seen = fs::read_link(format!("/proc/{agent}/cwd"))?;
             let root = format!("/proc/{agent}/root{}", seen.join("CLAUDE.md").display());
-            Ok(fs::read_to_string(root).ok())
+            let text = fs::read_to_string(root).unwrap_or_default();
+            Ok((text.trim() == format!("of {seat}")).then_some(()))
         })?;
-        assert_eq!(seen.trim(), format!("of {seat}"));
     }
     assert_eq!(fs::read_to_string(&file)?, "yours");
     for seat in ["a", "b"] {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use exec_native::ExecErrorKind;
 use exec_native::fleet::transport::{Stopped, Tags};
 use exec_native::os::proc::Cancel;
+use exec_native::{ExecError, ExecErrorKind};
 use tests::repo::Answer;
 use tests::seats::{Ground, Kind};
 
@@ -36,6 +36,7 @@ on_both! {
     bad_seats_are_refused => refused;
     messages_arrive_as_they_are => messages;
     what_ignores_signals_is_ended => stubborn;
+    what_outlives_its_leader_is_ended => orphans;
     only_dead_seats_are_started_again => again;
     sessions_are_adopted_and_forgotten => adopted;
     the_last_lines_are_shown => shown;
@@ -143,6 +144,22 @@ fn given(ground: &Ground) -> Answer<()> {
     Ok(())
 }
 
+/// What outlives its leader in a session goes with the session.
+fn orphans(ground: &Ground) -> Answer<()> {
+    let script = "trap '' HUP TERM; sh -c 'trap \"\" HUP TERM; : > begun; sleep 300; :' & \
+        while [ ! -e begun ]; do sleep 0.01; done; exit 4";
+    ground
+        .transport
+        .start(&ground.seat("a", &["sh", "-c", script]))?;
+    assert_eq!(ground.dead("a")?.status, Some(4));
+    let stopped = ground
+        .transport
+        .stop(&ground.session("a")?, Duration::from_millis(100))?;
+    assert_eq!(stopped, Stopped::Dead);
+    assert_eq!(ground.processes()?, [""; 0]);
+    Ok(())
+}
+
 fn head(text: &str) -> String {
     text.chars().take(400).collect()
 }
@@ -180,9 +197,10 @@ fn refused(ground: &Ground) -> Answer<()> {
     let answers = ground.transport.start_all(&[start, good]);
     let kinds: Vec<_> = answers
         .iter()
-        .map(|answer| answer.as_ref().err().map(|error| error.kind()))
+        .map(|answer| answer.as_ref().err().map(ExecError::kind))
         .collect();
     assert_eq!(kinds, [Some(ExecErrorKind::Usage), None]);
+    assert_eq!(ground.session("b")?.dead, None);
     Ok(())
 }
 
@@ -239,7 +257,7 @@ fn again(ground: &Ground) -> Answer<()> {
     let taken = ground.transport.start(&first).err();
     assert_eq!(taken.map(|error| error.kind()), Some(ExecErrorKind::Busy));
     let mut second = ground.seat("a", &["sh", "-c", "echo $K; sleep 300"]);
-    second.hash = "other".to_owned();
+    "other".clone_into(&mut second.hash);
     second.env.insert("K".to_owned(), "second".to_owned());
     let started = ground.transport.restart(&ground.session("a")?, &second)?;
     let session = ground.session("a")?;

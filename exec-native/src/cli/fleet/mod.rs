@@ -6,6 +6,7 @@ mod past;
 mod persona;
 mod profile;
 mod provision;
+mod validate;
 mod verbs;
 
 use std::path::PathBuf;
@@ -31,7 +32,8 @@ use verbs::SeatVerb;
   callsheet fleet profile list
   callsheet fleet provision --profile business --full
   callsheet fleet provision --profile business --full --write
-  callsheet fleet persona customize code")]
+  callsheet fleet persona customize code
+  callsheet fleet validate --strict")]
 pub(super) struct FleetCommand {
     #[command(flatten)]
     place: HomeArgs,
@@ -96,6 +98,8 @@ enum Verb {
     Pause(past::PauseCommand),
     /// Ends a pause.
     Resume(past::PauseCommand),
+    /// Checks every file of the home, and reports every problem with its place.
+    Validate(validate::ValidateCommand),
 }
 
 /// Where a fleet is, and how it is changed.
@@ -161,6 +165,7 @@ impl FleetCommand {
             Verb::Rollback(command) => command.answer(&self.place, output),
             Verb::Pause(command) => command.answer(true, &self.place, output),
             Verb::Resume(command) => command.answer(false, &self.place, output),
+            Verb::Validate(command) => command.answer(&self.place, output),
         }
     }
 }

@@ -6,7 +6,7 @@
 mod actions;
 mod desire;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};

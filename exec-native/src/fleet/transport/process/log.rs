@@ -1,7 +1,6 @@
 //! The log of a session: written by its host, bounded, read by whoever looks on.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use plan_core::fleet::observed::Session;
 use super::record::Room;
 use crate::error::{ExecError, IoResultExt as _};
 use crate::os::clock::rest;
-use crate::os::dir::Dir;
+use crate::os::dir::{Dir, File, file_meta};
 use crate::os::plain;
 use crate::os::proc::Cancel;
 
@@ -136,7 +135,7 @@ pub(super) fn follow(room: &Room, session: &Session, cancel: &Cancel) -> Result<
             let now = place(&path)
                 .and_then(|(dir, name)| dir.stat(&name))
                 .at(&path)?;
-            let own = crate::os::dir::file_meta(open).at(&path)?;
+            let own = file_meta(open).at(&path)?;
             if now.is_none_or(|now| now.identity != own.identity) {
                 // What was written between the copy and the look is not lost.
                 io::copy(open, &mut out)

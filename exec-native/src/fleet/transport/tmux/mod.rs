@@ -17,7 +17,7 @@ use super::{
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::proc::Cancel;
 use crate::os::spawn::{self, Spawn};
-use crate::os::{clock, env, owner, rng};
+use crate::os::{clock, env, owner, rng, session};
 use client::Client;
 use script::Script;
 use table::Row;
@@ -28,6 +28,8 @@ const SEAT: &str = "@callsheet_seat";
 const HASH: &str = "@callsheet_hash";
 /// The mark of sessions that are only for looking on.
 const VIEWER: &str = "@callsheet_viewer";
+/// How often tmux is made to look after its children in one look.
+const NUDGES: usize = 3;
 /// How the line begins by which tmux says that a program has ended.
 const DEAD: &str = "Pane is dead";
 const WIDTH: &str = "200";
@@ -115,7 +117,11 @@ impl Tmux {
         };
         let mut words = text.splitn(3, ' ');
         let (pid, dead, tag) = (words.next(), words.next(), words.next());
-        let dead = dead == Some("1");
+        let runs = pid
+            .and_then(|pid| pid.parse().ok())
+            .is_some_and(session::runs);
+        // A program that has closed its terminal may still run.
+        let dead = dead == Some("1") && !runs;
         if tag != Some(fleet) {
             let message = format!("session `{}` is not ours any more", session.name);
             return Err(ExecError::new(ExecErrorKind::Refused, message));
@@ -137,6 +143,21 @@ impl Tmux {
         Err(ExecError::new(ExecErrorKind::Failed, message).because(reply.stderr.trim()))
     }
 
+    /// As [`Tmux::rows`], with the ends of programs known. tmux can miss that a child of
+    /// its has ended until another one does: so it gets another one.
+    fn known_rows(&self) -> Result<Vec<Row>, ExecError> {
+        let is_missed = |row: &Row| row.unknown_end().is_some_and(|pid| !session::runs(pid));
+        let mut rows = self.rows()?;
+        for _ in 0..NUDGES {
+            if !rows.iter().any(is_missed) {
+                break;
+            }
+            self.client.run(&["run-shell", "true"])?;
+            rows = self.rows()?;
+        }
+        Ok(rows)
+    }
+
     fn rows(&self) -> Result<Vec<Row>, ExecError> {
         let format = table::format();
         match self.client.run(&["list-panes", "-a", "-F", &format])? {
@@ -154,9 +175,9 @@ impl Transport for Tmux {
 
     fn observe(&self) -> Result<Vec<Session>, ExecError> {
         let now = clock::now_ms() / 1000;
-        let rows = self.rows()?.into_iter();
+        let rows = self.known_rows()?.into_iter();
         let rows = rows.filter(|row| !row.is_viewer);
-        Ok(rows.map(|row| row.session(now)).collect())
+        Ok(rows.map(|row| row.session(now, session::runs)).collect())
     }
 
     fn start_all(&self, starts: &[Start]) -> Vec<Result<Started, ExecError>> {
@@ -214,7 +235,11 @@ impl Transport for Tmux {
         let (id, _) = parts(session)?;
         let stopped = match self.look(session)? {
             None => return Ok(Stopped::Gone),
-            Some(true) => Stopped::Dead,
+            // What its program has left in the session goes too.
+            Some(true) => {
+                end_processes(&session.name, session.pid, grace)?;
+                Stopped::Dead
+            }
             Some(false) => end_processes(&session.name, session.pid, grace)?,
         };
         let reply = self.client.run(&["kill-session", "-t", id])?;
