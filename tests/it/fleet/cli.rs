@@ -160,40 +160,66 @@ fn paused(fleet: &Fleet) -> Answer<()> {
     Ok(())
 }
 
+/// Waits until the agent of a seat runs; returns its process.
+fn agent(fleet: &Fleet, seat: &str) -> Answer<String> {
+    fleet.until("running agent", || {
+        let beat = fleet.read(&format!("run/{seat}.hb")).unwrap_or_default();
+        let runs = beat.contains("status=running");
+        let pid = beat.lines().find_map(|line| line.strip_prefix("pid="));
+        Ok(pid.filter(|_| runs).map(String::from))
+    })
+}
+
 /// Seats that lay out other files in one directory do not meet there.
 fn sidecars(fleet: &Fleet) -> Answer<()> {
     let yours = fleet.stage.path("home/CLAUDE.md");
     fs::write(&yours, "yours")?;
+    fs::write(fleet.stage.path("home/hidden.txt"), "hidden")?;
     fleet.write("personas/skills/own.md", "# Own\n\nA skill.\n")?;
-    for class in ["planner", "review"] {
-        let skill = r#", "skills": [{"id": "own", "source": "skills/own.md", "description": "d"}]"#;
-        let more = format!(
-            r#", "claudeMdContent": "of {class}", "claudeMdMode": "overwrite"{}"#,
-            if class == "review" { skill } else { "" }
-        );
-        fleet.persona(class, &format!("SIGN ../pid-of-{class}\nHANG"), &more)?;
+    let more = [
+        ("planner", ""),
+        (
+            "review",
+            r#", "skills": [{"id": "own", "source": "skills/own.md", "description": "d"}]"#,
+        ),
+        ("code", r#", "mount": {"ignoredPatterns": ["hidden.txt"]}"#),
+    ];
+    for (class, more) in more {
+        let own =
+            format!(r#", "claudeMdContent": "of {class}", "claudeMdMode": "overwrite"{more}"#);
+        fleet.persona(class, "HANG", &own)?;
     }
     fleet.up()?;
-    for class in ["planner", "review"] {
-        // Outside of its view an agent may write as well.
-        let pid = fleet.until("agent", || {
-            Ok(fs::read_to_string(fleet.stage.path(&format!("pid-of-{class}"))).ok())
-        })?;
-        let pid = pid.trim();
+    for (seat, class) in [
+        ("planner", "planner"),
+        ("review", "review"),
+        ("code1", "code"),
+    ] {
+        let pid = agent(fleet, seat)?;
         let cwd = fs::read_link(format!("/proc/{pid}/cwd"))?;
-        let seen =
-            |file: &str| fs::read_to_string(format!("/proc/{pid}/root{}/{file}", cwd.display()));
-        assert_eq!(seen("CLAUDE.md")?.trim(), format!("of {class}"));
-        let environ = fs::read(format!("/proc/{pid}/environ"))?;
-        let environ = String::from_utf8_lossy(&environ).into_owned();
-        assert!(
-            environ.contains(&format!("\0CALLSHEET_SEAT={class}\0")),
-            "{environ}"
-        );
+        let view = format!("/proc/{pid}/root{}", cwd.display());
+        let seen = |file: &str| fs::read_to_string(format!("{view}/{file}")).ok();
+        let notes = seen("CLAUDE.md").ok_or("no notes")?;
+        assert_eq!(notes.trim(), format!("of {class}"));
+        assert_eq!(seen("hidden.txt").is_some(), class != "code");
+        let read = |name: &str| -> Answer<String> {
+            let bytes = fs::read(format!("/proc/{pid}/{name}"))?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let environ = read("environ")?;
+        let own = format!("\0CALLSHEET_SEAT={seat}\0");
+        assert!(environ.contains(&own), "{environ}");
+        // A skill is laid out where this agent alone is told to look.
+        let words = read("cmdline")?;
+        assert_eq!(words.contains("--plugin-dir"), class == "review", "{words}");
     }
     let untouched = || -> Answer<()> {
+        let entries = fs::read_dir(fleet.stage.path("home"))?;
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+        let mut names = names.collect::<Result<Vec<_>, _>>()?;
+        names.sort();
+        assert_eq!(names, ["CLAUDE.md", "hidden.txt"]);
         assert_eq!(fs::read_to_string(&yours)?, "yours");
-        assert!(!fleet.stage.path("home/.claude/skills").exists());
         Ok(())
     };
     untouched()?;
