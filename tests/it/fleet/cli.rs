@@ -196,11 +196,16 @@ fn sidecars(fleet: &Fleet) -> Answer<()> {
         ("code1", "code"),
     ] {
         let pid = agent(fleet, seat)?;
-        let cwd = fs::read_link(format!("/proc/{pid}/cwd"))?;
-        let view = format!("/proc/{pid}/root{}", cwd.display());
-        let seen = |file: &str| fs::read_to_string(format!("{view}/{file}")).ok();
-        let notes = seen("CLAUDE.md").ok_or("no notes")?;
-        assert_eq!(notes.trim(), format!("of {class}"));
+        // It enters its view as its first deed.
+        let seen = |file: &str| {
+            let cwd = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+            fs::read_to_string(format!("/proc/{pid}/root{}/{file}", cwd.display())).ok()
+        };
+        let own = format!("of {class}");
+        fleet.until("notes of its own", || {
+            let notes = seen("CLAUDE.md").unwrap_or_default();
+            Ok((notes.trim() == own).then_some(()))
+        })?;
         assert_eq!(seen("hidden.txt").is_some(), class != "code");
         let read = |name: &str| -> Answer<String> {
             let bytes = fs::read(format!("/proc/{pid}/{name}"))?;
@@ -279,6 +284,7 @@ fn secrets(fleet: &Fleet) -> Answer<()> {
             "{pair}"
         );
     }
+    let file = fleet.path("agents/planner.env");
     let mut found = Vec::new();
     holders(&fleet.stage.path(""), SECRET, &mut found)?;
     assert_eq!(
@@ -298,37 +304,33 @@ fn secrets(fleet: &Fleet) -> Answer<()> {
             assert!(!String::from_utf8_lossy(&shown.stdout).contains(SECRET));
         }
     }
-    // Neither do problems with the file, nor a supervisor that dies.
-    fleet.kill("planner")?;
-    fs::write(
-        fleet.path("agents/planner.env"),
-        format!("OWN_KEY={SECRET}\nbroken {SECRET}\n"),
-    )?;
-    for verb in [&["up"][..], &["up", "--json"], &["plan"], &["status"]] {
-        let call = if verb == ["status"] {
-            fleet.look(verb)?
-        } else {
-            fleet.change(verb)?
-        };
-        let ended = call.run()?;
-        told.push(ended);
-    }
-    fs::write(
-        fleet.path("agents/planner.env"),
-        format!("OWN_KEY={SECRET}\n"),
-    )?;
-    told.push(fleet.tell(&["down"], 0)?);
+    told.extend(troubled(fleet, SECRET)?);
     for ended in told {
         assert!(!ended.stdout().contains(SECRET), "{}", ended.stdout());
         assert!(!ended.stderr().contains(SECRET), "{}", ended.stderr());
     }
     let mut found = Vec::new();
     holders(&fleet.stage.path(""), SECRET, &mut found)?;
-    assert_eq!(
-        found,
-        [fleet.path("agents/planner.env").display().to_string()]
-    );
+    assert_eq!(found, [file.display().to_string()]);
     Ok(())
+}
+
+/// Lets the supervisor die and breaks the file; returns what is told of it.
+fn troubled(fleet: &Fleet, secret: &str) -> Answer<Vec<Ended>> {
+    let mut told = Vec::new();
+    fleet.kill("planner")?;
+    let text = format!("OWN_KEY={secret}\nbroken {secret}\n");
+    fleet.write("agents/planner.env", &text)?;
+    for verb in ["up", "plan", "diff"] {
+        told.push(fleet.change(&[verb])?.run()?);
+        told.push(fleet.change(&[verb, "--json"])?.run()?);
+    }
+    for verb in ["status", "validate"] {
+        told.push(fleet.look(&[verb])?.run()?);
+    }
+    fleet.write("agents/planner.env", &format!("OWN_KEY={secret}\n"))?;
+    told.push(fleet.tell(&["down"], 0)?);
+    Ok(told)
 }
 
 fn envelopes(fleet: &Fleet) -> Answer<()> {
