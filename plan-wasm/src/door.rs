@@ -7,6 +7,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -16,6 +17,7 @@ use plan_core::base::diag::Diagnostic;
 use spin::Mutex;
 
 use crate::failure::Failure;
+use crate::region::{self, Kept, keep};
 
 /// What an operation gives: a text, or nothing where JavaScript has `undefined`.
 pub type Answer = Result<Option<String>, Failure>;
@@ -38,20 +40,25 @@ const PLAIN_FOR_RUN: usize = 128;
 /// More room than this is given back before the next call.
 const KEPT: usize = 4 << 20;
 
-static REQUEST: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static REQUEST: Mutex<Kept<Vec<u8>>> = Mutex::new(Kept::of(Vec::new()));
 static ANSWER: Mutex<String> = Mutex::new(String::new());
 
 /// Makes room for a request and returns its address. Room that was reserved before may be
 /// used again as long as it is large enough and no call failed in between.
 pub(crate) fn reserve(bytes: usize) -> usize {
     let mut room = REQUEST.lock();
-    if room.len() > KEPT && bytes < KEPT {
-        *room = Vec::new();
-    }
-    if room.len() < bytes {
-        room.resize(bytes, 0);
+    if room.len() < bytes || (room.len() > KEPT && bytes < KEPT) {
+        begin();
+        *room = Kept::of(Vec::new());
+        *room = keep(&|| vec![0; bytes]);
     }
     room.as_ptr().addr()
+}
+
+/// Begins a call: the last answer is gone.
+fn begin() {
+    *ANSWER.lock() = String::new();
+    region::begin();
 }
 
 /// Returns the address of the last answer.
@@ -137,8 +144,9 @@ pub(crate) fn forget() {
 
 /// Carries out an operation on the texts of the request: at most three.
 pub(crate) fn pass(lengths: &[usize], operate: &dyn Fn([&str; 3]) -> Answer) -> u32 {
+    begin();
     // Taken out, so that a trap in the middle leaves nothing locked for good.
-    let request = mem::take(&mut *REQUEST.lock());
+    let request = mem::replace(&mut *REQUEST.lock(), Kept::of(Vec::new()));
     let answer = texts(&request, lengths).and_then(operate);
     *REQUEST.lock() = request;
     let (status, text) = match answer {

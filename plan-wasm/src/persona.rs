@@ -19,6 +19,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::document::{edition, give, read};
 use crate::door::{Answer, pass};
 use crate::failure::Failure;
+use crate::region::{Kept, keep};
 
 /// Leaves `null` where a plan repeats the persona: the caller holds it.
 pub const FLAG_HELD: u32 = 2;
@@ -30,7 +31,10 @@ pub const FLAG_MARKED: u32 = 4;
 /// Stands for the persona's text. JSON has no such character, in strings or outside.
 const MARK: &str = "\u{2}";
 
-static COMPILED: Mutex<Vec<Option<Compiled>>> = Mutex::new(Vec::new());
+static COMPILED: Mutex<Kept<Table>> = Mutex::new(Kept::of(Vec::new()));
+
+/// Kept personas by their numbers.
+type Table = Vec<Option<Kept<Compiled>>>;
 
 /// A persona that is kept for repeated planning.
 struct Compiled {
@@ -59,7 +63,7 @@ pub fn plan_all(flags: u32, personas: usize, options: usize) -> u32 {
 /// Keeps a persona for repeated planning; the answer is its number.
 #[wasm_bindgen]
 pub fn compile(persona: usize) -> u32 {
-    pass(&[persona], &|[persona, ..]| keep(persona))
+    pass(&[persona], &|[persona, ..]| keep_persona(persona))
 }
 
 /// Plans a persona that is kept.
@@ -174,15 +178,21 @@ fn build_all(flags: u32, personas: &str, options: &str) -> Answer {
     Ok(Some(out.finish()))
 }
 
-fn keep(persona: &str) -> Answer {
+fn keep_persona(persona: &str) -> Answer {
     let source = read("persona", persona)?;
-    let compiled = Compiled {
+    let compiled = keep(&|| Compiled {
         value: source.value.to_owned_value(),
         printed: source.printed.map(String::from),
-    };
+    });
     let mut kept = COMPILED.lock();
     let free = kept.iter().position(Option::is_none);
     let number = free.unwrap_or(kept.len());
+    if number == kept.capacity() {
+        let room = number * 2 + 4;
+        let mut larger = keep(&|| Table::with_capacity(room));
+        larger.append(&mut kept);
+        *kept = larger;
+    }
     match kept.get_mut(number) {
         Some(place) => *place = Some(compiled),
         None => kept.push(Some(compiled)),
@@ -195,11 +205,11 @@ fn build_kept(flags: u32, number: u32, options: &str) -> Answer {
     let kept = COMPILED.lock();
     let place = usize::try_from(number).ok();
     let compiled = place.and_then(|place| kept.get(place)?.as_ref());
-    let Some(Compiled { value, printed }) = compiled else {
+    let Some(compiled) = compiled else {
         let message = "the compiled persona was disposed of";
         return Err(Diagnostic::error(Code::RECORD_INVALID, message).into());
     };
-    let selection = Selection::printed(value, printed.as_deref());
+    let selection = Selection::printed(&compiled.value, compiled.printed.as_deref());
     build(flags, selection, &options).map(Some)
 }
 
