@@ -32,7 +32,7 @@ pub fn js_string<'v>(value: &'v Value<'_>) -> Text<'v> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read;
+    use crate::read;
     use super::js_string;
 
     #[test]
