@@ -13,6 +13,7 @@
 
 extern crate alloc;
 
+mod ascii;
 mod coerce;
 mod locate;
 mod number;
@@ -21,6 +22,7 @@ pub mod sort;
 mod value;
 mod write;
 
+pub use ascii::next_high;
 pub use coerce::js_string;
 pub use locate::{Position, locate, position};
 pub use number::parse_number;

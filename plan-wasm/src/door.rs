@@ -13,6 +13,7 @@ use core::mem;
 
 use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
+use plan_core::base::json::next_high;
 
 use spin::Mutex;
 
@@ -123,19 +124,6 @@ fn part(answer: &str) -> Option<(String, usize)> {
     Some((plain, length))
 }
 
-/// Finds the first byte that is not ASCII.
-fn next_high(bytes: &[u8]) -> Option<usize> {
-    let (blocks, _) = bytes.as_chunks::<32>();
-    let plain = blocks.iter().position(|block| {
-        let (words, _) = block.as_chunks();
-        let all = words.iter().map(|word| u64::from_le_bytes(*word));
-        all.fold(0, |all, word| all | word) & 0x8080_8080_8080_8080 != 0
-    });
-    let start = plain.unwrap_or(blocks.len()) * 32;
-    let tail = bytes.get(start..)?;
-    Some(start + tail.iter().position(|byte| !byte.is_ascii())?)
-}
-
 /// Forgets the last request and its answer.
 pub(crate) fn forget() {
     *ANSWER.lock() = String::new();
@@ -194,14 +182,5 @@ mod tests {
         assert_eq!(runs, "é–\u{1}😀");
         assert_eq!(part("\"éxé\""), None);
         assert_eq!(part(&filler), None);
-    }
-
-    #[test]
-    fn finds_the_first_other_byte() {
-        for place in [0, 1, 31, 32, 33, 70] {
-            let text = format!("{}é{}", "x".repeat(place), "é".repeat(40));
-            assert_eq!(next_high(text.as_bytes()), Some(place));
-        }
-        assert_eq!(next_high("x".repeat(70).as_bytes()), None);
     }
 }
