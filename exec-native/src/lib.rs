@@ -11,6 +11,7 @@ pub mod bridge;
 pub mod changes;
 pub mod cli;
 pub mod error;
+pub mod fleet;
 pub mod helpers;
 pub mod journal;
 pub mod launch;

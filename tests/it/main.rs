@@ -8,6 +8,7 @@ mod conformance;
 mod editions;
 mod examples;
 mod faults;
+mod fleet;
 mod fuzz;
 mod git_views;
 mod guarantees;

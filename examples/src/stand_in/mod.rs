@@ -17,12 +17,16 @@ pub mod opencode;
 pub mod report;
 pub mod script;
 pub mod sight;
+pub mod stay;
 
 use std::time::Duration;
 
 use host::Host;
 use script::{Outcome, Script};
 use sight::Sight;
+
+/// The variable with the script of an interactive session.
+pub const SCRIPT: &str = "STAND_IN_SCRIPT";
 
 /// Whether the agent may change files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +137,15 @@ fn play(cli: &Cli, host: &Host, session: &Session) -> Ending {
     if !session.interactive {
         print_lines(&mut std::io::stdout(), &(cli.begin)(host, session));
     }
-    let script = Script::read(&session.task);
+    let script = if session.interactive {
+        let more = host.var(SCRIPT).unwrap_or_default();
+        Script::read(&format!("{}\n{more}", session.task))
+    } else {
+        Script::read(&session.task)
+    };
+    if let Err(error) = stay::begin(host, &script) {
+        return refuse(Refusal::new(70, format!("stand-in: {error}")));
+    }
     if let Some(seconds) = script.sleep {
         std::thread::sleep(Duration::from_secs(seconds));
     }

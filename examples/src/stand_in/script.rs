@@ -9,6 +9,12 @@
 //! | `DENY` | asks for a tool that is refused |
 //! | `SLEEP N` | waits N seconds first |
 //! | `HANG` | never ends |
+//! | `SIGN FILE` | notes the number of its process in the file at once, a line each start |
+//! | `IGNORE` | goes on when it is asked to end |
+//! | `LEAVE` | leaves a process running that has a session of its own |
+//! | `LISTEN FILE` | takes what is typed, byte by byte, and never ends |
+//!
+//! An interactive session has one more script, in the variable `STAND_IN_SCRIPT`.
 //!
 //! Without a line that writes, the work is the report of what the agent saw.
 
@@ -37,6 +43,14 @@ pub struct Script {
     pub hang: bool,
     /// The exit code to end with.
     pub exit: Option<u8>,
+    /// The file to note the process in.
+    pub sign: Option<String>,
+    /// Whether requests to end are ignored.
+    pub ignore: bool,
+    /// Whether a process is left running.
+    pub leave: bool,
+    /// The file that gets what is typed.
+    pub listen: Option<String>,
     api_error: bool,
     deny: bool,
 }
@@ -86,6 +100,10 @@ impl Script {
             ["DENY"] => self.deny = true,
             ["SLEEP", seconds] => self.sleep = seconds.parse().ok(),
             ["HANG"] => self.hang = true,
+            ["SIGN", file] => self.sign = Some((*file).to_owned()),
+            ["IGNORE"] => self.ignore = true,
+            ["LEAVE"] => self.leave = true,
+            ["LISTEN", file] => self.listen = Some((*file).to_owned()),
             ["Write" | "Append", file, ..] if file.len() > 1 && file.ends_with(':') => {
                 let text = line.split_once(": ").map_or("", |(_, text)| text);
                 self.changes.push(Change {

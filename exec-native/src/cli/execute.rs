@@ -13,10 +13,11 @@ use plan_core::persona::skills::{SkillInstall, foreign_installs};
 
 use super::Answer;
 use super::args::{CommandArgs, HoldArgs, SkillArgs};
-use super::failure::{Failure, Located};
+use super::failure::Failure;
 use super::output::{Output, Shape};
 use super::plan::{effect_lines, lowered};
 use super::prepare::{project, read_json};
+use super::report::Located;
 use super::run::kept;
 use super::session::{Session, Terms, view};
 use crate::error::{ExecError, ExecErrorKind};
@@ -122,10 +123,7 @@ impl ExecuteCommand {
             return Err(Failure::of(error.help(help)));
         }
         let plan = PersonaSpawnPlan::read(&value).map_err(|diagnostic| Failure::Refused {
-            problems: vec![Located {
-                diagnostic,
-                path: Some(self.plan.clone()),
-            }],
+            problems: vec![Located::new(diagnostic, Some(self.plan.clone()))],
             json: false,
         })?;
         output.warnings(plan.warnings.iter().flatten());

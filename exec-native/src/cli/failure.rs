@@ -1,18 +1,15 @@
 //! How a command fails, how that is shown, and which exit code it has.
 
-use std::fmt;
 use std::io;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
-use plan_core::base::diag::{Diagnostic, Severity};
-use plan_core::base::json::{self, Writer};
+use plan_core::base::diag::Diagnostic;
+use plan_core::base::json::Writer;
 use plan_core::persona::build::PlanError;
-use plan_core::persona::resolve::{PersonaResolutionError, Problem};
+use plan_core::persona::resolve::PersonaResolutionError;
 
 use super::output::{Output, envelope};
+use super::report::Located;
 use crate::error::{ExecError, ExecErrorKind};
-use crate::os::walk;
-use crate::personas::DOCUMENT_LIMIT;
 
 /// The exit code when whoever read our output has gone, as of a program that the signal
 /// for it ended.
@@ -23,6 +20,15 @@ const BROKEN_PIPE: u8 = 128 + 13;
 pub(super) enum Failure {
     /// Problems in documents or options.
     Refused {
+        /// The problems.
+        problems: Vec<Located>,
+        /// Whether to print the envelope.
+        json: bool,
+    },
+    /// A text that is told as it is, and the problems behind it.
+    Told {
+        /// The text.
+        text: String,
         /// The problems.
         problems: Vec<Located>,
         /// Whether to print the envelope.
@@ -41,34 +47,6 @@ pub(super) enum Failure {
     Exec(ExecError, bool),
     /// Standard output was closed.
     BrokenPipe,
-}
-
-/// A problem and the file that it is in.
-#[derive(Debug)]
-pub(super) struct Located {
-    /// The problem.
-    pub(super) diagnostic: Diagnostic,
-    /// The file that its pointer leads into.
-    pub(super) path: Option<String>,
-}
-
-impl From<Diagnostic> for Located {
-    fn from(diagnostic: Diagnostic) -> Self {
-        Self {
-            diagnostic,
-            path: None,
-        }
-    }
-}
-
-impl From<&Problem> for Located {
-    fn from(problem: &Problem) -> Self {
-        let diagnostic = problem.diagnostic.clone();
-        Self {
-            diagnostic,
-            path: Some(problem.path.clone()),
-        }
-    }
 }
 
 impl From<ExecError> for Failure {
@@ -97,12 +75,26 @@ impl Failure {
         }
     }
 
+    /// Creates a failure that is told in words of its own.
+    pub(super) fn told(text: impl Into<String>) -> Self {
+        Failure::Told {
+            text: text.into(),
+            problems: Vec::new(),
+            json: false,
+        }
+    }
+
     /// Says that the caller reads JSON.
     #[must_use]
     pub(super) fn json(self, json: bool) -> Self {
         match self {
             Failure::Refused { problems, .. } => Failure::Refused { problems, json },
             Failure::Exec(error, _) => Failure::Exec(error, json),
+            Failure::Told { text, problems, .. } => Failure::Told {
+                text,
+                problems,
+                json,
+            },
             other => other,
         }
     }
@@ -121,10 +113,7 @@ impl Failure {
 
     /// Creates the failure of a persona that cannot be planned.
     pub(super) fn unplanned(error: &PlanError, path: Option<&str>) -> Self {
-        let located = |diagnostic| Located {
-            diagnostic,
-            path: path.map(String::from),
-        };
+        let located = |diagnostic| Located::new(diagnostic, path.map(String::from));
         let problems = error.diagnostics().into_iter().map(located).collect();
         Failure::Refused {
             problems,
@@ -154,14 +143,23 @@ impl Failure {
     pub(super) fn show(&self, output: &Output) -> u8 {
         match self {
             Failure::Refused { problems, json } => {
-                if *json {
-                    let diagnostics: Vec<_> = problems.iter().map(Located::named).collect();
-                    show_envelope(output, &diagnostics);
-                } else {
-                    for problem in problems {
-                        output.problem(&problem.render(output));
-                    }
+                show_problems(problems, *json, output);
+                1
+            }
+            Failure::Told {
+                text,
+                problems,
+                json,
+            } => {
+                if problems.is_empty() && *json {
+                    let code = plan_core::base::code::Code::EXECUTION_FAILED;
+                    show_envelope(output, &[Diagnostic::error(code, text.as_str())]);
+                    return 1;
                 }
+                if !json {
+                    output.problem(text);
+                }
+                show_problems(problems, *json, output);
                 1
             }
             Failure::Compat {
@@ -179,6 +177,17 @@ impl Failure {
             // Whoever read us has seen enough.
             Failure::BrokenPipe => BROKEN_PIPE,
         }
+    }
+}
+
+fn show_problems(problems: &[Located], json: bool, output: &Output) {
+    if json {
+        let diagnostics: Vec<_> = problems.iter().map(Located::named).collect();
+        show_envelope(output, &diagnostics);
+        return;
+    }
+    for problem in problems {
+        output.problem(&problem.render(output));
     }
 }
 
@@ -250,132 +259,4 @@ fn exec_diagnostics(error: &ExecError) -> Vec<Diagnostic> {
         .map(|undo| Diagnostic::error(code, undo.chain()));
     diagnostics.extend(undone);
     diagnostics
-}
-
-impl Located {
-    /// Returns the problem with its file in the message, for programs.
-    fn named(&self) -> Diagnostic {
-        let mut diagnostic = self.diagnostic.clone();
-        if let Some(path) = self
-            .path
-            .as_ref()
-            .filter(|path| !diagnostic.message.contains(*path))
-        {
-            diagnostic.message = format!("{path}: {}", diagnostic.message);
-        }
-        diagnostic
-    }
-
-    /// Renders the problem with the place in its file.
-    fn render(&self, output: &Output) -> String {
-        let text = self
-            .path
-            .as_deref()
-            .and_then(|path| walk::read_text_limited(path, DOCUMENT_LIMIT).ok());
-        let span = text.as_deref().and_then(|text| self.span(text));
-        // A document on one line would fill the screen.
-        let span = span.filter(|(start, _)| {
-            let around = text.as_deref().map(|text| line_length(text, *start));
-            around.is_some_and(|length| length <= LONGEST_LINE)
-        });
-        let message = &self.diagnostic.message;
-        let unnamed = self.path.as_deref().filter(|_| span.is_none());
-        let report = Report {
-            message: unnamed.map_or_else(|| message.clone(), |path| format!("{path}: {message}")),
-            diagnostic: &self.diagnostic,
-            source: text
-                .map(|text| NamedSource::new(self.path.as_deref().unwrap_or_default(), text)),
-            span,
-        };
-        let theme = if output.colour {
-            GraphicalTheme::unicode()
-        } else {
-            GraphicalTheme::unicode_nocolor()
-        };
-        let mut rendered = String::new();
-        let handler = GraphicalReportHandler::new_themed(theme).with_links(false);
-        match handler.render_report(&mut rendered, &report) {
-            Ok(()) => rendered.trim_end().to_owned(),
-            Err(fmt::Error) => self.diagnostic.to_string(),
-        }
-    }
-
-    /// Finds the place: the value, or the nearest one round it when it is missing.
-    fn span(&self, text: &str) -> Option<(usize, usize)> {
-        if let Err(error) = json::read(text) {
-            return Some((error.offset, error.offset));
-        }
-        let mut pointer = self.diagnostic.pointer.as_deref()?;
-        loop {
-            if let Some(span) = json::locate(text, pointer) {
-                // A whole document underlined says nothing.
-                return (!pointer.is_empty()).then_some(span);
-            }
-            pointer = pointer.rsplit_once('/')?.0;
-        }
-    }
-}
-
-/// The longest line that is shown.
-const LONGEST_LINE: usize = 400;
-
-/// Returns the length of the line that an offset is in.
-fn line_length(text: &str, offset: usize) -> usize {
-    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
-    let start = before.rsplit('\n').next().map_or(0, str::len);
-    start + after.split('\n').next().map_or(0, str::len)
-}
-
-/// A diagnostic as miette renders it.
-#[derive(Debug)]
-struct Report<'r> {
-    message: String,
-    diagnostic: &'r Diagnostic,
-    source: Option<NamedSource<String>>,
-    span: Option<(usize, usize)>,
-}
-
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Report<'_> {}
-
-impl miette::Diagnostic for Report<'_> {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(self.diagnostic.code.as_str()))
-    }
-
-    fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.diagnostic.severity {
-            Severity::Warning => miette::Severity::Warning,
-            Severity::Error => miette::Severity::Error,
-        })
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let help = self.diagnostic.help.as_ref()?;
-        Some(Box::new(help))
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.span?;
-        self.source.as_ref().map(|source| source as &dyn SourceCode)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let (start, end) = self.span?;
-        // A long value would fill the screen; its first line says where it is.
-        let line = self
-            .source
-            .as_ref()
-            .and_then(|source| source.inner().get(start..end));
-        let length = line
-            .and_then(|text| text.lines().next())
-            .map_or(0, str::len);
-        let span = LabeledSpan::new(Some("here".to_owned()), start, length.max(1));
-        Some(Box::new(std::iter::once(span)))
-    }
 }

@@ -6,12 +6,15 @@ mod doctor;
 mod enter;
 mod execute;
 mod failure;
+mod fleet;
 mod output;
 mod persona;
 mod plan;
 mod prepare;
+mod report;
 mod run;
 mod runs;
+mod seat;
 mod session;
 
 use std::process::ExitCode;
@@ -20,8 +23,11 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::bridge::serve;
+use crate::fleet::seat::SEAT_COMMAND;
+use crate::fleet::transport::HOST_COMMAND;
 use crate::mount::keeper::KEEP_COMMAND;
 use crate::os::ns::MAP_COMMAND;
+use crate::os::pty::TERMINAL_COMMAND;
 use crate::os::{env, guard};
 use crate::state::StateHome;
 use failure::Failure;
@@ -65,6 +71,15 @@ enum Command {
     /// Gives another process its users, for a layer.
     #[command(name = MAP_COMMAND, hide = true)]
     Map(enter::MapCommand),
+    /// Supervises a seat of a fleet.
+    #[command(name = SEAT_COMMAND, hide = true)]
+    Seat(seat::SeatCommand),
+    /// Holds the terminal of a seat.
+    #[command(name = HOST_COMMAND, hide = true)]
+    SeatHost(seat::HostCommand),
+    /// Becomes a program in a terminal.
+    #[command(name = TERMINAL_COMMAND, hide = true)]
+    SeatTerminal(seat::TerminalCommand),
     /// Lists runs: those that live, and those that need recovery.
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
@@ -84,6 +99,8 @@ enum Command {
     /// Lists, shows and checks personas.
     #[command(subcommand)]
     Persona(persona::PersonaCommand),
+    /// Staffs a fleet of agents from profiles and roles.
+    Fleet(fleet::FleetCommand),
     /// Checks this machine: harnesses, programs, runs that need recovery.
     Doctor(doctor::DoctorCommand),
     /// Serves another process over its pipes, for the npm package.
@@ -124,6 +141,9 @@ pub fn main() -> ExitCode {
         Command::Enter(command) => command.answer(&output),
         Command::Keep(command) => command.answer(&output),
         Command::Map(command) => command.answer(),
+        Command::Seat(command) => command.answer(&output),
+        Command::SeatHost(command) => command.answer(),
+        Command::SeatTerminal(command) => command.answer(&output),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
         Command::Changes(command) => command.answer(&output),
@@ -133,6 +153,7 @@ pub fn main() -> ExitCode {
         Command::Dispose(command) => command.answer(&output),
         Command::Gc(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),
+        Command::Fleet(command) => command.answer(&output),
         Command::Doctor(command) => command.answer(&output),
         Command::Serve { .. } => StateHome::from_env().and_then(serve).map_err(Failure::from),
         Command::Completions { shell } => {

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use plan_core::base::diag::Diagnostic;
+use plan_core::base::diag::{Diagnostic, Severity};
 use plan_core::base::json::{Print, Writer};
 use plan_core::base::secret::{hide, is_secret_name};
 
@@ -130,7 +130,7 @@ impl Output {
         }
     }
 
-    /// Writes a successful envelope to standard output.
+    /// Writes an envelope with data to standard output.
     pub(super) fn envelope(
         &self,
         data: &(impl Print + ?Sized),
@@ -140,12 +140,13 @@ impl Output {
     }
 }
 
-/// Builds the envelope: successful when there is data.
+/// Builds the envelope: successful when there is data and no error beside it.
 pub(super) fn envelope<T: Print + ?Sized>(data: Option<&T>, diagnostics: &[Diagnostic]) -> String {
     let mut out = Writer::compact();
     out.begin_object();
     out.field("schema", SCHEMA);
-    out.field("ok", &data.is_some());
+    let is_error = |problem: &Diagnostic| problem.severity == Severity::Error;
+    out.field("ok", &(data.is_some() && !diagnostics.iter().any(is_error)));
     out.key("data");
     match data {
         Some(data) => data.print(&mut out),

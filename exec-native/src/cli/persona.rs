@@ -10,9 +10,10 @@ use plan_core::persona::schema;
 
 use super::Answer;
 use super::args::EditionArg;
-use super::failure::{Failure, Located};
+use super::failure::Failure;
 use super::output::{Output, Shape};
 use super::prepare::{load_options, read_json};
+use super::report::Located;
 use crate::personas::{list_personas, load_reference};
 
 /// Lists, shows and checks personas.
@@ -205,10 +206,7 @@ impl ParseCommand {
             Ok(object) if self.json => output.line(&print(&object)).map(|()| 0),
             Ok(object) => output.line(&pretty(&object)).map(|()| 0),
             Err(problems) => {
-                let located = |diagnostic| Located {
-                    diagnostic,
-                    path: Some(self.file.clone()),
-                };
+                let located = |diagnostic| Located::new(diagnostic, Some(self.file.clone()));
                 let problems = problems.into_iter().map(located).collect();
                 Err(self.compat(Failure::Refused {
                     problems,

@@ -11,9 +11,10 @@ use plan_core::persona::plan::{Mode, PersonaSpawnPlan, STAGE};
 
 use super::Answer;
 use super::args::{PersonaArgs, SkillArgs, ViewArg};
-use super::failure::{Failure, Located};
+use super::failure::Failure;
 use super::output::{Output, Shape};
 use super::prepare::Source;
+use super::report::Located;
 use crate::helpers::plan_view;
 use crate::launch::link_targets;
 use crate::mount::{Chosen, ViewChoice};

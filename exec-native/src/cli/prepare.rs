@@ -10,16 +10,16 @@ use plan_core::base::path::{join, parent};
 use plan_core::base::text::{is_blank, nearest};
 use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::options::PlanOptions;
-use plan_core::persona::parse::parse_persona;
 use plan_core::persona::plan::PersonaSpawnPlan;
 use plan_core::persona::resolve::{Unread, looks_like_path};
 
 use super::args::PersonaArgs;
-use super::failure::{Failure, Located};
+use super::failure::Failure;
 use super::output::Output;
+use super::report::Located;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::{env, fs, proc, walk};
-use crate::personas::{DOCUMENT_LIMIT, LoadOptions, load_reference};
+use crate::personas::{DOCUMENT_LIMIT, LoadOptions, load_reference, validate};
 
 /// Everything that a plan borrows from.
 #[derive(Debug)]
@@ -36,12 +36,6 @@ pub(super) struct Source {
     ambient: Object<'static>,
 }
 
-/// Checks a whole persona document.
-pub(super) fn validate(value: &Value<'_>, edition: Edition) -> Result<(), Vec<Diagnostic>> {
-    let intent = value.get_str("intent").unwrap_or_default();
-    parse_persona(value, intent, edition).map(drop)
-}
-
 /// Returns where personas are looked for.
 pub(super) fn load_options(edition: Edition) -> Result<LoadOptions, Failure> {
     Ok(LoadOptions::from_environment(edition, validate).at(".")?)
@@ -56,10 +50,7 @@ pub(super) fn read_json(path: &str) -> Result<Value<'static>, Failure> {
             let place = json::position(&text, error.offset);
             let message = format!("{path}:{}:{}: {error}", place.line, place.column);
             let diagnostic = Diagnostic::error(Code::DOCUMENT_MALFORMED, message);
-            let problem = Located {
-                diagnostic,
-                path: Some(path.to_owned()),
-            };
+            let problem = Located::new(diagnostic, Some(path.to_owned()));
             Err(Failure::Refused {
                 problems: vec![problem],
                 json: false,

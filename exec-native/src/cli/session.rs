@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use plan_core::base::json::Writer;
-use plan_core::effect::{Document, Outcome, OutcomeKind, View, describe_action};
+use plan_core::effect::{Outcome, OutcomeKind, View, describe_action};
 use plan_core::persona::plan::PersonaSpawnPlan;
 
 use super::changes::tell_conflicts;
@@ -15,7 +15,7 @@ use crate::apply::{ApplyOptions, DisposeReport, Event, RunHandle};
 use crate::changes::{Live, LiveOptions, LiveReport};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::helpers::{HelperOptions, prepare_launch};
-use crate::launch::{LaunchDescriptor, missing, resolve_reference};
+use crate::launch::{LaunchDescriptor, check_references, resolve_reference};
 use crate::mount::ViewChoice;
 use crate::os::owner::end_with;
 use crate::os::proc::Cancel;
@@ -81,7 +81,7 @@ impl Session {
         terms: &Terms,
         output: &Output,
     ) -> Result<Self, Failure> {
-        check_references(plan)?;
+        check_references(plan, &resolve_reference)?;
         let cancel = Cancel::new();
         cancel_on_request(&cancel).map_err(|error| {
             ExecError::new(ExecErrorKind::Internal, "signals cannot be handled").because(error)
@@ -210,23 +210,6 @@ fn kept(line: &str, outcome: &Outcome) -> String {
         .as_deref()
         .map(|place| format!("; the changed version is {place}"));
     format!("{line}: {why}{}", place.unwrap_or_default())
-}
-
-fn check_references(plan: &PersonaSpawnPlan<'_>) -> Result<(), ExecError> {
-    let documents = plan
-        .env_documents
-        .iter()
-        .flatten()
-        .map(|document| &document.document);
-    let files = plan
-        .private_files
-        .iter()
-        .flatten()
-        .map(|file| &file.document);
-    for reference in documents.chain(files).flat_map(Document::references) {
-        resolve_reference(&reference.template, &reference.field).map_err(|name| missing(&name))?;
-    }
-    Ok(())
 }
 
 fn show_line(line: &str, verbose: bool, output: &Output) {

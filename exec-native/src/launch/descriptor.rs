@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use plan_core::base::json::{Object, Value};
-use plan_core::effect::MissingReference;
+use plan_core::effect::{Document, MissingReference};
 use plan_core::persona::env::resolve_references;
 use plan_core::persona::harness::{self, HarnessDef};
 use plan_core::persona::lower::{Places, staged};
@@ -170,6 +170,30 @@ pub fn resolve_reference(template: &str, field: &str) -> Result<String, MissingR
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
     resolve_references(template, &variables, field).map(std::borrow::Cow::into_owned)
+}
+
+/// Fails when a reference of a plan has no value.
+///
+/// # Errors
+/// The first one.
+pub(crate) fn check_references(
+    plan: &PersonaSpawnPlan<'_>,
+    resolver: Resolver<'_>,
+) -> Result<(), ExecError> {
+    let documents = plan
+        .env_documents
+        .iter()
+        .flatten()
+        .map(|document| &document.document);
+    let files = plan
+        .private_files
+        .iter()
+        .flatten()
+        .map(|file| &file.document);
+    for reference in documents.chain(files).flat_map(Document::references) {
+        resolver(&reference.template, &reference.field).map_err(|name| missing(&name))?;
+    }
+    Ok(())
 }
 
 /// Turns a missing reference into an error with a next step.

@@ -5,12 +5,13 @@ mod descriptor;
 mod one_shot;
 mod user_files;
 
-pub(crate) use descriptor::missing;
+pub(crate) use descriptor::check_references;
 pub use descriptor::{LaunchDescriptor, locate, resolve_reference};
 pub use one_shot::{OneShotOptions, run_one_shot};
 pub use user_files::{UserFiles, link_targets};
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::env;
@@ -26,6 +27,22 @@ pub fn run_attached(launch: &LaunchDescriptor, cancel: &Cancel) -> Result<Exit, 
     let argv = launch.argv()?;
     let spawn = launch.spawn(&argv, cancel);
     spawn::run_attached(&spawn).map_err(|error| cannot_start(launch, error))
+}
+
+/// As [`run_attached`], for an agent that must not outlive us: `started` gets its process,
+/// and it is killed when it does not end in time after a request to stop.
+///
+/// # Errors
+/// The program cannot be started.
+pub fn run_supervised(
+    launch: &LaunchDescriptor,
+    cancel: &Cancel,
+    grace: Duration,
+    started: &dyn Fn(u32),
+) -> Result<Exit, ExecError> {
+    let argv = launch.argv()?;
+    let spawn = launch.spawn(&argv, cancel);
+    spawn::run_supervised(&spawn, grace, started).map_err(|error| cannot_start(launch, error))
 }
 
 /// Runs a program of ours in the terminal that we are in, where we are; returns its exit

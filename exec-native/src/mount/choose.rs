@@ -15,6 +15,8 @@ pub enum ViewChoice {
     /// The best that works here and that the run's rules need.
     #[default]
     Auto,
+    /// One of its own even without rules: a layer where one works, else a copy.
+    Own,
     /// A layer over the project at the project's own path.
     Overlay,
     /// A copy of the project elsewhere.
@@ -139,11 +141,11 @@ pub(crate) fn choose(needs: &Needs<'_>) -> Result<Chosen, ExecError> {
         ViewChoice::Copy => return Ok(Chosen::plain(View::Copy)),
         ViewChoice::InPlace => return Ok(Chosen::plain(View::InPlace)),
         ViewChoice::Auto if !needs.rules => return Ok(Chosen::plain(View::InPlace)),
-        ViewChoice::Auto if !needs.entered => {
+        ViewChoice::Auto | ViewChoice::Own if !needs.entered => {
             let why = "a layer is seen only by programs that callsheet starts";
             return Ok(Chosen::because(View::Copy, why));
         }
-        ViewChoice::Auto | ViewChoice::Overlay => {}
+        ViewChoice::Auto | ViewChoice::Own | ViewChoice::Overlay => {}
     }
     match known_obstacle(needs) {
         Some(why) => fall_back(needs.choice, why),

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -12,6 +13,11 @@ use super::proc::Cancel;
 /// Returns a variable that is set to text and not empty.
 pub fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// Returns a variable as it is set, also to nothing.
+pub fn raw(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 /// Returns every variable that is text, sorted by name.

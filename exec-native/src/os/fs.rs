@@ -293,6 +293,26 @@ pub fn make_private_dirs(path: &Path) -> io::Result<()> {
     builder.recursive(true).mode(0o700).create(path)
 }
 
+/// Creates a directory and its parents, as open as the user's other ones.
+///
+/// # Errors
+/// A parent is no directory or may not be written.
+pub fn make_dirs(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).create(path)
+}
+
+/// Removes a file of ours; tells whether there was one.
+///
+/// # Errors
+/// It is a directory, or its directory may not be written.
+pub fn remove_if_there(path: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// What a written file gets besides its bytes; `None` leaves the system's default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Attributes {

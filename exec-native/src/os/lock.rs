@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -54,6 +54,15 @@ impl Lock {
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Writes into the file who holds the lock, for those who find it taken.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn note(&self, text: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        (&self.file).write_all(text.as_bytes())
     }
 
     /// Takes the lock of a file, waiting while somebody else holds it.

@@ -2,6 +2,7 @@
 //! randomness. Nothing outside this directory names them; `clippy.toml` holds that.
 
 mod adopt;
+pub mod ask;
 pub mod clock;
 pub mod dir;
 pub mod durable;
@@ -19,10 +20,14 @@ mod output;
 pub mod own;
 pub mod owner;
 pub mod proc;
+pub mod pty;
 pub mod rng;
+pub mod session;
 pub mod signal;
 pub mod spawn;
 pub mod talk;
 pub mod threads;
 pub mod tree;
 pub mod walk;
+
+pub use output::plain;

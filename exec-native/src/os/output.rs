@@ -121,7 +121,7 @@ fn keep_last(kept: &mut Vec<u8>, bytes: &[u8], most: usize) {
 }
 
 /// Leaves out what would move a terminal's cursor or change its colours.
-fn plain(line: &str) -> String {
+pub fn plain(line: &str) -> String {
     let mut text = String::new();
     let mut letters = line.chars().peekable();
     while let Some(letter) = letters.next() {

@@ -41,6 +41,11 @@ impl Cancel {
         self.0.store(2, Ordering::SeqCst);
     }
 
+    /// Forgets who asked to stop.
+    pub fn lower(&self) {
+        self.0.store(0, Ordering::SeqCst);
+    }
+
     /// Tells whether somebody asked to stop.
     pub fn is_raised(&self) -> bool {
         self.signal() != 0

@@ -5,12 +5,14 @@ mod config;
 mod layers;
 mod read;
 
+use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
-use plan_core::base::json::{self, Object};
+use plan_core::base::json::{self, Object, Value};
 use plan_core::base::path;
+use plan_core::persona::parse::parse_persona;
 use plan_core::persona::resolve::{
-    self, DocumentKind, Facts, Layer, Listed, PersonaResolutionError, Problem, ResolveOptions,
-    Unread, Validate,
+    self, DocumentKind, Facts, Layer, Listed, PATH, PersonaFile, PersonaResolutionError, Problem,
+    ResolveOptions, Unread, Validate,
 };
 
 use crate::os::{env, walk};
@@ -89,6 +91,45 @@ pub fn load_reference(
         let path = path::join(&options.cwd, reference);
         read::read_given(&path)
     });
+    load(reference, given, options)
+}
+
+/// Loads a document that somebody holds as text, as if it were a file in the working
+/// directory by a name that ends in `.json`.
+///
+/// # Errors
+/// As [`resolve::resolve`].
+pub fn load_document(
+    name: &str,
+    text: &str,
+    options: &LoadOptions,
+) -> Result<Loaded, PersonaResolutionError> {
+    let path = path::join(&options.cwd, name);
+    let file = PersonaFile {
+        path: path.clone(),
+        text: Ok(text.to_owned()),
+    };
+    let layer = Layer {
+        source: PATH.to_owned(),
+        files: vec![file],
+    };
+    load(&path, Some(layer), options)
+}
+
+/// Checks a whole persona document.
+///
+/// # Errors
+/// Every problem.
+pub fn validate(value: &Value<'_>, edition: Edition) -> Result<(), Vec<Diagnostic>> {
+    let intent = value.get_str("intent").unwrap_or_default();
+    parse_persona(value, intent, edition).map(drop)
+}
+
+fn load(
+    reference: &str,
+    given: Option<Layer>,
+    options: &LoadOptions,
+) -> Result<Loaded, PersonaResolutionError> {
     if let Some(loaded) = given
         .as_ref()
         .and_then(|layer| load_selection(reference, layer))

@@ -40,12 +40,30 @@ codes! {
     EFFECT_PATH_ESCAPES = "effect.path-escapes";
     /// Two actions would write one path.
     EFFECT_PATH_TAKEN = "effect.path-taken";
+    /// A line of an environment file is no assignment.
+    ENV_LINE_INVALID = "env.line-invalid";
     /// An action, or a run as a whole, could not be carried out.
     EXECUTION_FAILED = "execution.failed";
+    /// An edit or a command names something that the fleet does not have, or has already.
+    FLEET_EDIT_INVALID = "fleet.edit-invalid";
+    /// The file about what was applied last cannot be used.
+    FLEET_LOCK_INVALID = "fleet.lock-invalid";
+    /// The operator and the generator changed one field differently.
+    FLEET_MERGE_CONFLICT = "fleet.merge-conflict";
+    /// The operator paused the fleet.
+    FLEET_PAUSED = "fleet.paused";
+    /// A plan no longer fits what it was made from.
+    FLEET_PLAN_STALE = "fleet.plan-stale";
+    /// A roster could not be changed in place and is written anew.
+    FLEET_ROSTER_REWRITTEN = "fleet.roster-rewritten";
+    /// A session that is not the fleet's has the name of a seat.
+    FLEET_SESSION_FOREIGN = "fleet.session-foreign";
     /// A journal holds a record that cannot follow those before it.
     JOURNAL_RECORD_ILLEGAL = "journal.record-illegal";
     /// Two files of one layer define a class.
     LIBRARY_CLASS_DUPLICATE = "library.class-duplicate";
+    /// The library has no such class.
+    LIBRARY_CLASS_UNKNOWN = "library.class-unknown";
     /// A value would be read as an option or leave its place in the argument list.
     PERSONA_ARGUMENT_UNSAFE = "persona.argument-unsafe";
     /// A field of a persona is missing or wrong.
@@ -72,6 +90,12 @@ codes! {
     PLAN_COMMAND_REFUSED = "plan.command-refused";
     /// A plan's digest or version does not fit its content.
     PLAN_CORRUPT = "plan.corrupt";
+    /// A field of a policy is wrong.
+    POLICY_FIELD_INVALID = "policy.field-invalid";
+    /// A field of a policy is missing.
+    POLICY_FIELD_MISSING = "policy.field-missing";
+    /// A policy has a key that is not known.
+    POLICY_KEY_UNKNOWN = "policy.key-unknown";
     /// A roster names a class that the library does not have.
     PROFILE_CLASS_UNKNOWN = "profile.class-unknown";
     /// The seats of a profile report to one another in a circle.
@@ -108,6 +132,8 @@ codes! {
     PROFILE_ROOTS_SEVERAL = "profile.roots-several";
     /// Two seats have one name.
     PROFILE_SEAT_DUPLICATE = "profile.seat-duplicate";
+    /// There is no such profile.
+    PROFILE_UNKNOWN = "profile.unknown";
     /// A field of a wire record is missing or wrong.
     RECORD_INVALID = "record.invalid";
     /// A field of a roster has another type.

@@ -3,9 +3,12 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use crate::base::code::Code;
-use crate::base::diag::Diagnostic;
+use crate::base::diag::{Diagnostic, Path};
+use crate::base::json::Value;
+use crate::base::record::Scan as _;
 use crate::base::text::nearest;
 use crate::base::yaml::{Entry, Node, Scalar, Span};
 
@@ -110,6 +113,22 @@ impl Fields {
         None
     }
 
+    /// Reads a whole number within a range.
+    pub fn whole(
+        &mut self,
+        node: &Node<'_>,
+        what: &str,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let number = whole(node).filter(|number| range.contains(number));
+        if number.is_none() {
+            let (least, most) = range.into_inner();
+            let message = format!("{what} must be a whole number from {least} to {most}");
+            self.note(self.codes.field_type, node.span, message);
+        }
+        number
+    }
+
     /// Returns the elements of a list; what is none is noted.
     pub fn list<'n, 'a>(&mut self, node: &'n Node<'a>, what: &str) -> &'n [Node<'a>] {
         node.as_list().unwrap_or_else(|| {
@@ -121,6 +140,15 @@ impl Fields {
             &[]
         })
     }
+}
+
+/// Reads a scalar that is a whole number.
+pub fn whole(node: &Node<'_>) -> Option<u64> {
+    let Some(Scalar::Number(number)) = node.as_scalar() else {
+        return None;
+    };
+    // As in JSON: the same numbers are whole in every document.
+    u64::scan(&Value::Number(*number), &Path::root("")).ok()
 }
 
 /// Finds a key among entries.

@@ -1,13 +1,15 @@
 //! The library of personas: classes by three signals, in a baseline and an override layer.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use crate::base::code::Code;
-use crate::base::diag::Diagnostic;
-use crate::base::record::words;
+use crate::base::diag::{Diagnostic, Place};
+use crate::base::digest::of_bytes;
+use crate::base::record::{record, words};
 
 /// The index of a layer, which is no persona itself.
 pub const INDEX: &str = "LIBRARY.md";
@@ -37,13 +39,14 @@ words! {
     }
 }
 
-/// A Markdown file of a layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleFile {
-    /// The file name, such as `code.md`.
-    pub name: String,
-    /// Its text.
-    pub text: String,
+record! {
+    /// A file of the fleet's home by its name alone, such as `code.md`.
+    pub struct RoleFile {
+        /// Its name.
+        pub name: String => "name",
+        /// Its text.
+        pub text: String => "text",
+    }
 }
 
 /// A class of a layer.
@@ -54,6 +57,10 @@ struct Known {
     /// Whether the file says so itself, by a marker.
     marked: bool,
     domain: Option<String>,
+    runtime: Option<String>,
+    model: Option<String>,
+    /// The digest of the file's text.
+    digest: String,
 }
 
 /// The classes of one layer.
@@ -73,6 +80,12 @@ pub struct Persona {
     pub layer: PersonaLayer,
     /// The file name in that layer.
     pub file: String,
+    /// The digest of its text.
+    pub digest: String,
+    /// The harness that its text asks for, by a marker.
+    pub runtime: Option<String>,
+    /// The model that its text asks for, by a marker.
+    pub model: Option<String>,
 }
 
 /// One class of the library as a whole.
@@ -100,13 +113,59 @@ pub fn is_class(word: &str) -> bool {
 /// Finds the value of the first marker `` `<key>: NAME` ``; blanks and line breaks may stand
 /// behind the colon.
 pub fn marker<'t>(text: &'t str, key: &str) -> Option<&'t str> {
-    let mut parts = text.split('`');
+    marker_at(text, key, is_class).map(|(_, name)| name)
+}
+
+/// As [`marker`], with the byte that the name begins at.
+fn marker_at<'t>(text: &'t str, key: &str, good: fn(&str) -> bool) -> Option<(usize, &'t str)> {
+    let mut at = 0;
+    let parts = text.split('`').map(|part| {
+        let start = at;
+        at += part.len() + 1;
+        (start, part)
+    });
     // What stands between two back quotes is every part behind the first.
-    parts.next();
-    parts.find_map(|part| {
-        let rest = part.strip_prefix(key)?.strip_prefix(':')?.trim();
-        is_class(rest).then_some(rest)
+    parts.skip(1).find_map(|(start, part)| {
+        let rest = part.strip_prefix(key)?.strip_prefix(':')?;
+        let name = rest.trim();
+        let blanks = rest.len() - rest.trim_start().len();
+        good(name).then_some((start + part.len() - rest.len() + blanks, name))
     })
+}
+
+/// The place of a marker's name, for diagnostics.
+fn marker_place(text: &str, key: &str) -> Option<Place> {
+    let (at, name) = marker_at(text, key, is_class)?;
+    let before = text.get(..at)?;
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    Some(Place {
+        file: None,
+        line: 1 + before.matches('\n').count() as u64,
+        column: 1 + line.chars().count() as u64,
+        length: name.len() as u64,
+    })
+}
+
+/// The part of a seat's instructions that its persona is: empty when there is none, so
+/// that an agent starts all the same. `read` returns the text of a persona's file.
+pub fn contract<T: AsRef<str>>(
+    library: &Library,
+    class: &str,
+    read: impl FnOnce(&Persona) -> Option<T>,
+) -> String {
+    let class = class.trim();
+    let text = library.resolve(class).and_then(|persona| read(&persona));
+    let text = text.as_ref().map_or("", |text| text.as_ref().trim());
+    if text.is_empty() {
+        return String::new();
+    }
+    format!("# Persona Contract ({class})\n\n{text}\n")
+}
+
+/// Tells whether a word can be the name of a model.
+fn is_model(word: &str) -> bool {
+    let good = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@[]".contains(letter);
+    !word.is_empty() && !word.starts_with('-') && word.chars().all(good)
 }
 
 impl LayerIndex {
@@ -143,17 +202,19 @@ impl LayerIndex {
                 let message = format!("{} defines class `{class}` as {first} does", file.name);
                 let code = Code::LIBRARY_CLASS_DUPLICATE;
                 let help = format!("{first} is used; give one of them another class");
-                self.warnings.push(
-                    Diagnostic::warning(code, message)
-                        .help(help)
-                        .within(&*file.name),
-                );
+                let mut warning = Diagnostic::warning(code, message).help(help);
+                warning.place = marker_place(&file.text, "class").map(Box::new);
+                self.warnings.push(warning.within(&*file.name));
             }
             Some(_) => {}
             None => {
                 known.file = Some(file.name.clone());
                 known.marked = marked;
                 known.domain = marker(&file.text, "domain").map(String::from);
+                known.runtime = marker(&file.text, "runtime").map(String::from);
+                let model = marker_at(&file.text, "model", is_model);
+                known.model = model.map(|(_, model)| String::from(model));
+                known.digest = of_bytes(file.text.as_bytes());
             }
         }
     }
@@ -212,11 +273,14 @@ impl Library {
             (PersonaLayer::Baseline, &self.base),
         ];
         layers.into_iter().find_map(|(layer, index)| {
-            let file = index.classes.get(class)?.file.clone()?;
+            let known = index.classes.get(class)?;
             Some(Persona {
                 class: class.to_string(),
                 layer,
-                file,
+                file: known.file.clone()?,
+                digest: known.digest.clone(),
+                runtime: known.runtime.clone(),
+                model: known.model.clone(),
             })
         })
     }
@@ -323,6 +387,12 @@ mod tests {
     fn two_files_of_one_class_are_told() {
         let index = LayerIndex::scan(&[file("b.md", "`class: x`"), file("a.md", "`class: x`")]);
         assert_eq!(index.warnings.len(), 1);
+        let place = index
+            .warnings
+            .first()
+            .and_then(|warning| warning.place.clone());
+        let place = place.map(|place| (place.file, place.line, place.column, place.length));
+        assert_eq!(place, Some((Some("b.md".into()), 1, 9, 1)));
         let library = Library {
             base: index,
             over: LayerIndex::default(),
@@ -331,6 +401,27 @@ mod tests {
             library.resolve("x").map(|persona| persona.file),
             Some("a.md".into())
         );
+    }
+
+    #[test]
+    fn a_contract_is_empty_when_there_is_none() {
+        let library = library();
+        let read = |persona: &Persona| (persona.file != "extra.md").then(|| "\nBe.\n\n");
+        for (class, block) in [
+            ("code", "# Persona Contract (code)\n\nBe.\n"),
+            (" code ", "# Persona Contract (code)\n\nBe.\n"),
+            ("extra", ""),
+            ("ghost", ""),
+            ("unknown", ""),
+            (" ", ""),
+            ("", ""),
+        ] {
+            assert_eq!(contract(&library, class, read), block, "{class}");
+        }
+        let blank = contract(&library, "code", |_| Some(" \n"));
+        assert_eq!(blank, "");
+        let nothing = contract(&Library::default(), "code", |_| Some("text"));
+        assert_eq!(nothing, "");
     }
 
     #[test]

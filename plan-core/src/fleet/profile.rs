@@ -5,13 +5,13 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::fields::{Codes, Fields, find, problem};
+use super::fields::{Codes, Fields, find, problem, whole};
 use super::library::Library;
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
 use crate::base::record::record;
 use crate::base::text::nearest;
-use crate::base::yaml::{Entry, Limits, Node, Scalar, Span, read};
+use crate::base::yaml::{Entry, Limits, Span, read};
 
 /// The most seats of one class.
 pub const MAX_MULTIPLICITY: u64 = 100;
@@ -221,16 +221,6 @@ fn multiplicity(members: &[Entry<'_>], fields: &mut Fields) -> u64 {
         );
         1
     })
-}
-
-fn whole(node: &Node<'_>) -> Option<u64> {
-    let Some(Scalar::Number(number)) = node.as_scalar() else {
-        return None;
-    };
-    // Past the cap it is refused anyway.
-    let small = u8::try_from(MAX_MULTIPLICITY).unwrap_or(u8::MAX);
-    let same = |whole: &u8| (f64::from(*whole) - number).abs() < f64::EPSILON;
-    (0..=small).find(same).map(u64::from)
 }
 
 impl ParsedProfile {

@@ -24,8 +24,23 @@ pub struct Provisioned {
 pub struct Staffing<'s> {
     /// The harness of every seat.
     pub runtime: &'s str,
-    /// The harnesses that a roster names, each with the command that clears a context.
+    /// The harnesses that every roster names, each with the command that clears a context.
     pub runtimes: &'s [(&'s str, &'s str)],
+    /// The harnesses that can be started, with that command.
+    pub known: &'s [(&'s str, &'s str)],
+}
+
+impl Staffing<'_> {
+    /// Tells whether a harness can be started.
+    pub fn knows(&self, runtime: &str) -> bool {
+        self.known.iter().any(|(name, _)| *name == runtime)
+    }
+
+    /// Returns the command that clears the context of a harness.
+    pub fn reset(&self, runtime: &str) -> Option<&str> {
+        let mut all = self.runtimes.iter().chain(self.known);
+        Some(all.find(|(name, _)| *name == runtime)?.1)
+    }
 }
 
 /// Why a roster cannot be made of a profile.
@@ -87,11 +102,11 @@ pub fn provision(
 
 /// Makes the roster of seats.
 pub fn roster(seats: &[Provisioned], staffing: Staffing<'_>) -> Roster {
-    let runtimes = staffing.runtimes.iter();
+    let own = seats.iter().map(|seat| &*seat.seat.runtime);
+    let named = staffing.runtimes.iter().map(|(name, _)| *name).chain(own);
+    let reset = |name: &str| Some((name.to_string(), staffing.reset(name)?.to_string()));
     Roster {
-        runtimes: runtimes
-            .map(|(name, reset)| ((*name).to_string(), (*reset).to_string()))
-            .collect(),
+        runtimes: named.filter_map(reset).collect(),
         agents: seats.iter().map(|seat| seat.seat.clone()).collect(),
         ..Roster::default()
     }

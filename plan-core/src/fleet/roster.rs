@@ -11,6 +11,9 @@ use crate::base::diag::Diagnostic;
 use crate::base::record::record;
 use crate::base::yaml::{Block, Entry, Limits, Node, Scalar, Span, emit, read};
 
+/// The name of the file, below `fleet/`.
+pub const FILE: &str = "roster.yaml";
+
 const CODES: Codes = Codes {
     field_type: Code::ROSTER_FIELD_INVALID,
     field_missing: Code::ROSTER_FIELD_MISSING,
@@ -218,7 +221,7 @@ fn either<'n, 'a>(entries: &'n [Entry<'a>], snake: &str) -> Option<&'n Entry<'a>
         .find(|entry| entry.key == snake || *entry.key == camel)
 }
 
-fn camel(snake: &str) -> String {
+pub(super) fn camel(snake: &str) -> String {
     let mut words = snake.split('_');
     let mut name = String::from(words.next().unwrap_or_default());
     for word in words {

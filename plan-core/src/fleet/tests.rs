@@ -12,6 +12,7 @@ use super::roster as rosters;
 pub(super) const STAFFING: Staffing<'_> = Staffing {
     runtime: "claude",
     runtimes: &[("claude", "/clear"), ("pi", "/new")],
+    known: &[("claude", "/clear"), ("codex", "/new")],
 };
 
 fn seat(entry: &str) -> ProfileSeat {

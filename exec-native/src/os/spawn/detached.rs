@@ -1,7 +1,8 @@
 //! Processes that outlive us.
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,12 +25,36 @@ pub struct Detached {
 /// # Errors
 /// The program cannot be started or waited for.
 pub fn detach(program: &Path, arguments: &[String]) -> io::Result<Detached> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    leave(&mut command, "")
+}
+
+/// As [`detach`], with exactly the environment given and a text to read.
+///
+/// # Errors
+/// The program cannot be started or waited for.
+pub fn detach_fed(
+    program: &Path,
+    arguments: &[String],
+    env: &BTreeMap<String, String>,
+    input: &str,
+) -> io::Result<Detached> {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(env);
+    command.stdin(Stdio::piped());
+    leave(&mut command, input)
+}
+
+fn leave(command: &mut Command, input: &str) -> io::Result<Detached> {
+    let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that ends early says why.
+        stdin.write_all(input.as_bytes()).ok();
+    }
     let log = Arc::new(Mutex::new(Vec::new()));
     let reader = child.stderr.take().map(|mut stream| {
         let log = Arc::clone(&log);
@@ -51,6 +76,9 @@ pub fn detach(program: &Path, arguments: &[String]) -> io::Result<Detached> {
         code = ended.and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
         // Its end closes the stream.
         drop(reader.map(thread::JoinHandle::join));
+    } else {
+        // Where we live on, somebody has to collect it.
+        thread::spawn(move || child.wait());
     }
     let log = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(Detached { output, log, code })

@@ -20,7 +20,7 @@ use super::clock::{Deadline, rest};
 use super::lines::Lines;
 use super::proc::{Cancel, write_mark};
 
-pub use detached::{Detached, detach};
+pub use detached::{Detached, detach, detach_fed};
 
 const POLL: Duration = Duration::from_millis(15);
 const GRACE: Duration = Duration::from_secs(5);
@@ -166,6 +166,33 @@ pub fn find_program(name: &str, search_path: Option<&str>) -> Option<PathBuf> {
 /// # Errors
 /// The program cannot be started or waited for.
 pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
+    run_in_terminal(spawn, None, &|_| {})
+}
+
+/// As [`run_attached`], for a program that must not outlive us: `started` gets its number,
+/// it is killed when it does not end in time after a request to stop, and so is whatever
+/// it leaves running.
+///
+/// # Errors
+/// The program cannot be started or waited for.
+pub fn run_supervised(
+    spawn: &Spawn<'_>,
+    grace: Duration,
+    started: &dyn Fn(u32),
+) -> io::Result<Exit> {
+    let adoption = Adoption::begin();
+    let exit = run_in_terminal(spawn, Some(grace), started);
+    if let Some(adoption) = adoption {
+        adoption.end();
+    }
+    exit
+}
+
+fn run_in_terminal(
+    spawn: &Spawn<'_>,
+    grace: Option<Duration>,
+    started: &dyn Fn(u32),
+) -> io::Result<Exit> {
     let signals = Signals::listen()?;
     if let Some(exit) = spawn.stopped() {
         return Ok(exit);
@@ -173,7 +200,9 @@ pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
     let terminal = io::stdin();
     let settings = tcgetattr(&terminal).ok();
     let mut child = spawn.start(&mut spawn.command())?;
+    started(child.id());
     let mut asked = None;
+    let mut end: Option<Deadline> = None;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
@@ -183,7 +212,11 @@ pub fn run_attached(spawn: &Spawn<'_>) -> io::Result<Exit> {
             // The terminal has sent its own signals to the program already.
             if !matches!(signal, SIGINT | SIGQUIT) || !isatty(&terminal) {
                 send(child.id(), signal);
+                end = end.or_else(|| grace.map(|grace| Deadline::after(Some(grace))));
             }
+        }
+        if end.is_some_and(Deadline::is_over) {
+            child.kill()?;
         }
         rest(POLL);
     };

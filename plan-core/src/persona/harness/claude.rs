@@ -38,6 +38,8 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     watch: Watch::new(observe, ignore_log),
     stop: StopSignal::Terminate,
     tested: "2.1",
+    clear: "/clear",
+    usual_model: "sonnet",
 };
 
 fn interactive<'i>(input: &SpecInput<'i>) -> InteractiveSpec<'i> {

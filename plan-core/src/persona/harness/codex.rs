@@ -41,6 +41,8 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     watch: Watch::new(observe, observe_log),
     stop: StopSignal::Interrupt,
     tested: "0.169",
+    clear: "/new",
+    usual_model: "gpt-5.5",
 };
 
 fn interactive<'i>(input: &SpecInput<'i>) -> InteractiveSpec<'i> {

@@ -40,6 +40,8 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     watch: Watch::new(observe, observe_log),
     stop: StopSignal::Terminate,
     tested: "1.0",
+    clear: "/new",
+    usual_model: "grok-code-fast-1",
 };
 
 const APPROVE: &str = "--always-approve";

@@ -3,6 +3,7 @@
 //! Everything in which harnesses differ is a field of [`HarnessDef`] and lives in
 //! the harness's own file; nothing else in the workspace asks which harness it is.
 
+pub mod clear;
 pub mod compat;
 pub mod launch;
 pub mod outcome;
@@ -86,6 +87,10 @@ pub struct HarnessDef {
     pub stop: StopSignal,
     /// The version that the launch was measured with, as a prefix.
     pub tested: &'static str,
+    /// What is typed to clear its context.
+    pub clear: &'static str,
+    /// The model of a fleet's seat for which nobody names one.
+    pub usual_model: &'static str,
 }
 
 /// Finds a harness by its wire name.

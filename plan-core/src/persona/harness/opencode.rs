@@ -46,6 +46,8 @@ pub(super) const DEF: HarnessDef = HarnessDef {
     watch: Watch::new(observe, observe_log),
     stop: StopSignal::Terminate,
     tested: "1.18",
+    clear: "/new",
+    usual_model: "opencode/gpt-5-nano",
 };
 
 fn interactive<'i>(input: &SpecInput<'i>) -> InteractiveSpec<'i> {

@@ -1,0 +1,3 @@
+//! `callsheet fleet`, through the real binary.
+
+mod provision;
