@@ -19,7 +19,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::document::{edition, give, read};
 use crate::door::{Answer, pass};
 use crate::failure::Failure;
-use crate::region::{Kept, keep};
+use crate::region::{Kept, keep, leave};
 
 /// Leaves `null` where a plan repeats the persona: the caller holds it.
 pub const FLAG_HELD: u32 = 2;
@@ -48,7 +48,9 @@ pub fn plan(flags: u32, persona: usize, options: usize) -> u32 {
     pass(&[persona, options], &|[persona, options, _]| {
         let persona = read("persona", persona)?;
         let options = read_options(options)?;
-        build(flags, Selection::from(&persona), &options).map(Some)
+        let answer = build(flags, Selection::from(&persona), &options).map(Some);
+        leave((persona, options));
+        answer
     })
 }
 
@@ -146,7 +148,9 @@ fn build<'s>(
     } else if flags & FLAG_MARKED != 0 && plan.persona.has_text() {
         plan.persona = Echo::marked(MARK);
     }
-    Ok(print(&plan))
+    let text = print(&plan);
+    leave(plan);
+    Ok(text)
 }
 
 fn build_all(flags: u32, personas: &str, options: &str) -> Answer {
@@ -210,7 +214,9 @@ fn build_kept(flags: u32, number: u32, options: &str) -> Answer {
         return Err(Diagnostic::error(Code::RECORD_INVALID, message).into());
     };
     let selection = Selection::printed(&compiled.value, compiled.printed.as_deref());
-    build(flags, selection, &options).map(Some)
+    let answer = build(flags, selection, &options).map(Some);
+    leave(options);
+    answer
 }
 
 fn effects(plan: &str, places: &str) -> Answer {

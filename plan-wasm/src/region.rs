@@ -24,6 +24,13 @@ pub(crate) fn begin() {
     memory::MEMORY.begin();
 }
 
+/// Gives something up with the region: taking it apart would only take time.
+pub(crate) fn leave<T>(value: T) {
+    if cfg!(target_arch = "wasm32") {
+        core::mem::forget(value);
+    }
+}
+
 /// Builds something that outlives the call: what `build` allocates and returns is in a run
 /// of its own. It is called twice, the first time to learn how much room that takes.
 pub(crate) fn keep<T: 'static>(build: &dyn Fn() -> T) -> Kept<T> {
