@@ -118,7 +118,13 @@ impl Memory {
                 let rest = head.size - size;
                 let next = if rest == 0 { head.next } else { at + size };
                 if rest > 0 {
-                    write(next, Head { size: rest, next: head.next });
+                    write(
+                        next,
+                        Head {
+                            size: rest,
+                            next: head.next,
+                        },
+                    );
                 }
                 self.link(before, next);
                 return Some(at);
@@ -140,11 +146,24 @@ impl Memory {
         let mut head = Head { size, next };
         if next != 0 && at + size == next {
             let joined = read(next);
-            head = Head { size: size + joined.size, next: joined.next };
+            head = Head {
+                size: size + joined.size,
+                next: joined.next,
+            };
         }
-        let below = if before == 0 { Head { size: 0, next: 0 } } else { read(before) };
+        let below = if before == 0 {
+            Head { size: 0, next: 0 }
+        } else {
+            read(before)
+        };
         if before != 0 && before + below.size == at {
-            write(before, Head { size: below.size + head.size, next: head.next });
+            write(
+                before,
+                Head {
+                    size: below.size + head.size,
+                    next: head.next,
+                },
+            );
         } else {
             write(at, head);
             self.link(before, at);
@@ -156,7 +175,13 @@ impl Memory {
         if before == 0 {
             self.free.set(next);
         } else {
-            write(before, Head { next, ..read(before) });
+            write(
+                before,
+                Head {
+                    next,
+                    ..read(before)
+                },
+            );
         }
     }
 

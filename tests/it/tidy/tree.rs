@@ -23,6 +23,7 @@ const REQUIRED: [&str; 23] = [
     "exec-native",
     "npm",
     "plan-core",
+    "plan-json",
     "plan-wasm",
     "rust-toolchain.toml",
     "rustfmt.toml",
