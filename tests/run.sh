@@ -113,6 +113,7 @@ if [ "$fast" = no ]; then
     node_is() { node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= +process.argv[1]) ? 0 : 1)' "$1"; }
     if command -v npm >/dev/null && node_is 0; then
         tests "The npm package" '^npm: ' npm/test.sh
+        tests "YAML against npm's" '^yaml: ' tests/yaml-differential/run.sh
         tests "The relay SDK" '^relay-sdk: ' examples/relay-sdk/test.sh
     else
         skip "the npm package (needs Node 20 or newer)"

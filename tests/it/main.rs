@@ -9,6 +9,7 @@ mod editions;
 mod examples;
 mod faults;
 mod fleet;
+mod fleet_laws;
 mod fuzz;
 mod git_views;
 mod guarantees;

@@ -8,6 +8,15 @@ use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Print, Text, Value, print, read};
 use plan_core::base::record::Scan;
 use plan_core::effect::{self, Document, Record, Undo};
+use plan_core::fleet::library::PersonaStatus;
+use plan_core::fleet::lock::Lock;
+use plan_core::fleet::observed::SeatSpec;
+use plan_core::fleet::plan::{self as fleet, FleetPlan, Hashed};
+use plan_core::fleet::policy::Policy;
+use plan_core::fleet::profile::Profile;
+use plan_core::fleet::roster::Roster;
+use plan_core::fleet::status::Status;
+use plan_core::fleet::topology::Topology;
 use plan_core::persona::agent_card::AgentCard;
 use plan_core::persona::build::build_persona_spawn_plan;
 use plan_core::persona::detect::HarnessRecord;
@@ -28,7 +37,7 @@ type Checked = Result<(), TestCaseError>;
 
 /// Runs a property on lists of choices. Nothing is written where it fails: the
 /// shrunk list is in the message.
-fn for_all(cases: u32, property: impl Fn(&[u32]) -> Checked) {
+pub(crate) fn for_all(cases: u32, property: impl Fn(&[u32]) -> Checked) {
     let config = Config {
         cases,
         failure_persistence: None,
@@ -45,7 +54,7 @@ fn rng() -> TestRng {
     TestRng::deterministic_rng(RngAlgorithm::ChaCha)
 }
 
-fn failed(why: impl std::fmt::Display) -> TestCaseError {
+pub(crate) fn failed(why: impl std::fmt::Display) -> TestCaseError {
     TestCaseError::fail(format!("{why}"))
 }
 
@@ -65,7 +74,7 @@ where
 
 #[test]
 fn every_wire_type_reads_back_as_it_was_printed() {
-    let types: [fn(&[u32]) -> Checked; 14] = [
+    let types: [fn(&[u32]) -> Checked; 25] = [
         round_trip::<Diagnostic>,
         round_trip::<Record>,
         round_trip::<Undo>,
@@ -80,6 +89,17 @@ fn every_wire_type_reads_back_as_it_was_printed() {
         round_trip::<SkillMaterializationPlan<'static>>,
         round_trip::<SkillCacheMarker<'static>>,
         round_trip::<Value<'static>>,
+        round_trip::<Profile>,
+        round_trip::<Policy>,
+        round_trip::<Roster>,
+        round_trip::<Lock>,
+        round_trip::<fleet::Input>,
+        round_trip::<FleetPlan>,
+        round_trip::<Hashed>,
+        round_trip::<Topology>,
+        round_trip::<Status>,
+        round_trip::<SeatSpec>,
+        round_trip::<PersonaStatus>,
     ];
     for property in types {
         for_all(128, property);

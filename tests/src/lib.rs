@@ -10,6 +10,7 @@ pub mod program;
 pub mod registry;
 pub mod repo;
 pub mod scene;
+pub mod seats;
 pub mod source;
 pub mod sweep;
 pub mod tree;

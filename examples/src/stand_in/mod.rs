@@ -143,7 +143,7 @@ fn play(cli: &Cli, host: &Host, session: &Session) -> Ending {
     } else {
         Script::read(&session.task)
     };
-    if let Err(error) = stay::begin(host, &script) {
+    if let Err(error) = stay::begin(host, &script.stay) {
         return refuse(Refusal::new(70, format!("stand-in: {error}")));
     }
     if let Some(seconds) = script.sleep {

@@ -23,6 +23,7 @@ use std::io::Write as _;
 use std::path::{Component, Path};
 
 use super::host::Host;
+use super::stay::Stay;
 use super::{Gate, Session, report};
 
 /// One change of a file.
@@ -43,14 +44,8 @@ pub struct Script {
     pub hang: bool,
     /// The exit code to end with.
     pub exit: Option<u8>,
-    /// The file to note the process in.
-    pub sign: Option<String>,
-    /// Whether requests to end are ignored.
-    pub ignore: bool,
-    /// Whether a process is left running.
-    pub leave: bool,
-    /// The file that gets what is typed.
-    pub listen: Option<String>,
+    /// What it does that stays.
+    pub stay: Stay,
     api_error: bool,
     deny: bool,
 }
@@ -100,10 +95,10 @@ impl Script {
             ["DENY"] => self.deny = true,
             ["SLEEP", seconds] => self.sleep = seconds.parse().ok(),
             ["HANG"] => self.hang = true,
-            ["SIGN", file] => self.sign = Some((*file).to_owned()),
-            ["IGNORE"] => self.ignore = true,
-            ["LEAVE"] => self.leave = true,
-            ["LISTEN", file] => self.listen = Some((*file).to_owned()),
+            ["SIGN", file] => self.stay.sign = Some((*file).to_owned()),
+            ["IGNORE"] => self.stay.ignore = true,
+            ["LEAVE"] => self.stay.leave = true,
+            ["LISTEN", file] => self.stay.listen = Some((*file).to_owned()),
             ["Write" | "Append", file, ..] if file.len() > 1 && file.ends_with(':') => {
                 let text = line.split_once(": ").map_or("", |(_, text)| text);
                 self.changes.push(Change {

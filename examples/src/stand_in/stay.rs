@@ -11,28 +11,40 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::host::Host;
-use super::script::Script;
 
 /// What a program prints that wants to know what was pasted.
 const PASTES: &str = "\x1b[?2004h";
+
+/// What is to stay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stay {
+    /// The file to note the process in.
+    pub sign: Option<String>,
+    /// Whether requests to end are ignored.
+    pub ignore: bool,
+    /// Whether a process is left running.
+    pub leave: bool,
+    /// The file that gets what is typed.
+    pub listen: Option<String>,
+}
 
 /// Does what comes before the work. Returns when there is work to do.
 ///
 /// # Errors
 /// A file cannot be written, or there is no terminal to listen to.
-pub fn begin(host: &Host, script: &Script) -> io::Result<()> {
-    if script.ignore {
+pub fn begin(host: &Host, stay: &Stay) -> io::Result<()> {
+    if stay.ignore {
         for signal in [SIGTERM, SIGHUP, SIGINT] {
             signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
         }
     }
-    if script.leave {
+    if stay.leave {
         Command::new("setsid").args(["sleep", "300"]).spawn()?;
     }
-    if let Some(file) = &script.sign {
+    if let Some(file) = &stay.sign {
         writeln!(append(host, file)?, "{}", std::process::id())?;
     }
-    match &script.listen {
+    match &stay.listen {
         Some(file) => listen(append(host, file)?),
         None => Ok(()),
     }

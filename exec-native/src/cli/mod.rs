@@ -143,7 +143,7 @@ pub fn main() -> ExitCode {
         Command::Map(command) => command.answer(),
         Command::Seat(command) => command.answer(&output),
         Command::SeatHost(command) => command.answer(),
-        Command::SeatTerminal(command) => command.answer(&output),
+        Command::SeatTerminal(command) => Ok(command.answer(&output)),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
         Command::Changes(command) => command.answer(&output),

@@ -19,10 +19,13 @@ const PASSING_MS: u64 = 80;
 
 /// Where output goes.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
 pub(super) struct Output {
     quiet: bool,
     /// Whether standard error shows colours.
     pub(super) colour: bool,
+    /// Whether standard output shows colours.
+    colour_out: bool,
     /// Whether standard error is a terminal.
     pub(super) is_terminal: bool,
     /// When the passing line was written that the next line takes the place of.
@@ -35,15 +38,16 @@ impl Output {
     /// Looks at the terminal once.
     pub(super) fn new(quiet: bool) -> Self {
         let is_terminal = io::stderr().is_terminal();
-        let colour = is_terminal
-            && env::var("NO_COLOR").is_none_or(|value| value.is_empty())
+        let wanted = env::var("NO_COLOR").is_none_or(|value| value.is_empty())
             && env::var("TERM").as_deref() != Some("dumb");
+        let colour = is_terminal && wanted;
         let secrets = env::vars().into_iter();
         let secrets = secrets.filter(|(name, _)| is_secret_name(name));
         Self {
             quiet,
             colour,
             is_terminal,
+            colour_out: wanted && io::stdout().is_terminal(),
             passing: Cell::new(None),
             secrets: secrets.map(|(_, value)| value).collect(),
         }
@@ -124,6 +128,15 @@ impl Output {
     /// Colours a word when colours are shown.
     pub(super) fn paint(&self, code: &str, text: &str) -> String {
         if self.colour {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// As [`Output::paint`], for standard output.
+    pub(super) fn paint_out(&self, code: &str, text: &str) -> String {
+        if self.colour_out {
             format!("\u{1b}[{code}m{text}\u{1b}[0m")
         } else {
             text.to_owned()

@@ -53,9 +53,9 @@ pub(super) struct TerminalCommand {
 }
 
 impl TerminalCommand {
-    pub(super) fn answer(&self, output: &Output) -> Answer {
+    pub(super) fn answer(&self, output: &Output) -> u8 {
         let error = pty::become_program(&self.terminal, &self.argv);
         output.problem(&format!("the program cannot be started: {error}"));
-        Ok(127)
+        127
     }
 }

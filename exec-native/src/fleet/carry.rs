@@ -14,8 +14,8 @@ use plan_core::fleet::policy::Ready;
 
 use super::compose::compose;
 use super::crew::{Crew, RUN};
-use super::gather::{AGENTS, Gathered, PERSONAS};
-use super::home::Home;
+use super::gather::{Gathered, PERSONAS};
+use super::home::{AGENTS, Home};
 use super::seat::{SEAT_COMMAND, spec_path};
 use super::transport::{Start, Stopped};
 use super::write::{Change, WriteOptions, Written, commit_changes};
@@ -115,9 +115,7 @@ impl Carrier<'_> {
         let sessions = self.sessions(plan);
         self.stop(plan, &sessions, &mut carried);
         self.start(plan, &sessions, &mut carried);
-        if plan.aim.goal == Goal::Down {
-            self.clear(plan, &mut carried)?;
-        }
+        self.clear(plan, &mut carried)?;
         Ok(carried)
     }
 
@@ -483,7 +481,8 @@ impl Carrier<'_> {
         }
     }
 
-    /// Clears away what a fleet that is down leaves: nothing of ours stays but its files.
+    /// Clears away what seats that are stopped leave: nothing of ours stays but the fleet's
+    /// own files.
     fn clear(&self, plan: &FleetPlan, carried: &mut Carried) -> Result<(), ExecError> {
         let stopped = of_kind(plan, ActionKind::SeatStop).filter_map(|one| one.seat.as_deref());
         let stopped: Vec<&str> = stopped
@@ -503,7 +502,8 @@ impl Carrier<'_> {
                 fs::remove_if_there(&path).at(&path)?;
             }
         }
-        if plan.aim.seats.is_empty() && carried.failed.is_empty() {
+        let all = plan.aim.goal == Goal::Down && plan.aim.seats.is_empty();
+        if all && carried.failed.is_empty() {
             self.crew.shut()?;
         }
         Ok(())

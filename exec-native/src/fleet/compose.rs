@@ -105,9 +105,11 @@ fn place(seat: &PlannedSeat) -> String {
         seat.name
     );
     if let Some(manager) = &seat.reports_to {
-        text.push_str(&format!(
-            " You report to the seat `{manager}`: tell it what you finish and what stops you."
-        ));
+        text.extend([
+            " You report to the seat `",
+            &**manager,
+            "`: tell it what you finish and what stops you.",
+        ]);
     }
     text.push_str(
         " `callsheet fleet graph` shows who reports to whom, `callsheet fleet status` who is \

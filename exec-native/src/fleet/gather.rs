@@ -10,10 +10,10 @@ use plan_core::fleet::library::{PersonaLayer, RoleFile};
 use plan_core::fleet::merge::Terms;
 use plan_core::fleet::observed::Observed;
 use plan_core::fleet::plan::{Aim, Edit, Input};
-use plan_core::fleet::roster::{self, Roster, Tmux};
+use plan_core::fleet::roster::{self, Tmux};
 use plan_core::fleet::{lock, policy};
 
-use super::home::{Home, HomeFile, LoadedProfile, ROSTER, ROSTER_LOCK, Roles};
+use super::home::{AGENTS, Home, HomeFile, LoadedProfile, ROSTER, ROSTER_LOCK, Roles};
 use crate::error::ExecError;
 use crate::os::fs;
 use crate::os::walk::text_of;
@@ -22,8 +22,6 @@ use crate::os::walk::text_of;
 pub const POLICY: &str = "fleet/policy.yaml";
 /// Persona files by class, below the home.
 pub const PERSONAS: &str = "fleet/personas";
-/// The environments of seats, below the home.
-pub const AGENTS: &str = "fleet/agents";
 
 /// What a command asks of a plan.
 #[derive(Debug, Clone)]
@@ -168,7 +166,7 @@ impl Gathered {
     pub fn tmux(&self) -> Tmux {
         let roster = self.input.roster.as_deref().map(roster::parse);
         let roster = roster.and_then(Result::ok);
-        roster.unwrap_or_else(Roster::default).tmux
+        roster.unwrap_or_default().tmux
     }
 
     /// Finds the path and the text of a file that a diagnostic names.

@@ -29,6 +29,8 @@ pub const PROFILES: &str = "fleet/profiles";
 pub const ROLES: &str = "fleet/roles";
 /// The operator's roles, below the home.
 pub const ROLES_LOCAL: &str = "fleet/roles.local";
+/// The environment files of seats, below the home.
+pub const AGENTS: &str = "fleet/agents";
 /// The variables that name the home, the strongest first.
 pub const VARIABLES: [&str; 2] = ["CALLSHEET_HOME", "MOSAIC_HOME"];
 
@@ -471,6 +473,14 @@ impl Roles {
         let (dir, name) = path.rsplit_once('/')?;
         let mut layers = self.layers.iter().filter(|layer| layer.dir == dir);
         layers.find_map(|layer| layer.text(name))
+    }
+
+    /// Returns how many files there are.
+    pub fn count(&self) -> u64 {
+        self.layers
+            .iter()
+            .map(|layer| layer.files.len() as u64)
+            .sum()
     }
 
     /// Returns the part of a seat's instructions that its persona is; empty when there is

@@ -35,26 +35,28 @@ struct Row {
 }
 
 /// Ends a session: asks its leader's group, waits, kills whatever is left. When this
-/// returns nothing of it runs.
+/// returns nothing of it runs. A leader that has ended already may have left something.
 ///
 /// # Errors
 /// Something does not end, not even when it is killed.
 pub fn end_session(leader: u32, grace: Duration) -> io::Result<Ending> {
-    let Some(mark) = Mark::of(leader) else {
-        return Ok(Ending::Orderly);
-    };
+    let mark = Mark::of(leader);
+    let leads = || mark.as_ref().is_some_and(|mark| mark.living().is_some());
     let mut members = Members::default();
     members.look(leader);
-    signal_group(leader, Signal::TERM);
+    if leads() {
+        ask_to_end(leader);
+    } else {
+        members.signal(Signal::TERM);
+    }
     let patience = Deadline::after(Some(grace));
-    while mark.living().is_some() && !patience.is_over() {
+    while leads() && !patience.is_over() {
         rest(POLL);
     }
-    // Its table row is gone with a leader; what it started is known from before.
     members.look(leader);
-    if mark.living().is_none() {
+    if !leads() {
         let orphans = Deadline::after(Some(ORPHANS.min(grace)));
-        while members.any() && !orphans.is_over() && !patience.is_over() {
+        while members.any() && !orphans.is_over() {
             rest(POLL);
         }
         if !members.any() {
@@ -62,16 +64,13 @@ pub fn end_session(leader: u32, grace: Duration) -> io::Result<Ending> {
         }
     }
     let end = Deadline::after(Some(KILLED));
-    while mark.living().is_some() || members.any() {
+    while leads() || members.any() {
         if end.is_over() {
             let message = format!("process {leader} or something that it started does not end");
             return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         }
         members.look(leader);
-        if mark.living().is_some() {
-            signal_group(leader, Signal::KILL);
-        }
-        members.kill();
+        members.signal(Signal::KILL);
         rest(POLL);
     }
     Ok(Ending::Killed)
@@ -79,7 +78,18 @@ pub fn end_session(leader: u32, grace: Duration) -> io::Result<Ending> {
 
 /// Asks the group of a session's leader to end.
 pub fn ask_to_end(leader: u32) {
-    signal_group(leader, Signal::TERM);
+    let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw) else {
+        return;
+    };
+    if kill_process_group(pid, Signal::TERM).is_err() {
+        // It does not lead a group yet. If it is gone, that is what we want.
+        kill_process(pid, Signal::TERM).ok();
+    }
+}
+
+/// Tells whether a process runs. One that has ended and is not collected yet does not.
+pub fn runs(id: u64) -> bool {
+    u32::try_from(id).ok().and_then(Mark::of).is_some()
 }
 
 /// The processes of a session that were ever seen.
@@ -117,10 +127,10 @@ impl Members {
         self.0.values().any(|mark| mark.living().is_some())
     }
 
-    fn kill(&self) {
+    fn signal(&self, signal: Signal) {
         for pid in self.0.values().filter_map(Mark::living) {
             // One that has gone meanwhile is what we want.
-            kill_process(pid, Signal::KILL).ok();
+            kill_process(pid, signal).ok();
         }
     }
 }
@@ -154,11 +164,4 @@ fn table() -> BTreeMap<u32, Row> {
         }
     }
     rows
-}
-
-fn signal_group(leader: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
-        // A group that is gone already is what we want.
-        kill_process_group(pid, signal).ok();
-    }
 }

@@ -192,3 +192,103 @@ fn new_seat(name: &str, fields: &Fields) -> Block {
     }
     Block::Map(entries)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "version: 1\ntransport: tmux # as ever\n";
+
+    /// Gives the model of `a` another value; returns the text and why it was written anew.
+    fn with_model(agents: &str, model: Option<&str>) -> (String, Option<String>) {
+        let text = String::from(HEAD) + agents;
+        let mut roster = roster::parse(&text).expect("a roster");
+        let before = Units::of(&roster);
+        roster.agents[0].model_hint = model.map(String::from);
+        let after = Units::of(&roster);
+        let (new, warning) = amend(&text, &before, &after);
+        assert_eq!(roster::parse(&new), Ok(roster), "{new}");
+        (
+            new,
+            warning.map(|warning| {
+                assert_eq!(warning.code, Code::FLEET_ROSTER_REWRITTEN);
+                assert_eq!(
+                    warning.help.as_deref(),
+                    Some("the old text is kept in the history of the fleet")
+                );
+                warning.message.clone()
+            }),
+        )
+    }
+
+    #[test]
+    fn what_can_stay_stays() {
+        for (agents, expected) in [
+            (
+                "agents:\n- name: a\n  runtime: pi # x\n# end",
+                "agents:\n- name: a\n  runtime: pi # x\n  model_hint: opus\n# end",
+            ),
+            (
+                "agents:\n  - modelHint: 'old' # x\n    name: a\n    runtime: pi\n",
+                "agents:\n  - modelHint: opus # x\n    name: a\n    runtime: pi\n",
+            ),
+            (
+                "agents:\n  - # of its own\n    name: a\n    runtime: pi\n  - {name: b, runtime: pi}\n",
+                "agents:\n  - # of its own\n    name: a\n    runtime: pi\n    model_hint: opus\n  - {name: b, runtime: pi}\n",
+            ),
+            (
+                "runtimes: {}\nagents:\n  - {name: a, runtime: pi} # x\n",
+                "runtimes: {}\nagents:\n  - {name: a, runtime: pi, model_hint: opus} # x\n",
+            ),
+        ] {
+            let (new, warning) = with_model(agents, Some("opus"));
+            assert_eq!((new, warning), (String::from(HEAD) + expected, None));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_written_anew_and_said() {
+        for (agents, model, why) in [
+            (
+                "agents:\n  - name: a # x\n    runtime: pi\n    model_hint: |-\n      old\n",
+                Some("new"),
+                "line 6: the value is more than one line",
+            ),
+            (
+                "agents:\n  - name: a\n    runtime: pi\n    model_hint: old\n    modelHint: older\n",
+                Some("new"),
+                "its parts depend on one another",
+            ),
+        ] {
+            let (new, warning) = with_model(agents, model);
+            assert!(!new.contains("as ever"), "{new}");
+            let expected = alloc::format!(
+                "the roster cannot be changed in place ({why}) and is written anew, without its comments"
+            );
+            assert_eq!(warning, Some(expected));
+        }
+    }
+
+    #[test]
+    fn sections_and_harnesses_come_and_go() {
+        let text = "version: 1\ntransport: tmux\n# who\nagents:\n  - name: a\n    runtime: pi";
+        let mut roster = roster::parse(text).expect("a roster");
+        let before = Units::of(&roster);
+        roster.tmux.socket_name = "s".into();
+        roster.working_directory = "w".into();
+        roster.runtimes.insert("pi".into(), "/new".into());
+        roster.agents.push(roster::Seat::new("b", "pi", "code"));
+        let after = Units::of(&roster);
+        let (new, warning) = amend(text, &before, &after);
+        assert_eq!(warning, None);
+        assert_eq!(roster::parse(&new), Ok(roster.clone()));
+        assert!(new.starts_with(text), "{new}");
+        roster.runtimes.clear();
+        let (new, warning) = amend(&new, &after, &Units::of(&roster));
+        assert_eq!(roster::parse(&new), Ok(roster), "{new}");
+        assert!(
+            warning.is_some(),
+            "an empty section cannot be said in place"
+        );
+    }
+}

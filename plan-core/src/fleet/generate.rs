@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use super::library::Library;
 use super::lock::Selection;
 use super::policy::{self, Policy, Subject};
-use super::profile::Profile;
-use super::provision::{ProvisionError, Staffing, provision};
+use super::profile::{Profile, ProfileSeat};
+use super::provision::{ProvisionError, Staffing, provision, seat_names};
 use super::roster::Seat;
 use crate::base::record::{record, words};
 
@@ -78,19 +78,23 @@ pub fn generate(
     selection: &Selection,
     rules: &Rules<'_>,
 ) -> Result<Vec<Generated>, ProvisionError> {
-    let seats = provision(
-        &chosen(profile, selection),
-        rules.library,
-        (rules.staffing, true),
-    );
+    let chosen = chosen(profile, selection);
+    let seats = provision(&chosen, rules.library, (rules.staffing, true));
     let seats = seats.map_err(|error| match error {
         ProvisionError::Empty(id) if !selection.full => ProvisionError::NoFloor(id),
         other => other,
     })?;
     let mut made = Vec::with_capacity(seats.len());
-    for provisioned in seats {
+    // A class may have several entries, each with its own wishes.
+    let entries = chosen.roster.iter();
+    let entries = entries.flat_map(|entry| {
+        seat_names(&entry.class, entry.multiplicity)
+            .into_iter()
+            .map(move |_| entry)
+    });
+    for (provisioned, entry) in seats.into_iter().zip(entries) {
         let mut seat = provisioned.seat;
-        let why = decide(&mut seat, profile, rules);
+        let why = decide(&mut seat, entry, profile, rules);
         made.push(Generated {
             seat,
             reports_to: provisioned.reports_to,
@@ -114,7 +118,7 @@ fn chosen(profile: &Profile, selection: &Selection) -> Profile {
 }
 
 /// Decides harness, model and place of a seat; returns the whole chain of reasons.
-fn decide(seat: &mut Seat, profile: &Profile, rules: &Rules<'_>) -> Vec<Why> {
+fn decide(seat: &mut Seat, entry: &ProfileSeat, profile: &Profile, rules: &Rules<'_>) -> Vec<Why> {
     let class = seat.class.clone();
     let subject = Subject {
         class: &class,
@@ -122,7 +126,6 @@ fn decide(seat: &mut Seat, profile: &Profile, rules: &Rules<'_>) -> Vec<Why> {
         floor: profile.is_floor(&class),
         lead: profile.is_lead(&class),
     };
-    let entry = profile.roster.iter().find(|entry| entry.class == class);
     let persona = rules.library.resolve(&class);
     let marker = |value: Option<&String>| {
         let at = persona.as_ref().map(|persona| persona.file.clone());
@@ -160,14 +163,14 @@ fn decide(seat: &mut Seat, profile: &Profile, rules: &Rules<'_>) -> Vec<Why> {
     };
     let persona = persona.as_ref();
     let runtime = [
-        own(entry.and_then(|entry| entry.runtime.as_ref())),
+        own(entry.runtime.as_ref()),
         rule(|rule| rule.runtime.as_ref()),
         marker(persona.and_then(|persona| persona.runtime.as_ref())),
         Some(usual),
     ];
     seat.runtime = chain("runtime", runtime).unwrap_or_default();
     let model = [
-        own(entry.and_then(|entry| entry.model.as_ref())),
+        own(entry.model.as_ref()),
         rule(|rule| rule.model.as_ref()),
         marker(persona.and_then(|persona| persona.model.as_ref())),
         None,

@@ -86,3 +86,59 @@ impl Lock {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_reads_back_as_it_was_written() {
+        let mut lock = Lock {
+            generation: 3,
+            base: Some(Roster::default()),
+            ..Lock::default()
+        };
+        lock.managers.insert("code".into(), "lead".into());
+        lock.selection.scale.insert("code".into(), 2);
+        assert_eq!(parse(&lock.text()), Ok(lock));
+    }
+
+    #[test]
+    fn what_is_no_lock_is_refused_with_a_way_out() {
+        let other = Lock {
+            schema: "callsheet.fleet-lock/2".into(),
+            ..Lock::default()
+        };
+        for (text, message) in [
+            (
+                other.text(),
+                "lock.schema is `callsheet.fleet-lock/2`, not `callsheet.fleet-lock/1`",
+            ),
+            ("{}".into(), "lock.schema is missing"),
+            ("[]".into(), "lock must be an object"),
+            (
+                other.text().replace("false", "0"),
+                "lock.selection.full must be true or false",
+            ),
+            (
+                Lock::default()
+                    .text()
+                    .replace("\"generation\"", "\"count\""),
+                "lock.count is not a known field",
+            ),
+        ] {
+            let found = parse(&text).expect_err(&text);
+            assert_eq!(found.code, Code::FLEET_LOCK_INVALID);
+            assert_eq!(found.message, message);
+            let place = found.place.as_ref().and_then(|place| place.file.as_deref());
+            assert_eq!(place, Some("roster.lock.json"));
+            assert_eq!(
+                found.help.as_deref(),
+                Some(
+                    "restore it from `fleet/history`, or remove it: the roster then counts as edited by hand"
+                )
+            );
+        }
+        assert!(parse("{").is_err());
+    }
+}

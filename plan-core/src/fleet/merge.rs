@@ -153,7 +153,8 @@ pub const SEAT_FIELDS: &[&str] = &[
     "socket",
 ];
 
-fn fields(seat: &Seat) -> Fields {
+/// The fields of a seat.
+pub fn fields(seat: &Seat) -> Fields {
     let text = |text: &Option<String>| text.clone().map(Field::Text);
     let all = [
         Some(Field::Text(seat.runtime.clone())),
@@ -308,4 +309,75 @@ fn both(
         }
     }
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn units(seats: &[(&str, Option<&str>)]) -> Units {
+        let mut roster = Roster::default();
+        for (name, model) in seats {
+            let mut seat = Seat::new(*name, "claude", name);
+            seat.model_hint = model.map(String::from);
+            roster.agents.push(seat);
+        }
+        Units::of(&roster)
+    }
+
+    fn names(merged: &Merged) -> Vec<&str> {
+        let units = merged.units.0.iter();
+        let seats = units.filter(|(kind, ..)| *kind == Kind::Seat);
+        seats.map(|(_, name, _)| &**name).collect()
+    }
+
+    #[test]
+    fn a_seat_that_was_edited_and_is_no_longer_generated_is_a_question() {
+        let base = units(&[("lead", None), ("code", None)]);
+        let mine = units(&[("code", Some("opus")), ("lead", None)]);
+        let theirs = units(&[("lead", None)]);
+        let open = merge(&base, &mine, &theirs, &Terms::default());
+        assert_eq!(
+            open.conflicts,
+            [Conflict {
+                unit: "code".into(),
+                field: "*".into(),
+                base: Some("present".into()),
+                mine: Some("edited".into()),
+                theirs: None,
+            }]
+        );
+        assert_eq!(names(&open), ["code", "lead"]);
+        for (prefer, force, left) in [
+            (Some(Prefer::Mine), vec![], &["code", "lead"][..]),
+            (Some(Prefer::Theirs), vec![], &["lead"]),
+            (None, vec!["code".into()], &["lead"]),
+            // What is named counts more than what holds for all.
+            (Some(Prefer::Mine), vec!["code".into()], &["lead"]),
+        ] {
+            let terms = Terms {
+                prefer,
+                force,
+                restore: false,
+            };
+            let merged = merge(&base, &mine, &theirs, &terms);
+            assert_eq!((names(&merged), merged.conflicts.len()), (left.to_vec(), 0));
+        }
+    }
+
+    #[test]
+    fn a_removed_seat_stays_away_even_if_it_changed_since() {
+        let base = units(&[("lead", None), ("code", None)]);
+        let mine = units(&[("lead", None)]);
+        let theirs = units(&[("lead", None), ("code", Some("opus"))]);
+        let mut terms = Terms::default();
+        assert_eq!(names(&merge(&base, &mine, &theirs, &terms)), ["lead"]);
+        terms.restore = true;
+        assert_eq!(
+            names(&merge(&base, &mine, &theirs, &terms)),
+            ["lead", "code"]
+        );
+    }
 }

@@ -248,3 +248,202 @@ fn judge(seat: &PlannedSeat, session: &Session, readiness: Readiness) -> (State,
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::observed::Heartbeat;
+    use crate::fleet::plan::Input;
+    use crate::fleet::plan::tests::{applied, input, made, session};
+
+    /// A fleet that runs, looked at after something happened to the session of `test`.
+    fn looked(change: fn(&mut Session)) -> (FleetPlan, Observed) {
+        let next: Input = applied(&input());
+        let plan = made(&next);
+        let mut look = next.observed.expect("a look");
+        let mut sessions = look.sessions.iter_mut();
+        change(sessions.find(|one| one.name == "test").expect("a session"));
+        (plan, look)
+    }
+
+    fn row(plan: &FleetPlan, look: &Observed, name: &str) -> Row {
+        let rows = status(plan, look).rows.into_iter();
+        rows.filter(|row| row.name == name)
+            .next_back()
+            .expect("a row")
+    }
+
+    fn beat(age: u64, status: Beat) -> Option<Heartbeat> {
+        Some(Heartbeat {
+            age,
+            pid: 8,
+            status,
+            restarts: 2,
+        })
+    }
+
+    fn dead(status: Option<u64>, signal: Option<u64>) -> Option<Exit> {
+        Some(Exit { status, signal })
+    }
+
+    type Case = (
+        fn(&mut Session),
+        &'static str,
+        &'static str,
+        Option<&'static str>,
+    );
+
+    #[test]
+    fn each_state_of_a_seat_that_has_a_session() {
+        let cases: [Case; 14] = [
+            (|_| {}, "in_sync", "unknown", None),
+            (
+                |one| one.heartbeat = beat(45, Beat::Running),
+                "in_sync",
+                "working",
+                None,
+            ),
+            (
+                |one| one.heartbeat = beat(1, Beat::Waiting),
+                "in_sync",
+                "working",
+                Some("its agent ended and is started again soon"),
+            ),
+            (
+                |one| one.heartbeat = beat(46, Beat::Running),
+                "stale_heartbeat",
+                "stale",
+                Some("no heartbeat for 46 s"),
+            ),
+            (
+                |one| (one.heartbeat, one.quiet) = (beat(1, Beat::Running), 299),
+                "in_sync",
+                "working",
+                None,
+            ),
+            (
+                |one| (one.heartbeat, one.quiet) = (beat(1, Beat::Running), 300),
+                "idle",
+                "idle",
+                Some("quiet for 300 s"),
+            ),
+            (
+                |one| (one.heartbeat, one.quiet) = (beat(1, Beat::Running), 900),
+                "stuck",
+                "stuck",
+                Some("quiet for 900 s"),
+            ),
+            (|one| one.quiet = 9_000, "in_sync", "unknown", None),
+            (
+                |one| one.command = "vim".into(),
+                "runtime_drift",
+                "unknown",
+                Some("`vim` runs instead of claude"),
+            ),
+            (
+                |one| one.command = "claude".into(),
+                "in_sync",
+                "unknown",
+                None,
+            ),
+            (
+                |one| one.dead = dead(Some(3), None),
+                "dead",
+                "dead",
+                Some("ended with status 3"),
+            ),
+            // Silence counts more than quiet, another configuration more than silence, and
+            // the end more than anything.
+            (
+                |one| (one.heartbeat, one.quiet) = (beat(99, Beat::Running), 900),
+                "stale_heartbeat",
+                "stale",
+                Some("no heartbeat for 99 s"),
+            ),
+            (
+                |one| {
+                    (one.heartbeat, one.hash) = (beat(99, Beat::Running), Some("x".into()));
+                },
+                "config_drift",
+                "stale",
+                Some("it was started with another configuration"),
+            ),
+            (
+                |one| (one.dead, one.hash) = (dead(None, Some(9)), None),
+                "dead",
+                "dead",
+                Some("ended by signal 9"),
+            ),
+        ];
+        for (place, (change, state, readiness, detail)) in cases.into_iter().enumerate() {
+            let (plan, look) = looked(change);
+            let row = row(&plan, &look, "test");
+            let found = (
+                row.state.as_str(),
+                row.readiness.as_str(),
+                row.detail.as_deref(),
+            );
+            assert_eq!(found, (state, readiness, detail), "case {place}");
+            let good = ["in_sync", "idle"].contains(&state);
+            assert_eq!(status(&plan, &look).in_sync, good, "case {place}");
+        }
+    }
+
+    #[test]
+    fn a_row_says_what_is_known_of_the_session() {
+        let (plan, look) = looked(|one| one.heartbeat = beat(1, Beat::Running));
+        let running = row(&plan, &look, "test");
+        assert_eq!(
+            (running.pid, running.restarts, running.quiet),
+            (Some(7), Some(2), Some(0))
+        );
+        assert_eq!(
+            (running.session.as_deref(), running.exit),
+            (Some("$test"), None)
+        );
+        assert_eq!(running.desired, running.observed);
+        assert_eq!(running.reports_to.as_deref(), Some("code1"));
+        let (plan, look) = looked(|one| one.dead = dead(Some(1), None));
+        let ended = row(&plan, &look, "test");
+        assert_eq!(
+            (ended.pid, ended.quiet, ended.exit),
+            (None, None, dead(Some(1), None))
+        );
+    }
+
+    #[test]
+    fn seats_without_a_session_and_sessions_without_a_seat() {
+        let (plan, mut look) = looked(|one| one.seat = None);
+        let state = |look: &Observed, name: &str| {
+            let row = row(&plan, look, name);
+            (row.state.as_str(), row.detail)
+        };
+        // Its tag is lost: nobody knows whose it is.
+        let foreign = Some("a session of somebody else has its name".into());
+        assert_eq!(state(&look, "test"), ("foreign", foreign.clone()));
+        look.sessions.retain(|one| one.name != "test");
+        assert_eq!(state(&look, "test"), ("missing", None));
+        look.paused = true;
+        assert_eq!(state(&look, "test"), ("paused", None));
+        assert_eq!(state(&look, "code0"), ("in_sync", None), "it may go on");
+        assert!(!status(&plan, &look).in_sync);
+        let strange = |fleet: Option<&str>, name: &str| Session {
+            fleet: fleet.map(String::from),
+            command: "vim".into(),
+            ..session(name, "x")
+        };
+        look.sessions.push(strange(None, "test"));
+        assert_eq!(state(&look, "test"), ("foreign", foreign));
+        look.sessions.push(strange(Some("f2"), "far"));
+        assert_eq!(state(&look, "far"), ("foreign", Some("vim".into())));
+        look.sessions.push(strange(None, "_holder"));
+        assert!(
+            status(&plan, &look)
+                .rows
+                .iter()
+                .all(|row| row.name != "_holder")
+        );
+        look.sessions.push(strange(Some("f1"), "old"));
+        assert_eq!(state(&look, "old"), ("orphan", Some("vim".into())));
+    }
+}

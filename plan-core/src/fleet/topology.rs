@@ -134,7 +134,8 @@ impl Topology {
     pub fn dot(&self) -> String {
         let mut out = String::from("digraph fleet {\n  rankdir=TB;\n  node [shape=box];\n");
         for seat in &self.seats {
-            let label = format!("{}\\n{}", seat.name, seat.runtime);
+            let runtime = seat.runtime.replace('\\', "\\\\").replace('"', "\\\"");
+            let label = format!("{}\\n{runtime}", seat.name);
             out.extend([format!(
                 "  \"{}\" [label=\"{label}\"];
 ",
@@ -151,10 +152,12 @@ impl Topology {
     /// Draws a graph for Mermaid.
     pub fn mermaid(&self) -> String {
         let mut out = String::from("graph TD\n");
-        let id = |name: &str| name.replace('-', "_");
+        // No two names may become one.
+        let id = |name: &str| name.replace('_', "__").replace('-', "_d");
         for seat in &self.seats {
             // A letter in front: some names are words of the language, such as `end`.
-            let label = format!("{}<br/>{}", seat.name, seat.runtime);
+            let runtime = seat.runtime.replace('#', "#35;").replace('"', "#quot;");
+            let label = format!("{}<br/>{runtime}", seat.name);
             out.extend([format!(
                 "  s_{}[\"{label}\"]
 ",
@@ -183,4 +186,143 @@ fn line(seat: &Node) -> String {
         format!("{}, ", seat.class)
     };
     format!("{} ({class}{})", seat.name, seat.runtime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topology(seats: &[(&str, Option<&str>)]) -> Topology {
+        let nodes = seats.iter().map(|(name, manager)| Node {
+            name: (*name).into(),
+            class: name
+                .trim_end_matches(|letter: char| letter.is_ascii_digit())
+                .into(),
+            runtime: String::from("claude"),
+            reports_to: manager.map(String::from),
+            wave: 0,
+        });
+        Topology {
+            seats: nodes.collect(),
+        }
+    }
+
+    fn team() -> Topology {
+        topology(&[
+            ("lead", None),
+            ("code0", Some("lead")),
+            ("code1", Some("lead")),
+            ("review", Some("code0")),
+            ("docs-writer", Some("lead")),
+            ("test", Some("code1")),
+            ("guest", Some("gone")),
+        ])
+    }
+
+    #[test]
+    fn a_tree_for_a_terminal() {
+        assert_eq!(
+            team().text(),
+            "lead (claude)\n\
+             ├─ code0 (code, claude)\n\
+             │  └─ review (claude)\n\
+             ├─ code1 (code, claude)\n\
+             │  └─ test (claude)\n\
+             └─ docs-writer (claude)\n\
+             guest (claude)\n"
+        );
+        assert_eq!(topology(&[]).text(), "");
+    }
+
+    #[test]
+    fn circles_are_drawn_once_and_said() {
+        let seats = [
+            ("lead", None),
+            ("a", Some("b")),
+            ("b", Some("a")),
+            ("c", Some("c")),
+        ];
+        assert_eq!(
+            topology(&seats).text(),
+            "lead (claude)\n\
+             a (claude) (reports in a circle, to b)\n\
+             b (claude) (reports in a circle, to a)\n\
+             c (claude) (reports in a circle, to c)\n"
+        );
+    }
+
+    #[test]
+    fn a_graph_for_graphviz() {
+        let mut seats = topology(&[("lead", None), ("code0", Some("lead"))]);
+        seats.seats[1].runtime = String::from("a\"\\b");
+        assert_eq!(
+            seats.dot(),
+            "digraph fleet {\n  rankdir=TB;\n  node [shape=box];\n  \
+             \"lead\" [label=\"lead\\nclaude\"];\n  \
+             \"code0\" [label=\"code0\\na\\\"\\\\b\"];\n  \
+             \"lead\" -> \"code0\";\n}\n"
+        );
+    }
+
+    #[test]
+    fn a_graph_for_mermaid_keeps_names_apart() {
+        let mut seats = topology(&[("end", None), ("a-b", Some("end")), ("a_b", Some("a-b"))]);
+        seats.seats[0].runtime = String::from("#\"");
+        assert_eq!(
+            seats.mermaid(),
+            "graph TD\n  \
+             s_end[\"end<br/>#35;#quot;\"]\n  \
+             s_a_db[\"a-b<br/>claude\"]\n  \
+             s_a__b[\"a_b<br/>claude\"]\n  \
+             s_end --> s_a_db\n  \
+             s_a_db --> s_a__b\n"
+        );
+    }
+
+    #[test]
+    fn those_below_several_managers_are_dealt_out_in_turn() {
+        let seats = [
+            ("lead", "lead"),
+            ("code0", "code"),
+            ("code1", "code"),
+            ("review", "review"),
+            ("test", "test"),
+            ("docs", "docs"),
+            ("lost", "lost"),
+        ];
+        let found = managers(&seats, |name| match name {
+            "lead" => None,
+            // The other seat of its class, never itself.
+            "code0" | "code1" | "review" | "test" | "docs" => Some("code"),
+            _ => Some("nobody"),
+        });
+        let found: Vec<_> = found
+            .iter()
+            .map(|(seat, to)| format!("{seat} {to}"))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "code0 code1",
+                "code1 code0",
+                "docs code0",
+                "review code0",
+                "test code1"
+            ]
+        );
+    }
+
+    #[test]
+    fn waves_follow_the_managers_and_end_in_circles() {
+        let to = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(seat, to)| ((*seat).into(), (*to).into()))
+                .collect()
+        };
+        let chain = to(&[("c", "b"), ("b", "a"), ("d", "a")]);
+        assert_eq!(waves(&["d", "c", "b", "a", "e"], &chain), [1, 2, 1, 0, 0]);
+        let circle = to(&[("a", "b"), ("b", "a"), ("c", "a"), ("d", "d")]);
+        assert_eq!(waves(&["a", "b", "c", "d"], &circle), [0, 0, 0, 0]);
+    }
 }

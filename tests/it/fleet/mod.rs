@@ -1,3 +1,6 @@
-//! `callsheet fleet`, through the real binary.
+//! Fleets: `callsheet fleet` through the real binary, and seats that run.
 
+mod bad;
 mod provision;
+mod seats;
+mod transports;

@@ -1,5 +1,7 @@
 //! Every type that has a wire form, made from choices.
 
+use std::collections::BTreeMap;
+
 use plan_core::base::code::Code;
 use plan_core::base::diag::{Details, Diagnostic, Place, Severity};
 use plan_core::base::edition::Edition;
@@ -8,6 +10,17 @@ use plan_core::effect::{
     self, Document, Escape, Format, Phase, Record, Reference, Undo, WriteMode,
 };
 use plan_core::effect::{ActionStatus, EntryKind, OutcomeKind, RunStatus, View};
+use plan_core::fleet::generate::{Source, Why};
+use plan_core::fleet::library::{PersonaLayer, PersonaStatus, RoleFile};
+use plan_core::fleet::lock::{Lock, Selection};
+use plan_core::fleet::merge::{Conflict, Prefer, Terms};
+use plan_core::fleet::observed::{Beat, Exit, Heartbeat, Observed, Restart, SeatSpec, Session};
+use plan_core::fleet::plan::{self as fleet, Aim, Edit, EditKind, FleetPlan, Goal, Hashed};
+use plan_core::fleet::policy::{Policy, Pulse, Ready, Rule};
+use plan_core::fleet::profile::{Profile, ProfileSeat};
+use plan_core::fleet::roster::{Roster, Seat, Tmux};
+use plan_core::fleet::status::{Readiness, Row, State, Status};
+use plan_core::fleet::topology::{self, Topology};
 use plan_core::persona::agent_card::{AgentCard, CardCapabilities, CardProvider, CardSkill};
 use plan_core::persona::detect::HarnessRecord;
 use plan_core::persona::harness::compat::ConfigFile;
@@ -87,6 +100,16 @@ make! {
     Mode => |draw| draw.pick(Mode::Interactive, Mode::ALL);
     SidecarMode => |draw| draw.pick(SidecarMode::Overwrite, SidecarMode::ALL);
     SourceKind => |draw| draw.pick(SourceKind::Local, SourceKind::ALL);
+    Beat => |draw| draw.pick(Beat::Starting, Beat::ALL);
+    EditKind => |draw| draw.pick(EditKind::Add, EditKind::ALL);
+    fleet::ActionKind => |draw| draw.pick(fleet::ActionKind::RosterWrite, fleet::ActionKind::ALL);
+    Goal => |draw| draw.pick(Goal::Up, Goal::ALL);
+    PersonaLayer => |draw| draw.pick(PersonaLayer::Baseline, PersonaLayer::ALL);
+    PersonaStatus => |draw| draw.pick(PersonaStatus::Baseline, PersonaStatus::ALL);
+    Prefer => |draw| draw.pick(Prefer::Mine, Prefer::ALL);
+    Readiness => |draw| draw.pick(Readiness::Working, Readiness::ALL);
+    Source => |draw| draw.pick(Source::CommandLine, Source::ALL);
+    State => |draw| draw.pick(State::InSync, State::ALL);
     Upstream<'static> => |draw| if draw.once_in(2) {
         Upstream::Prpm { package_ref: Make::make(draw), version: Make::make(draw) }
     } else {
@@ -97,6 +120,13 @@ make! {
 impl<T: Make> Make for Option<T> {
     fn make(draw: &mut Draw<'_>) -> Self {
         draw.once_in(2).then(|| T::make(draw))
+    }
+}
+
+impl<T: Make> Make for BTreeMap<String, T> {
+    fn make(draw: &mut Draw<'_>) -> Self {
+        let count = draw.below(3);
+        (0..count).map(|_| (text(draw), T::make(draw))).collect()
     }
 }
 
@@ -177,6 +207,61 @@ records! {
         installed_manifest, cleanup_paths
     }
     SkillMaterializationPlan<'static> { harness, installs, session_install_root, repo_root }
+    Tmux { socket_name, holder_session }
+    Seat {
+        name, runtime, class, persistent_persona, model_hint, reset_between_tasks,
+        working_directory, host, ssh, socket
+    }
+    Roster { tmux, working_directory, runtimes, agents }
+    ProfileSeat { class, reports_to, multiplicity, runtime, model }
+    Profile { id, title, description, lead, floor, roster, notes }
+    RoleFile { name, text }
+    Selection { profile, full, scale }
+    Lock { schema, generation, selection, base, managers }
+    Terms { prefer, restore, force }
+    Conflict { unit, field, base, mine, theirs }
+    Rule { class, domain, floor, lead, runtime, model, working_directory, line }
+    Ready { text, timeout }
+    Pulse { interval, idle, stuck }
+    Policy { rules, restart, pulse, ready }
+    Why { field, value, source, at, used }
+    Exit { status, signal }
+    Heartbeat { age, pid, status, restarts }
+    Session { name, id, fleet, seat, hash, command, pid, quiet, dead, heartbeat }
+    Observed { paused, sessions }
+    Restart { limit, delay, longest, settled }
+    SeatSpec {
+        schema, fleet, seat, class, runtime, hash, cwd, persona, env, env_file, base, own_view,
+        restart, interval, grace
+    }
+    Edit { kind, name, class, runtime, model, working_directory, reports_to, count }
+    Aim { goal, seats, again, adopt }
+    fleet::Input {
+        fleet, profile, full, roles, roles_local, personas, policy, roster, lock, env,
+        observed, edits, terms, aim
+    }
+    Hashed { class, runtime, model, working_directory, role, persona, env, manager }
+    fleet::Action { kind, seat, path, reason, changes, wave }
+    fleet::Changed { field, before, after }
+    fleet::FileWrite { path, before, content }
+    fleet::PlannedSeat {
+        name, class, runtime, model, working_directory, domain, persistent, reports_to,
+        wave, hash, startable, why
+    }
+    fleet::Summary { seats, write, start, restart, stop, adopt }
+    FleetPlan {
+        schema, fleet, aim, profile, inputs, tmux, actions, files, env, seats, restart, pulse,
+        ready, resets, conflicts, diagnostics, summary
+    }
+    fleet::EnvWrite { path, before, variables }
+    fleet::Variable { name, value }
+    Row {
+        name, class, runtime, model, state, readiness, detail, reports_to, session, pid,
+        restarts, quiet, exit, desired, observed
+    }
+    Status { fleet, paused, in_sync, rows }
+    topology::Node { name, class, runtime, reports_to, wave }
+    Topology { seats }
 }
 
 variants! {

@@ -1,8 +1,13 @@
 //! `callsheet fleet`.
 
+mod converge;
+mod look;
+mod past;
 mod persona;
 mod profile;
 mod provision;
+mod validate;
+mod verbs;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +24,7 @@ use crate::fleet::write::{LOCK_TIMEOUT, WriteOptions};
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
 use crate::state::StateHome;
+use verbs::SeatVerb;
 
 /// Staffs a fleet of agents from profiles and roles.
 #[derive(Debug, Args)]
@@ -26,7 +32,8 @@ use crate::state::StateHome;
   callsheet fleet profile list
   callsheet fleet provision --profile business --full
   callsheet fleet provision --profile business --full --write
-  callsheet fleet persona customize code")]
+  callsheet fleet persona customize code
+  callsheet fleet validate --strict")]
 pub(super) struct FleetCommand {
     #[command(flatten)]
     place: HomeArgs,
@@ -44,6 +51,55 @@ enum Verb {
     Persona(persona::PersonaCommand),
     /// Makes a roster of a profile; without --write it is only shown.
     Provision(provision::ProvisionCommand),
+    /// Shows what would be written, started and stopped, and why.
+    Plan(verbs::PlanCommand),
+    /// As plan, and ends with 2 when there is something to do.
+    Diff(verbs::DiffCommand),
+    /// Carries a saved plan out, exactly as it is, or what is missing.
+    Apply(verbs::ApplyCommand),
+    /// Brings every seat up: starts what is missing, starts again what has changed.
+    Up(verbs::UpCommand),
+    /// Stops every seat and takes back what it was given.
+    Down(verbs::DownCommand),
+    /// Starts seats.
+    Start(verbs::SeatsCommand),
+    /// Stops seats.
+    Stop(verbs::SeatsCommand),
+    /// Starts seats anew.
+    Restart(verbs::SeatsCommand),
+    /// Shows every seat: how it should be, and how it is.
+    #[command(visible_alias = "ps")]
+    Status(look::StatusCommand),
+    /// Speaks to a seat.
+    Send(look::SendCommand),
+    /// Clears the context of a seat.
+    Reset(look::ResetCommand),
+    /// Prints the end of what a seat shows.
+    Tail(look::TailCommand),
+    /// Shows a seat without touching it.
+    Watch(look::WatchCommand),
+    /// Gives classes another number of seats.
+    Scale(verbs::ScaleCommand),
+    /// Adds a seat to the roster and starts it.
+    Add(verbs::AddCommand),
+    /// Stops a seat and takes it out of the roster.
+    Remove(verbs::RemoveCommand),
+    /// Makes seats of sessions that somebody started by hand.
+    Adopt(verbs::AdoptCommand),
+    /// Draws who reports to whom.
+    Graph(look::GraphCommand),
+    /// Says who decided what a seat runs.
+    Explain(look::ExplainCommand),
+    /// Lists the rosters that are kept.
+    History(past::HistoryCommand),
+    /// Puts an earlier roster back.
+    Rollback(past::RollbackCommand),
+    /// Stops starting and sending until `resume`.
+    Pause(past::PauseCommand),
+    /// Ends a pause.
+    Resume(past::PauseCommand),
+    /// Checks every file of the home, and reports every problem with its place.
+    Validate(validate::ValidateCommand),
 }
 
 /// Where a fleet is, and how it is changed.
@@ -86,6 +142,30 @@ impl FleetCommand {
             Verb::Profile(command) => command.answer(&self.place, output),
             Verb::Persona(command) => command.answer(&self.place, output),
             Verb::Provision(command) => command.answer(&self.place, output),
+            Verb::Plan(command) => command.answer(&self.place, output),
+            Verb::Diff(command) => command.answer(&self.place, output),
+            Verb::Apply(command) => command.answer(&self.place, output),
+            Verb::Up(command) => command.answer(&self.place, output),
+            Verb::Down(command) => command.answer(&self.place, output),
+            Verb::Start(command) => command.answer(SeatVerb::Start, &self.place, output),
+            Verb::Stop(command) => command.answer(SeatVerb::Stop, &self.place, output),
+            Verb::Restart(command) => command.answer(SeatVerb::Restart, &self.place, output),
+            Verb::Status(command) => command.answer(&self.place, output),
+            Verb::Send(command) => command.answer(&self.place, output),
+            Verb::Reset(command) => command.answer(&self.place, output),
+            Verb::Tail(command) => command.answer(&self.place, output),
+            Verb::Watch(command) => command.answer(&self.place, output),
+            Verb::Scale(command) => command.answer(&self.place, output),
+            Verb::Add(command) => command.answer(&self.place, output),
+            Verb::Remove(command) => command.answer(&self.place, output),
+            Verb::Adopt(command) => command.answer(&self.place, output),
+            Verb::Graph(command) => command.answer(&self.place, output),
+            Verb::Explain(command) => command.answer(&self.place, output),
+            Verb::History(command) => command.answer(&self.place, output),
+            Verb::Rollback(command) => command.answer(&self.place, output),
+            Verb::Pause(command) => command.answer(true, &self.place, output),
+            Verb::Resume(command) => command.answer(false, &self.place, output),
+            Verb::Validate(command) => command.answer(&self.place, output),
         }
     }
 }

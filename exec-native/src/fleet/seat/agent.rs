@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use plan_core::base::diag::Diagnostic;
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Value};
 use plan_core::effect::MissingReference;
@@ -56,13 +57,10 @@ impl Agent {
         let ambient = ambient(&own);
         let selection = Value::Object(select(spec, edition)?);
         let options = options(spec, &ambient);
-        let problem = |problem| ExecError::refused("the seat cannot be planned", vec![problem]);
-        let options = PlanOptions::strict(&options, &ambient)
-            .map_err(problem)
-            .map_err(usage)?;
+        let options =
+            PlanOptions::strict(&options, &ambient).map_err(|problem| unusable(vec![problem]))?;
         let plan = build_persona_spawn_plan(&selection, &options, edition)
-            .map_err(|error| ExecError::refused("the seat cannot be planned", error.diagnostics()))
-            .map_err(usage)?;
+            .map_err(|error| unusable(error.diagnostics()))?;
         let resolver = |template: &str, field: &str| -> Result<String, MissingReference> {
             resolve_references(template, &ambient, field).map(std::borrow::Cow::into_owned)
         };
@@ -176,10 +174,7 @@ fn select(spec: &SeatSpec, edition: Edition) -> Result<Object<'static>, ExecErro
         if problems.is_empty() {
             problems.push(error.diagnostic());
         }
-        usage(ExecError::refused(
-            "the seat's persona cannot be used",
-            problems,
-        ))
+        unusable(problems)
     })?;
     Ok(loaded.selection)
 }
@@ -193,9 +188,8 @@ fn options(spec: &SeatSpec, ambient: &Object<'static>) -> Value<'static> {
     Value::Object(options)
 }
 
-/// A seat that cannot be planned is not tried again.
-fn usage(error: ExecError) -> ExecError {
-    let problems = error.diagnostics().to_vec();
+/// The error for a seat that cannot be planned. It is not tried again.
+fn unusable(problems: Vec<Diagnostic>) -> ExecError {
     ExecError::with_problems(ExecErrorKind::Usage, "the seat cannot be planned", problems)
 }
 

@@ -154,6 +154,7 @@ impl File {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test")]
 mod tests {
     use super::*;
 

@@ -1,5 +1,6 @@
 //! The emitter: block style, two blanks a level, the bytes of JavaScript's `yaml` package.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -114,15 +115,50 @@ fn inline(value: &Block, out: &mut String) {
 }
 
 fn scalar(text: &str, out: &mut String) {
-    if !needs_quotes(text) {
+    // A byte order mark that is not in quotes cannot be read again.
+    let is_odd = |letter: char| letter == '\u{feff}' || letter != '\t' && letter.is_control();
+    let is_odd = text.contains(is_odd);
+    if is_odd {
+        double(text, out);
+    } else if !needs_quotes(text) {
         out.push_str(text);
-    } else if text.contains('"') && !text.contains('\'') && !text.contains(['\n', '\r']) {
+    } else if text.contains('"') && !text.contains('\'') {
         out.push('\'');
         out.push_str(text);
         out.push('\'');
     } else {
-        out.push_str(&print(text));
+        double(text, out);
     }
+}
+
+/// Emits a text in double quotes, with the shortest escapes that YAML has.
+fn double(text: &str, out: &mut String) {
+    out.push('"');
+    for letter in text.chars() {
+        let escape = match letter {
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            '\0' => "\\0",
+            '\u{7}' => "\\a",
+            '\u{8}' => "\\b",
+            '\t' => "\\t",
+            '\n' => "\\n",
+            '\u{b}' => "\\v",
+            '\u{c}' => "\\f",
+            '\r' => "\\r",
+            '\u{1b}' => "\\e",
+            '\0'..' ' => {
+                out.push_str(&format!("\\x{:02x}", u32::from(letter)));
+                continue;
+            }
+            _ => {
+                out.push(letter);
+                continue;
+            }
+        };
+        out.push_str(escape);
+    }
+    out.push('"');
 }
 
 /// The characters that a scalar without quotes cannot begin with.

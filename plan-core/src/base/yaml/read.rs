@@ -12,7 +12,7 @@ use super::scalar::{Scalar, resolve_plain};
 use super::tree::{Content, Entry, Node, Span, Style};
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
-use crate::base::json::Text;
+use crate::base::json::{Text, print};
 
 /// How much is read.
 #[derive(Debug, Clone, Copy)]
@@ -41,12 +41,51 @@ pub fn read(text: &str, limits: Limits) -> Result<Node<'_>, Diagnostic> {
         let message = format!("the document is larger than {} bytes", limits.bytes);
         return Err(Diagnostic::error(Code::DOCUMENT_TOO_LARGE, message));
     }
+    refuse_lines(text)?;
     let mut reader = Reader {
         events: Parser::new_from_str(text),
         places: Places::new(text),
         depth: limits.depth,
+        blocks: Vec::new(),
     };
     reader.document()
+}
+
+/// Refuses what the parser and JavaScript's take for different things: directives, and
+/// carriage returns that end no line.
+fn refuse_lines(text: &str) -> Result<(), Diagnostic> {
+    if text.starts_with("\u{feff}\u{feff}") {
+        let second = Span {
+            line: 1,
+            column: 2,
+            ..Span::default()
+        };
+        return Err(malformed(second, "a byte order mark stands inside"));
+    }
+    let mut start = 0;
+    let mut is_head = true;
+    for (line, whole) in text.split_inclusive('\n').enumerate() {
+        let ended = whole.strip_suffix("\r\n");
+        let bare = ended.or_else(|| whole.strip_suffix('\n')).unwrap_or(whole);
+        let spot = |at: usize, letters: usize| Span {
+            start: start + at,
+            end: start + at + 1,
+            line: line + 1,
+            column: letters + 1,
+        };
+        if let Some(at) = bare.find('\r') {
+            let letters = bare.get(..at).map_or(0, |before| before.chars().count());
+            let message = "a carriage return that ends no line is not read";
+            return Err(unsupported(spot(at, letters), message));
+        }
+        let bare = bare.strip_prefix('\u{feff}').unwrap_or(bare);
+        if is_head && bare.starts_with('%') {
+            return Err(unsupported(spot(0, 0), DIRECTIVES));
+        }
+        is_head = is_head && (bare.trim().is_empty() || bare.starts_with('#'));
+        start += whole.len();
+    }
+    Ok(())
 }
 
 /// Turns the parser's characters into bytes; its events come almost in order.
@@ -91,6 +130,8 @@ struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
     places: Places<'a>,
     depth: usize,
+    /// The columns of the collections by indentation that are open.
+    blocks: Vec<usize>,
 }
 
 /// An event that is not the end of the text.
@@ -142,7 +183,29 @@ impl<'a> Reader<'a> {
             line: marker.line(),
             column: marker.col() + 1,
         };
-        malformed(span, error.info())
+        let info = error.info();
+        // The parser stops at these before it tells what they are.
+        let near = |mark: u8| {
+            let bytes = self.places.text.as_bytes();
+            let places = [Some(at), at.checked_sub(1), Some(at + 1)];
+            places
+                .iter()
+                .flatten()
+                .any(|place| bytes.get(*place) == Some(&mark))
+        };
+        match info {
+            _ if info.contains("unknown anchor") => unsupported(span, ALIASES),
+            _ if info.contains("directive") => unsupported(span, DIRECTIVES),
+            _ if info.contains(" tag") => unsupported(span, TAGS),
+            _ if info.contains("start with '-'") => unsupported(span, MARKS),
+            _ if info == "invalid indentation" => unsupported(span, INDENT),
+            _ if info.contains("mapping values") && (near(b'}') || near(b']')) => {
+                unsupported(span, KEYS)
+            }
+            _ if info.contains("whitespace") && near(b'\t') => unsupported(span, TABS),
+            _ if info.contains("whitespace") && near(b'?') => unsupported(span, KEYS),
+            _ => malformed(span, info),
+        }
     }
 
     fn node(&mut self, (event, span): Next<'a>, depth: usize) -> Result<Node<'a>, Diagnostic> {
@@ -150,8 +213,30 @@ impl<'a> Reader<'a> {
             let message = format!("the document is nested deeper than {} levels", self.depth);
             return Err(unsupported(span, &message));
         }
+        self.refuse_tab(&event, span)?;
+        let is_block = self.is_block(&event, span);
+        if is_block {
+            self.blocks.push(span.column);
+        }
+        let node = self.content((event, span), depth)?;
+        if is_block {
+            self.blocks.pop();
+        } else {
+            self.refuse_outdent(&node)?;
+        }
+        Ok(node)
+    }
+
+    /// Reads what a node holds.
+    fn content(&mut self, (event, span): Next<'a>, depth: usize) -> Result<Node<'a>, Diagnostic> {
         match event {
-            Event::Alias(_) => Err(unsupported(span, "aliases (`*name`) are not read")),
+            Event::Alias(_) => Err(unsupported(span, ALIASES)),
+            Event::Scalar(text, ScalarStyle::Plain, ..) if text == "?" => {
+                Err(unsupported(span, KEYS))
+            }
+            Event::Scalar(text, ScalarStyle::Plain, ..) if text.starts_with(['|', '>']) => {
+                Err(unsupported(span, MARKS))
+            }
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_marks(span, anchor, tag.is_some())?;
                 let end = closing(self.places.text, span.start, style);
@@ -171,6 +256,52 @@ impl<'a> Reader<'a> {
             }
             _ => Err(malformed(span, "a value is missing")),
         }
+    }
+
+    /// Tells whether a collection is written by indentation.
+    fn is_block(&self, event: &Event<'_>, span: Span) -> bool {
+        let starts = matches!(event, Event::SequenceStart(..) | Event::MappingStart(..));
+        let opens = self.places.text.as_bytes().get(span.start);
+        starts && !matches!(opens, Some(b'[' | b'{'))
+    }
+
+    /// Refuses a value that is indented by a tab.
+    fn refuse_tab(&self, event: &Event<'_>, span: Span) -> Result<(), Diagnostic> {
+        let before = self.places.text.get(..span.start).unwrap_or_default();
+        let indent = before.rsplit('\n').next().unwrap_or_default();
+        let dashes: &[char] = if self.is_block(event, span) {
+            &[' ', '\t', '-']
+        } else {
+            &[' ', '\t']
+        };
+        if indent.contains('\t') && indent.trim_matches(dashes).is_empty() {
+            return Err(unsupported(span, TABS));
+        }
+        Ok(())
+    }
+
+    /// Refuses a value of several lines that is not indented deeper than its collection:
+    /// it would swallow the entries below a quote or bracket that was left open.
+    fn refuse_outdent(&self, node: &Node<'_>) -> Result<(), Diagnostic> {
+        let (Some(column), false) = (self.blocks.last(), node.style == Style::Lines) else {
+            return Ok(());
+        };
+        let text = self.places.text.get(node.span.start..node.span.end);
+        let lines = text.unwrap_or_default().lines().enumerate().skip(1);
+        for (below, line) in lines {
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            // A closing bracket may stand below the beginning of its entry.
+            let closes = node.style == Style::Flow && line.trim_start().starts_with([']', '}']);
+            if indent < *column && !closes && !line.trim().is_empty() {
+                let span = Span {
+                    line: node.span.line + below,
+                    column: indent + 1,
+                    ..Span::default()
+                };
+                return Err(malformed(span, INDENT));
+            }
+        }
+        Ok(())
     }
 
     fn list(&mut self, start: Span, depth: usize) -> Result<Node<'a>, Diagnostic> {
@@ -228,7 +359,8 @@ impl<'a> Reader<'a> {
         let opens = text.as_bytes().get(start.start);
         let closes = end.end > end.start && matches!(opens, Some(b'[' | b'{'));
         let (style, end) = if closes {
-            (Style::Flow, end.end)
+            // The parser looks past comments behind a bracket too.
+            (Style::Flow, end.start + 1)
         } else {
             (Style::Block, last.map_or(start.end, |last| last.end))
         };
@@ -236,17 +368,49 @@ impl<'a> Reader<'a> {
     }
 }
 
+const DIRECTIVES: &str = "directives (`%NAME`) are not read";
+const INDENT: &str = "a value must be indented deeper than what it belongs to";
+const MARKS: &str = "a text that begins like this needs quotes";
+const KEYS: &str = "a key must be one word or text";
+const TABS: &str = "a tab stands where only blanks are read";
+const TAGS: &str = "tags (`!name`) are not read";
+const ALIASES: &str = "aliases (`*name`) are not read";
+
 fn key_of(event: Event<'_>, span: Span) -> Result<Text<'_>, Diagnostic> {
     match event {
         Event::Scalar(text, style, anchor, tag) => {
             refuse_marks(span, anchor, tag.is_some())?;
+            if text.starts_with(['|', '>']) && style == ScalarStyle::Plain {
+                return Err(unsupported(span, MARKS));
+            }
+            if matches!(&*text, "" | "?") && style == ScalarStyle::Plain {
+                return Err(unsupported(span, KEYS));
+            }
             if text == "<<" && style == ScalarStyle::Plain {
                 return Err(unsupported(span, "merge keys (`<<`) are not read"));
             }
-            Ok(text)
+            Ok(if style == ScalarStyle::Plain {
+                name_of(text)
+            } else {
+                text
+            })
         }
-        Event::Alias(_) => Err(unsupported(span, "aliases (`*name`) are not read")),
-        _ => Err(unsupported(span, "a key must be one word or text")),
+        Event::Alias(_) => Err(unsupported(span, ALIASES)),
+        _ => Err(unsupported(span, KEYS)),
+    }
+}
+
+/// A key without quotes as JavaScript names the member of an object by it.
+fn name_of(text: Text<'_>) -> Text<'_> {
+    match resolve_plain(text) {
+        Scalar::Text(text) => text,
+        Scalar::Null => Cow::Borrowed(""),
+        Scalar::Bool(true) => Cow::Borrowed("true"),
+        Scalar::Bool(false) => Cow::Borrowed("false"),
+        Scalar::Number(number) if number.is_nan() => Cow::Borrowed("NaN"),
+        Scalar::Number(f64::INFINITY) => Cow::Borrowed("Infinity"),
+        Scalar::Number(f64::NEG_INFINITY) => Cow::Borrowed("-Infinity"),
+        Scalar::Number(number) => Cow::Owned(print(&number)),
     }
 }
 
@@ -255,7 +419,7 @@ fn refuse_marks(span: Span, anchor: usize, tagged: bool) -> Result<(), Diagnosti
         return Err(unsupported(span, "anchors (`&name`) are not read"));
     }
     if tagged {
-        return Err(unsupported(span, "tags (`!name`) are not read"));
+        return Err(unsupported(span, TAGS));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Reading and emitting.
 
 use alloc::string::{String, ToString as _};
-use alloc::vec;
+use alloc::{format, vec};
 
 use super::*;
 
@@ -57,7 +57,16 @@ fn what_is_outside_the_strict_part_is_refused_with_its_place() {
     for (text, code, line, column) in [
         ("a: 1\na: 2\n", "yaml.malformed", 2, 1),
         ("a: &x 1\n", "yaml.unsupported", 1, 4),
-        ("a: *x\n", "yaml.malformed", 1, 4),
+        ("a: *x\n", "yaml.unsupported", 1, 4),
+        ("a: &x [1]\nb: *x\n", "yaml.unsupported", 1, 4),
+        ("%YAML 1.2\n---\na: 1\n", "yaml.unsupported", 1, 1),
+        ("a: 1\rb: 2\n", "yaml.unsupported", 1, 5),
+        ("\ta\n", "yaml.unsupported", 1, 2),
+        ("- \ta: 1\n", "yaml.unsupported", 1, 4),
+        (": a\n", "yaml.unsupported", 1, 1),
+        ("a: [|b]\n", "yaml.unsupported", 1, 5),
+        ("- \"a\n- b\"\n", "yaml.malformed", 2, 1),
+        ("a:\n  b: {c,\n  d}\n", "yaml.malformed", 3, 3),
         ("a: !!str 1\n", "yaml.unsupported", 1, 4),
         ("b:\n  <<: {a: 1}\n", "yaml.unsupported", 2, 3),
         ("a: 1\n---\nb: 2\n", "yaml.unsupported", 2, 1),
@@ -66,6 +75,28 @@ fn what_is_outside_the_strict_part_is_refused_with_its_place() {
     ] {
         assert_eq!(problem(text), (code.to_string(), line, column), "{text:?}");
     }
+}
+
+#[test]
+fn several_lines_are_one_value_when_they_are_indented() {
+    let text = "a: \"x\n  y\"\nb: [\n  1,\n  2\n ]\nc: one\n  two\nd:\n- 'p\n  q'\n";
+    let root = read_ok(text);
+    assert_eq!(root.get("a").and_then(Node::as_str), Some("x y"));
+    assert_eq!(
+        root.get("b").and_then(Node::as_list).map(<[_]>::len),
+        Some(2)
+    );
+    assert_eq!(root.get("c").and_then(Node::as_str), Some("one two"));
+    let list = root.get("d").and_then(Node::as_list).expect("a list");
+    assert_eq!(list[0].as_str(), Some("p q"));
+}
+
+#[test]
+fn keys_are_named_as_in_javascript() {
+    let root = read_ok("014: a\nnull: b\nTRUE: c\n.inf: d\n'014': e\n1.50: f\n");
+    let keys = root.as_map().expect("a map").iter();
+    let keys: alloc::vec::Vec<&str> = keys.map(Entry::name).collect();
+    assert_eq!(keys, ["14", "", "true", "Infinity", "014", "1.5"]);
 }
 
 #[test]
@@ -110,6 +141,8 @@ fn emits_what_javascript_does() {
         ("@a", "\"@a\""),
         (".5", "\".5\""),
         ("1e3", "\"1e3\""),
+        ("a\u{1b}\u{1}", "\"a\\e\\x01\""),
+        ("a\u{feff}", "\"a\u{feff}\""),
     ] {
         assert_eq!(emit_scalar(text), emitted, "{text:?}");
     }
@@ -241,17 +274,53 @@ fn keys_go_with_their_line() {
 }
 
 #[test]
-fn what_is_in_braces_is_left_to_others() {
-    let text = "agents: [{name: a}]\n";
+fn braces_are_edited_within() {
+    let text = "agents: # all\n  - { name: a, k: [1] } # one\n  - {name: 'b', x: 1, y: 2} # two\n  - {} # none\n# end\nmore: {} # nothing yet\n";
     let root = read_ok(text);
     let agents = root.get("agents").expect("agents");
     let mut patch = Patch::new(text);
-    assert!(patch.push(agents, Block::Bool(true)).is_err());
-    assert!(
-        patch
-            .set(item(agents, 0), "name", &Block::text("b"))
-            .is_err()
+    let mut set = |place, key, value| patch.set(item(agents, place), key, &value);
+    set(0, "name", Block::text("a, b")).expect("set");
+    set(1, "name", Block::text("12")).expect("set");
+    set(1, "z", Block::Bool(true)).expect("set");
+    set(2, "n", Block::text("a b")).expect("set");
+    let problem = set(0, "z", Block::Bool(true)).expect_err("behind a list");
+    assert_eq!(
+        problem.to_string(),
+        "line 2: the value is more than one line"
     );
+    patch.remove(item(agents, 1), "y").expect("remove");
+    let inner = Block::Map(vec![("k".to_string(), Block::text("v"))]);
+    patch.set(&root, "more", &inner).expect("set");
+    assert_eq!(
+        patch.finish(),
+        "agents: # all\n  - { name: \"a, b\", k: [1] } # one\n  - {name: \"12\", x: 1, z: true} # two\n  - {n: a b} # none\n# end\nmore: # nothing yet\n  k: v\n"
+    );
+    let removed = |key| {
+        let mut patch = Patch::new(text);
+        patch.remove(item(agents, 1), key).expect("remove");
+        patch.finish()
+    };
+    let mut patch = Patch::new(text);
+    patch.take(agents, 2).expect("take");
+    assert_eq!(patch.finish(), text.replace("  - {} # none\n", ""));
+    assert!(removed("name").contains("  - {x: 1, y: 2} # two\n"));
+    assert!(removed("x").contains("  - {name: 'b', y: 2} # two\n"));
+    assert_eq!(removed("none"), text);
+}
+
+#[test]
+fn what_is_in_brackets_is_left_to_others() {
+    let text = "agents: [{name: a, # one\n  k: 1}]\n";
+    let root = read_ok(text);
+    let agents = root.get("agents").expect("agents");
+    let mut patch = Patch::new(text);
+    let problem = patch.push(agents, Block::Bool(true)).expect_err("push");
+    let braces = "line 1: it is written in braces or brackets";
+    assert_eq!(problem.to_string(), braces);
+    assert!(patch.take(agents, 0).is_err());
+    let problem = patch.remove(item(agents, 0), "k").expect_err("a comment");
+    assert_eq!(problem.to_string(), braces.replace('1', "2"));
 }
 
 #[test]
@@ -266,4 +335,41 @@ fn carriage_returns_stay() {
         patch.finish(),
         "agents:\r\n  - name: a\r\n    k: 1\r\n  - name: b\r\n"
     );
+}
+
+#[test]
+fn new_lines_at_one_place_come_from_the_inside_out() {
+    let text = "# all\nagents:\n- # one -\n  # -\n  name: a";
+    let root = read_ok(text);
+    let agents = root.get("agents").expect("agents");
+    let mut patch = Patch::new(text);
+    patch.set(&root, "version", &Block::Number(1)).expect("set");
+    for name in ["b", "c"] {
+        let seat = Block::Map(vec![("name".to_string(), Block::text(name))]);
+        patch.push(agents, seat).expect("push");
+    }
+    patch
+        .set(item(agents, 0), "k", &Block::Bool(true))
+        .expect("set");
+    assert_eq!(
+        patch.finish(),
+        format!("{text}\n  k: true\n- name: b\n- name: c\nversion: 1\n")
+    );
+    let mut patch = Patch::new(text);
+    patch.take(agents, 0).expect("take");
+    assert_eq!(patch.finish(), "# all\nagents:\n");
+}
+
+#[test]
+fn a_comment_that_is_indented_further_belongs_to_what_stands_above() {
+    let text =
+        "- name: a\n  # the end of a\n# of b\n- name: b\n  # of k\n  k: 1\n  # the end of b\n";
+    let root = read_ok(text);
+    let mut patch = Patch::new(text);
+    patch.take(&root, 1).expect("take");
+    let left = "- name: a\n  # the end of a\n  # the end of b\n";
+    assert_eq!(patch.finish(), left);
+    let mut patch = Patch::new(text);
+    patch.remove(item(&root, 1), "k").expect("remove");
+    assert_eq!(patch.finish(), text.replace("  # of k\n  k: 1\n", ""));
 }

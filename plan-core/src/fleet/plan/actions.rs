@@ -145,8 +145,13 @@ pub(super) fn run(desired: &Desired, input: &Input, plan: &mut FleetPlan) {
         .filter(|(seat, _)| wanted(seat))
         .filter_map(|(seat, session)| stop(desired, input, seat, session))
         .collect();
-    // Those who take orders stop before those who give them.
-    stops.sort_by_key(|action| core::cmp::Reverse(action.wave));
+    // Those who take orders stop before those who give them; sessions come in any order.
+    let place = |seat: &str| desired.seats.iter().position(|other| other.name == seat);
+    stops.sort_by_cached_key(|action| {
+        let seat = action.seat.clone().unwrap_or_default();
+        let place = place(&seat).unwrap_or(usize::MAX);
+        (core::cmp::Reverse(action.wave), place, seat)
+    });
     plan.actions.extend(stops);
     if input.aim.goal == Goal::Down {
         return;

@@ -16,7 +16,7 @@ use crate::fleet::envfile;
 use crate::fleet::generate::{Generated, Rules, Source, Why, generate};
 use crate::fleet::library::{LayerIndex, Library, RoleFile};
 use crate::fleet::lock::{Lock, Selection};
-use crate::fleet::merge::{Conflict, Field, Fields, Kind, Units, merge};
+use crate::fleet::merge::{Conflict, Field, Fields, Kind, Merged, Units, fields, merge};
 use crate::fleet::policy::{self, Policy};
 use crate::fleet::profile::{self, Profile};
 use crate::fleet::provision::Staffing;
@@ -164,54 +164,46 @@ fn refused(what: String, near: Option<&str>, usual: &str) -> Vec<Diagnostic> {
     alloc::vec![Diagnostic::error(Code::FLEET_EDIT_INVALID, what).help(help)]
 }
 
-/// Applies what a command changes to the operator's side.
-fn edit(units: &mut Units, edits: &[Edit], staffing: Staffing<'_>) -> Result<(), Vec<Diagnostic>> {
+/// Applies what a command changes. A command says what counts, whatever the two sides say:
+/// it decides conflicts.
+fn edit(
+    merged: &mut Merged,
+    edits: &[Edit],
+    staffing: Staffing<'_>,
+) -> Result<(), Vec<Diagnostic>> {
     for edit in edits.iter().filter(|edit| edit.kind != EditKind::Scale) {
-        let seats = units.0.iter().filter(|(kind, ..)| *kind == Kind::Seat);
+        one_line(edit)?;
+        let units = &mut merged.units.0;
+        let seats = units.iter().filter(|(kind, ..)| *kind == Kind::Seat);
         let names: Vec<String> = seats.map(|(_, name, _)| name.clone()).collect();
-        let there = names.contains(&edit.name);
+        let near = |name: &str| nearest(name, names.iter().map(String::as_str));
+        let usual = "`callsheet fleet status` lists the seats";
         if edit.kind == EditKind::Add {
-            if there {
-                let what = format!("there is a seat `{}` already", edit.name);
-                return Err(refused(what, None, "choose another name"));
-            }
-            if !is_safe_name(&edit.name) {
-                let what = format!("`{}` cannot be the name of a session", edit.name);
-                let usual = "use letters, digits, `-` and `_`, at most 63, a letter or digit first";
-                return Err(refused(what, None, usual));
-            }
-            let mut seat = Seat::new(
-                &*edit.name,
-                edit.runtime.as_deref().unwrap_or(staffing.runtime),
-                edit.class.as_deref().unwrap_or("worker"),
-            );
-            seat.reset_between_tasks = Some(true);
-            let mut new = Roster::default();
-            new.agents.push(seat);
-            let made = Units::of(&new).0.into_iter();
-            units
-                .0
-                .extend(made.filter(|(kind, ..)| *kind == Kind::Seat));
-        } else if !there {
+            units.push(new_seat(edit, &names, staffing)?);
+        } else if !names.contains(&edit.name) {
             let what = format!("there is no seat `{}`", edit.name);
-            let near = nearest(&edit.name, names.iter().map(String::as_str));
-            return Err(refused(
-                what,
-                near,
-                "`callsheet fleet status` lists the seats",
-            ));
+            return Err(refused(what, near(&edit.name), usual));
         }
+        let manager = edit.reports_to.as_ref();
+        if let Some(manager) = manager.filter(|manager| !names.contains(manager)) {
+            let what = format!(
+                "`{}` cannot report to `{manager}`: there is no such seat",
+                edit.name
+            );
+            return Err(refused(what, near(manager), usual));
+        }
+        let own = |kind: Kind, name: &str| kind == Kind::Seat && name == edit.name;
         if edit.kind == EditKind::Remove {
-            units
-                .0
-                .retain(|(kind, name, _)| *kind != Kind::Seat || *name != edit.name);
+            units.retain(|(kind, name, _)| !own(*kind, name));
+            merged
+                .conflicts
+                .retain(|conflict| conflict.unit != edit.name);
             continue;
         }
-        let seat = units
-            .0
-            .iter_mut()
-            .find(|(kind, name, _)| *kind == Kind::Seat && *name == edit.name);
-        let Some((.., fields)) = seat else { continue };
+        let mut said = units.iter_mut().filter(|(kind, name, _)| own(*kind, name));
+        let Some((.., fields)) = said.next() else {
+            continue;
+        };
         for (key, value) in [
             ("runtime", &edit.runtime),
             ("model_hint", &edit.model),
@@ -219,10 +211,57 @@ fn edit(units: &mut Units, edits: &[Edit], staffing: Staffing<'_>) -> Result<(),
         ] {
             if let Some(value) = value {
                 fields.insert(key, Field::Text(value.clone()));
+                merged
+                    .conflicts
+                    .retain(|conflict| (&*conflict.unit, &*conflict.field) != (&edit.name, key));
             }
         }
     }
+    if merged.units.roster().agents.is_empty() {
+        let what = String::from("no seat would be left in the roster");
+        let usual = "keep one; `callsheet fleet down` stops them all";
+        return Err(refused(what, None, usual));
+    }
     Ok(())
+}
+
+/// What cannot stand in a roster is refused before it is written there.
+fn one_line(edit: &Edit) -> Result<(), Vec<Diagnostic>> {
+    for (what, text) in [
+        ("class", &edit.class),
+        ("runtime", &edit.runtime),
+        ("model", &edit.model),
+        ("working directory", &edit.working_directory),
+    ] {
+        let bad = |text: &&String| text.is_empty() || text.contains(['\n', '\r']);
+        if text.as_ref().filter(bad).is_some() {
+            let what = format!("the {what} of `{}` must be a text of one line", edit.name);
+            return Err(refused(what, None, "edit the roster to take a value out"));
+        }
+    }
+    Ok(())
+}
+
+fn new_seat(
+    edit: &Edit,
+    names: &[String],
+    staffing: Staffing<'_>,
+) -> Result<(Kind, String, Fields), Vec<Diagnostic>> {
+    let name = &edit.name;
+    if names.contains(name) {
+        let what = format!("there is a seat `{name}` already");
+        return Err(refused(what, None, "choose another name"));
+    }
+    if !is_safe_name(name) {
+        let what = format!("`{name}` cannot be the name of a session");
+        let usual = "use letters, digits, `-` and `_`, at most 63, a letter or digit first";
+        return Err(refused(what, None, usual));
+    }
+    let runtime = edit.runtime.as_deref().unwrap_or(staffing.runtime);
+    let class = edit.class.as_deref().unwrap_or("worker");
+    let mut seat = Seat::new(&**name, runtime, class);
+    seat.reset_between_tasks = Some(true);
+    Ok((Kind::Seat, name.clone(), fields(&seat)))
 }
 
 impl Desired {
@@ -234,22 +273,21 @@ impl Desired {
         let mut read = Read::of(input)?;
         let selection = read.selection(input)?;
         let generated = generated(&read, &selection, staffing)?;
-        let base = read.lock.base.as_ref().map(Units::of).unwrap_or_default();
-        let theirs = match (&generated, &read.lock.base, &read.roster) {
-            (Some((_, roster)), ..) | (None, Some(roster), _) | (None, None, Some(roster)) => {
-                Units::of(roster)
-            }
-            (None, None, None) => {
-                let what = String::from("there is neither a roster nor a profile");
-                let usual = "name one: `callsheet fleet plan --profile ID`; `callsheet fleet profile list` shows them";
-                return Err(refused(what, None, usual));
-            }
-        };
+        let base = read.lock.base.as_ref().map(Units::of);
         let current = read.roster.as_ref().map(Units::of);
-        let mut mine = current.clone().unwrap_or_else(|| theirs.clone());
-        edit(&mut mine, &input.edits, staffing)?;
+        let theirs = generated.as_ref().map(|(_, roster)| Units::of(roster));
+        let mine = current.clone().or_else(|| theirs.clone());
+        let Some(mine) = mine.or_else(|| base.clone()) else {
+            let what = String::from("there is neither a roster nor a profile");
+            let usual = "name one: `callsheet fleet plan --profile ID`; `callsheet fleet profile list` shows them";
+            return Err(refused(what, None, usual));
+        };
+        let base = base.unwrap_or_default();
+        // Without a profile there is nobody but the operator.
+        let theirs = theirs.unwrap_or_else(|| mine.clone());
         let mut merged = merge(&base, &mine, &theirs, &input.terms);
-        complete_runtimes(&mut merged.units, &base, staffing);
+        edit(&mut merged, &input.edits, staffing)?;
+        complete_runtimes(&mut merged.units, &theirs, staffing);
         let roster = merged.units.roster();
         let (text, warning) = match (&input.roster, &current) {
             (Some(text), Some(current)) => amend(text, current, &merged.units),
@@ -391,8 +429,9 @@ fn generated(
     Ok(Some((seats, units.roster())))
 }
 
-/// Adds the harnesses that seats use, unless the operator took them away.
-fn complete_runtimes(units: &mut Units, base: &Units, staffing: Staffing<'_>) {
+/// Adds the harnesses that seats use. One that is generated and still not there was taken
+/// away by the operator.
+fn complete_runtimes(units: &mut Units, generated: &Units, staffing: Staffing<'_>) {
     let used: Vec<String> = units
         .roster()
         .agents
@@ -400,7 +439,7 @@ fn complete_runtimes(units: &mut Units, base: &Units, staffing: Staffing<'_>) {
         .map(|seat| seat.runtime)
         .collect();
     for runtime in used {
-        let known = [&*units, base]
+        let known = [&*units, generated]
             .iter()
             .any(|units| units.get(Kind::Runtime, &runtime).is_some());
         if let Some(reset) = staffing.reset(&runtime).filter(|_| !known) {

@@ -6,7 +6,7 @@
 mod actions;
 mod desire;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
@@ -281,6 +281,8 @@ record! {
         pub fleet: String => "fleet",
         /// What it aims at.
         pub aim: Aim => "aim",
+        /// The profile that the fleet is staffed from.
+        pub profile: Option<String> => "profile",
         /// The digest of each input; a plan is stale once one of them is another.
         pub inputs: BTreeMap<String, String> => "inputs",
         /// Where its sessions live.
@@ -321,6 +323,7 @@ pub fn plan(input: &Input, staffing: Staffing<'_>) -> Result<FleetPlan, Vec<Diag
         schema: SCHEMA.into(),
         fleet: input.fleet.clone(),
         aim: input.aim.clone(),
+        profile: desired.lock.selection.profile.clone(),
         inputs: digests(input),
         tmux: desired.roster.tmux.clone(),
         actions: Vec::new(),

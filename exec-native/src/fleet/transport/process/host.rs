@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use plan_core::fleet::observed::{Exit, Session};
 
@@ -9,6 +10,8 @@ use super::log::Log;
 use super::record::Room;
 use super::{KEYS, READY, TAKEN, TEXT, read};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::os::clock::{Deadline, rest};
+use crate::os::lock::Lock;
 use crate::os::pty::{Happened, Terminal, open_pipe_to_read};
 use crate::os::{owner, rng, session};
 
@@ -16,6 +19,11 @@ use crate::os::{owner, rng, session};
 pub const HOST_COMMAND: &str = "__seat-host";
 /// How much may wait to be typed; what comes beyond is dropped whole.
 const BACKLOG_BYTES: usize = 16 << 20;
+/// How long a host that is about to go may take.
+const GOING: Duration = Duration::from_secs(3);
+const POLL: Duration = Duration::from_millis(5);
+/// How long what a seat leaves running may take to end.
+const LEFT: Duration = Duration::from_millis(500);
 const PASTE_ON: &[u8] = b"\x1b[?2004h";
 const PASTE_OFF: &[u8] = b"\x1b[?2004l";
 const PASTE_BEGIN: &[u8] = b"\x1b[200~";
@@ -43,7 +51,7 @@ pub fn host(run: &Path, seat: &str, again: bool) -> Result<(), ExecError> {
         writeln!(out, "{line}").and_then(|()| out.flush()).ok();
     };
     // The lock is held until we end.
-    let Some(_claim) = room.claim(seat)? else {
+    let Some(_claim) = claim(&room, seat, again)? else {
         say(TAKEN);
         return Ok(());
     };
@@ -81,7 +89,22 @@ pub fn host(run: &Path, seat: &str, again: bool) -> Result<(), ExecError> {
     room.write(&record)?;
     say(&format!("{READY} {} {}", record.id, record.pid));
     let exit = serve(&mut terminal, &mut log, &mut input);
+    // Without its leader and its terminal a session is over.
+    session::end_session(terminal.id(), LEFT).ok();
     room.change(seat, &|session| session.dead = Some(exit.clone()))
+}
+
+/// Claims a seat. A host that has noted the end of its seat is about to go.
+fn claim(room: &Room, seat: &str, again: bool) -> Result<Option<Lock>, ExecError> {
+    let deadline = Deadline::after(Some(GOING));
+    loop {
+        let claim = room.claim(seat)?;
+        let waits = again && claim.is_none() && !deadline.is_over();
+        if !waits {
+            return Ok(claim);
+        }
+        rest(POLL);
+    }
 }
 
 /// Passes on what is printed and typed until the program ends.

@@ -152,6 +152,7 @@ pub(super) fn follow(room: &Room, session: &Session, cancel: &Cancel) -> Result<
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test")]
 mod tests {
     use super::*;
 

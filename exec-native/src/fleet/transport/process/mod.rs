@@ -42,6 +42,7 @@ const KEYS: u8 = b'K';
 #[derive(Debug)]
 pub struct Process {
     room: Room,
+    program: Option<PathBuf>,
 }
 
 impl Process {
@@ -49,13 +50,29 @@ impl Process {
     pub fn new(run: &Path) -> Self {
         Self {
             room: Room::new(run),
+            program: own::program(),
         }
+    }
+
+    /// Takes another path of the callsheet program, which is the host of every seat.
+    #[must_use]
+    pub fn by(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
+        self
+    }
+
+    fn program(&self) -> Result<&Path, ExecError> {
+        self.program.as_deref().ok_or_else(|| {
+            let message = "the callsheet program cannot be found";
+            let error = ExecError::new(ExecErrorKind::Missing, message);
+            error.hint(format!("set {} to its path", own::VARIABLE))
+        })
     }
 
     fn begin(&self, start: &Start, again: bool) -> Result<Started, ExecError> {
         check_start(start)?;
         make_room(self.room.dir())?;
-        let program = program()?;
+        let program = self.program()?;
         let run = self.room.dir().display().to_string();
         let mut arguments = vec![HOST_COMMAND.to_owned(), run, start.seat.clone()];
         if again {
@@ -65,7 +82,7 @@ impl Process {
             let message = format!("seat `{}` cannot be started", start.seat);
             ExecError::new(ExecErrorKind::Failed, message).because(why)
         };
-        let said = spawn::detach_fed(&program, &arguments, &env::safe_vars(), &write(start))
+        let said = spawn::detach_fed(program, &arguments, &env::safe_vars(), &write(start))
             .map_err(|error| failed(error.to_string()))?;
         let text = String::from_utf8_lossy(&said.output).into_owned();
         let mut words = text.split_whitespace();
@@ -105,7 +122,7 @@ impl Process {
 
 impl Transport for Process {
     fn check(&self) -> Result<(), ExecError> {
-        program().map(drop)
+        self.program().map(drop)
     }
 
     fn observe(&self) -> Result<Vec<Session>, ExecError> {
@@ -213,14 +230,6 @@ impl Transport for Process {
     fn shut(&self, _fleet: &str) -> Result<bool, ExecError> {
         Ok(self.observe()?.is_empty())
     }
-}
-
-fn program() -> Result<PathBuf, ExecError> {
-    own::program().ok_or_else(|| {
-        let message = "the callsheet program cannot be found";
-        let error = ExecError::new(ExecErrorKind::Missing, message);
-        error.hint(format!("set {} to its path", own::VARIABLE))
-    })
 }
 
 /// One piece of what is sent: its kind, its length, its bytes.

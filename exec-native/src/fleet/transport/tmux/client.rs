@@ -56,6 +56,17 @@ impl Client {
         }
     }
 
+    /// Looks for the socket in a directory.
+    pub(super) fn set_socket_dir(&mut self, dir: &Path) {
+        let dir = dir.display().to_string();
+        self.env.insert("TMUX_TMPDIR".to_owned(), dir);
+    }
+
+    /// Returns the directory of the socket, when it is not the usual one.
+    pub(super) fn socket_dir(&self) -> Option<&str> {
+        self.env.get("TMUX_TMPDIR").map(String::as_str)
+    }
+
     /// Tells whether the server is the fleet's own.
     pub(super) fn is_own(&self) -> bool {
         !self.socket.is_empty() && self.socket != USERS

@@ -17,7 +17,7 @@ use super::{
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::proc::Cancel;
 use crate::os::spawn::{self, Spawn};
-use crate::os::{clock, env, owner, rng};
+use crate::os::{clock, env, owner, rng, session};
 use client::Client;
 use script::Script;
 use table::Row;
@@ -28,6 +28,8 @@ const SEAT: &str = "@callsheet_seat";
 const HASH: &str = "@callsheet_hash";
 /// The mark of sessions that are only for looking on.
 const VIEWER: &str = "@callsheet_viewer";
+/// How often tmux is made to look after its children in one look.
+const NUDGES: usize = 3;
 const WIDTH: &str = "200";
 const HEIGHT: &str = "50";
 
@@ -44,6 +46,13 @@ impl Tmux {
         Self {
             client: Client::new(socket, run),
         }
+    }
+
+    /// Looks for the server's socket in another directory than `TMUX_TMPDIR`.
+    #[must_use]
+    pub fn with_sockets_in(mut self, dir: &Path) -> Self {
+        self.client.set_socket_dir(dir);
+        self
     }
 
     /// Tells whether a session is one of tmux.
@@ -84,19 +93,16 @@ impl Tmux {
         starts.iter().map(answer).collect()
     }
 
-    /// Asks for one thing of a session's terminal.
-    fn ask(&self, session: &Session, format: &str) -> Result<String, ExecError> {
+    /// Asks for something of a session's terminal; `None` when there is none. The format must
+    /// never be empty.
+    fn ask(&self, session: &Session, format: &str) -> Result<Option<String>, ExecError> {
         let (_, pane) = parts(session)?;
-        let reply = self
-            .client
-            .run(&["display-message", "-p", "-t", pane, format])?;
-        // Without a pane tmux prints an empty format and is content.
-        match reply.filter(|reply| reply.code == 0) {
-            Some(reply) if !reply.stdout.trim().is_empty() => {
-                Ok(reply.stdout.trim_end_matches('\n').to_owned())
-            }
-            _ => Err(gone(session)),
-        }
+        let arguments = ["display-message", "-p", "-t", pane, format];
+        let reply = self.client.run(&arguments)?;
+        // Without a pane tmux prints formats without values, and is content.
+        let reply = reply.filter(|reply| reply.code == 0);
+        let text = reply.map(|reply| reply.stdout.trim_end_matches('\n').to_owned());
+        Ok(text.filter(|text| !text.trim().is_empty()))
     }
 
     /// Looks at a session once more before it is changed. `None` when it is gone; whether it
@@ -104,12 +110,16 @@ impl Tmux {
     fn look(&self, session: &Session) -> Result<Option<bool>, ExecError> {
         let fleet = check_ours(session)?;
         let format = format!("#{{pane_pid}} #{{pane_dead}} #{{{FLEET}}}");
-        let Ok(text) = self.ask(session, &format) else {
+        let Some(text) = self.ask(session, &format)? else {
             return Ok(None);
         };
         let mut words = text.splitn(3, ' ');
         let (pid, dead, tag) = (words.next(), words.next(), words.next());
-        let dead = dead == Some("1");
+        let runs = pid
+            .and_then(|pid| pid.parse().ok())
+            .is_some_and(session::runs);
+        // A program that has closed its terminal may still run.
+        let dead = dead == Some("1") && !runs;
         if tag != Some(fleet) {
             let message = format!("session `{}` is not ours any more", session.name);
             return Err(ExecError::new(ExecErrorKind::Refused, message));
@@ -131,6 +141,21 @@ impl Tmux {
         Err(ExecError::new(ExecErrorKind::Failed, message).because(reply.stderr.trim()))
     }
 
+    /// As [`Tmux::rows`], with the ends of programs known. tmux can miss that a child of
+    /// its has ended until another one does: so it gets another one.
+    fn known_rows(&self) -> Result<Vec<Row>, ExecError> {
+        let is_missed = |row: &Row| row.unknown_end().is_some_and(|pid| !session::runs(pid));
+        let mut rows = self.rows()?;
+        for _ in 0..NUDGES {
+            if !rows.iter().any(is_missed) {
+                break;
+            }
+            self.client.run(&["run-shell", "true"])?;
+            rows = self.rows()?;
+        }
+        Ok(rows)
+    }
+
     fn rows(&self) -> Result<Vec<Row>, ExecError> {
         let format = table::format();
         match self.client.run(&["list-panes", "-a", "-F", &format])? {
@@ -148,9 +173,9 @@ impl Transport for Tmux {
 
     fn observe(&self) -> Result<Vec<Session>, ExecError> {
         let now = clock::now_ms() / 1000;
-        let rows = self.rows()?.into_iter();
+        let rows = self.known_rows()?.into_iter();
         let rows = rows.filter(|row| !row.is_viewer);
-        Ok(rows.map(|row| row.session(now)).collect())
+        Ok(rows.map(|row| row.session(now, session::runs)).collect())
     }
 
     fn start_all(&self, starts: &[Start]) -> Vec<Result<Started, ExecError>> {
@@ -208,7 +233,11 @@ impl Transport for Tmux {
         let (id, _) = parts(session)?;
         let stopped = match self.look(session)? {
             None => return Ok(Stopped::Gone),
-            Some(true) => Stopped::Dead,
+            // What its program has left in the session goes too.
+            Some(true) => {
+                end_processes(&session.name, session.pid, grace)?;
+                Stopped::Dead
+            }
             Some(false) => end_processes(&session.name, session.pid, grace)?,
         };
         let reply = self.client.run(&["kill-session", "-t", id])?;
@@ -274,8 +303,11 @@ impl Transport for Tmux {
     fn adopt(&self, session: &Session, tags: Tags<'_>) -> Result<(), ExecError> {
         check_adoptable(session, tags)?;
         let (id, _) = parts(session)?;
-        let tag = self.ask(session, &format!("-#{{{FLEET}}}"))?;
-        if !["-", &format!("-{}", tags.fleet)].contains(&&*tag) {
+        // Without a pane there is no pid either.
+        let format = format!("#{{pane_pid}} #{{{FLEET}}}");
+        let now = self.ask(session, &format)?.ok_or_else(|| gone(session))?;
+        let tag = now.split_once(' ').map_or("", |(_, tag)| tag);
+        if !["", tags.fleet].contains(&tag) {
             let message = format!("session `{}` belongs to another fleet", session.name);
             return Err(ExecError::new(ExecErrorKind::Refused, message));
         }
@@ -348,8 +380,13 @@ impl Transport for Tmux {
 impl Tmux {
     /// Attaches our terminal to a viewer, which ends with it.
     fn show(&self, viewer: &str, cancel: &Cancel) -> Result<(), ExecError> {
-        let target = format!("={viewer}");
+        let target = format!("={viewer}:");
         let mut args: Vec<String> = ["-u", "TMUX"].map(String::from).to_vec();
+        args.extend(
+            self.client
+                .socket_dir()
+                .map(|dir| format!("TMUX_TMPDIR={dir}")),
+        );
         args.extend(self.client.argv()?);
         let attach = [
             "attach-session",

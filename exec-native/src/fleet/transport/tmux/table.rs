@@ -90,9 +90,18 @@ fn row(line: &str) -> Option<Row> {
 }
 
 impl Row {
-    /// Returns the session, seen at a time in seconds.
-    pub(super) fn session(self, now: u64) -> Session {
-        let dead = self.dead.map(|(status, signal)| Exit {
+    /// Tells whether tmux has closed the terminal and does not know yet how the program
+    /// ended; returns the program's process then.
+    pub(super) fn unknown_end(&self) -> Option<u64> {
+        (self.dead == Some((None, None))).then_some(self.pid)
+    }
+
+    /// Returns the session, seen at a time in seconds. A program that has closed its
+    /// terminal may still run, which `runs` tells.
+    pub(super) fn session(self, now: u64, runs: impl FnOnce(u64) -> bool) -> Session {
+        let closed = self.unknown_end().is_some_and(runs);
+        let dead = self.dead.filter(|_| !closed);
+        let dead = dead.map(|(status, signal)| Exit {
             // tmux names both when it names a signal.
             status: status.filter(|_| signal.is_none()),
             signal,
@@ -124,16 +133,24 @@ mod tests {
             $2\t%0\t10\t1\t9\t\t90\ta-watch-1\t1\t\t\t\tcallsheet\n";
         let rows = rows(text);
         assert_eq!(rows.len(), 3);
-        let first = rows[0].clone().session(100);
+        let first = rows[0].clone().session(100, |_| true);
         assert_eq!((&*first.id, &*first.name, first.quiet), ("$0/%0", "a", 10));
         assert_eq!(first.fleet.as_deref(), Some("f"));
         assert_eq!(first.hash.as_deref(), Some("h"));
         let exit = first.dead.map(|exit| (exit.status, exit.signal));
         assert_eq!(exit, Some((Some(9), None)));
-        let second = rows[1].clone().session(100);
+        let second = rows[1].clone().session(100, |_| true);
         assert_eq!((&*second.id, &*second.command), ("$1/%3", "sh\tx"));
         let exit = second.dead.map(|exit| (exit.status, exit.signal));
         assert_eq!((exit, second.fleet), (Some((None, Some(9))), None));
         assert!(rows[2].is_viewer);
+        let mut closed = rows[0].clone();
+        closed.dead = Some((None, None));
+        assert_eq!(closed.clone().session(100, |pid| pid == 10).dead, None);
+        let dead = closed.session(100, |_| false).dead;
+        assert_eq!(
+            dead.map(|exit| (exit.status, exit.signal)),
+            Some((None, None))
+        );
     }
 }
