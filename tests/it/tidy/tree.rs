@@ -3,7 +3,7 @@
 use tests::repo::{Answer, top_level};
 
 /// What must be there.
-const REQUIRED: [&str; 23] = [
+const REQUIRED: [&str; 24] = [
     ".cargo",
     ".ci",
     ".config",
