@@ -406,7 +406,7 @@ mod tests {
     #[test]
     fn a_contract_is_empty_when_there_is_none() {
         let library = library();
-        let read = |persona: &Persona| (persona.file != "extra.md").then(|| "\nBe.\n\n");
+        let read = |persona: &Persona| (persona.file != "extra.md").then_some("\nBe.\n\n");
         for (class, block) in [
             ("code", "# Persona Contract (code)\n\nBe.\n"),
             (" code ", "# Persona Contract (code)\n\nBe.\n"),

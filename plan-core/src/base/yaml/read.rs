@@ -216,7 +216,8 @@ impl<'a> Reader<'a> {
         self.refuse_tab(&event, span)?;
         let is_block = self.is_block(&event, span);
         if is_block {
-            self.blocks.push(span.column);
+            let column = self.column_of(&event, span);
+            self.blocks.push(column);
         }
         let node = self.content((event, span), depth)?;
         if is_block {
@@ -262,7 +263,19 @@ impl<'a> Reader<'a> {
     fn is_block(&self, event: &Event<'_>, span: Span) -> bool {
         let starts = matches!(event, Event::SequenceStart(..) | Event::MappingStart(..));
         let opens = self.places.text.as_bytes().get(span.start);
-        starts && !matches!(opens, Some(b'[' | b'{'))
+        // What is between brackets begins with one; a block begins with nothing.
+        starts && !(span.start < span.end && matches!(opens, Some(b'[' | b'{')))
+    }
+
+    /// The column of a collection by indentation. A list in the column of its key is said to
+    /// begin behind its first dash.
+    fn column_of(&self, event: &Event<'_>, span: Span) -> usize {
+        let text = self.places.text.get(span.start..).unwrap_or_default();
+        let is_dash = text.starts_with('-');
+        match (event, self.blocks.last()) {
+            (Event::SequenceStart(..), Some(column)) if !is_dash => *column,
+            _ => span.column,
+        }
     }
 
     /// Refuses a value that is indented by a tab.
