@@ -38,9 +38,9 @@ fn messages(fleet: &Fleet) -> Answer<()> {
     let sent = fleet.ask(&["send", "planner", "--message", short, "--verify"], 0)?;
     assert_eq!(sent.stderr(), "sent to planner\n");
     let heard = fleet.says("heard", "\u{1b}[201~\r")?;
-    let words = format!(":operator -> ");
+    let words = ":operator -> ";
     assert!(
-        heard.starts_with("\u{1b}[200~[") && heard.contains(&words),
+        heard.starts_with("\u{1b}[200~[") && heard.contains(words),
         "{heard}"
     );
     assert!(
@@ -48,9 +48,8 @@ fn messages(fleet: &Fleet) -> Answer<()> {
         "{heard}"
     );
     // A long one comes on standard input; it ends where it ends.
-    let long: String = (0..9_999)
-        .map(|number| format!("{number:04} ü;;\n"))
-        .collect();
+    let lines: Vec<String> = (0..9_999).map(|line| format!("{line:04} ü;;\n")).collect();
+    let long = lines.concat();
     assert!(long.len() > 97_000);
     let call = fleet.look(&["send", "planner", "--plain", "--message", "-"])?;
     assert_eq!(call.stdin(&long).run()?.code(), Some(0));

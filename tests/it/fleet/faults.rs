@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::time::{Duration, Instant};
 
 use tests::fleets::{Fleet, SEATS};
-use tests::program::{Call, Ended, is_root};
+use tests::program::{Call, Ended, Running, is_root};
 use tests::repo::Answer;
 use tests::seats::Kind;
 use tests::sweep::{is_possible, killed_at, points};
@@ -38,7 +38,7 @@ fn at_once(calls: Vec<Call>) -> Answer<Vec<Ended>> {
         .into_iter()
         .map(Call::start)
         .collect::<Answer<Vec<_>>>()?;
-    running.into_iter().map(|call| call.end()).collect()
+    running.into_iter().map(Running::end).collect()
 }
 
 /// Expects every seat to run, once.
