@@ -13,6 +13,8 @@ extern crate alloc;
 mod document;
 mod door;
 mod failure;
+#[cfg(feature = "fleet")]
+mod fleet;
 #[cfg(feature = "lint")]
 mod lint;
 mod locate;
@@ -20,6 +22,7 @@ mod locate;
 mod persona;
 #[cfg(feature = "persona-kit")]
 pub mod persona_kit;
+mod region;
 #[cfg(feature = "resolve")]
 mod resolve;
 #[cfg(feature = "schema")]
@@ -28,6 +31,8 @@ mod schema;
 pub use document::FLAG_COMPAT;
 pub use door::Answer;
 pub use failure::Failure;
+#[cfg(feature = "fleet")]
+pub use fleet::{draw_fleet, fleet_status, plan_fleet, provision_fleet};
 #[cfg(feature = "lint")]
 pub use lint::{lint_agent, lint_persona};
 pub use locate::locate;
@@ -80,10 +85,6 @@ pub fn part_answer() -> usize {
 pub fn forget() {
     door::forget();
 }
-
-#[cfg(target_arch = "wasm32")]
-#[global_allocator]
-static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 
 /// A panic is a mistake of ours: the host sees a trap and gives the instance up.
 #[cfg(target_arch = "wasm32")]

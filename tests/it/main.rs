@@ -9,7 +9,6 @@ mod editions;
 mod examples;
 mod faults;
 mod fleet;
-mod fleet_laws;
 mod fuzz;
 mod git_views;
 mod guarantees;

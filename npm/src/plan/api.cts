@@ -13,6 +13,11 @@ import type {
   Edition,
   EditionOptions,
   Facts,
+  FleetObserved,
+  FleetPlan,
+  FleetProvision,
+  FleetRequest,
+  FleetStatus,
   Issue,
   Listed,
   PersonaSelection,
@@ -21,6 +26,7 @@ import type {
   Places,
   PlanOptions,
   Position,
+  ProvisionRequest,
   Resolution,
 } from './types.cjs';
 
@@ -226,6 +232,47 @@ export function lintPersona(persona: object, options: EditionOptions = {}): Issu
 /** Looks for likely mistakes in an agent's triggers and watch rules. */
 export function lintAgent(agent: object, options: EditionOptions = {}): Issue[] {
   return ask('lintAgent', [flags(options.edition)], print('agent', agent));
+}
+
+/**
+ * Plans a fleet: what is written, started, started again and stopped, and why. Files come as
+ * texts, what runs as data; equal inputs give equal plans, in every host and natively.
+ *
+ * @throws CallsheetError with a diagnostic for every problem, its file, line and column.
+ */
+export function planFleet(request: FleetRequest): FleetPlan {
+  const { aim, terms, ...rest } = request;
+  const input = {
+    fleet: '',
+    roles: [],
+    roles_local: [],
+    personas: [],
+    env: [],
+    edits: [],
+    ...rest,
+    terms: { restore: false, force: [], ...terms },
+    aim: { goal: 'up', seats: [], again: false, adopt: [], ...aim },
+  };
+  return ask('planFleet', [], print('input', input));
+}
+
+/** Compares the seats of a fleet's plan with what runs. */
+export function fleetStatus(plan: FleetPlan, observed: FleetObserved): FleetStatus {
+  return ask('fleetStatus', [], print('plan', plan), print('observed', observed));
+}
+
+/** Draws who reports to whom in a fleet: a tree, a Graphviz graph or a Mermaid graph. */
+export function drawFleet(plan: FleetPlan, format: 'text' | 'dot' | 'mermaid' = 'text'): string {
+  return ask('drawFleet', [], print('plan', plan), format);
+}
+
+/**
+ * Makes a new roster of a profile, byte for byte as Mosaic's `fleet provision` writes it.
+ *
+ * @throws CallsheetError when the profile is not sound or a class has no persona.
+ */
+export function provisionFleet(request: ProvisionRequest): FleetProvision {
+  return ask('provisionFleet', [], print('input', request));
 }
 
 /** Finds where in a text the value stands that a diagnostic's pointer names. */

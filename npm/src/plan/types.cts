@@ -1,6 +1,16 @@
 /** What is planned, and what comes of it. */
 
-import type { Edition, FactsDocument, Listed, PlacesDocument, Problem } from '../wire.cjs';
+import type {
+  Edition,
+  FactsDocument,
+  FleetAim,
+  FleetInput,
+  FleetProvisionInput,
+  FleetTerms,
+  Listed,
+  PlacesDocument,
+  Problem,
+} from '../wire.cjs';
 
 export type * from '../wire.cjs';
 export type { Listed, Problem };
@@ -65,6 +75,15 @@ export interface PlanOptions {
 
 /** What is known of persona files. */
 export type Facts = FactsDocument;
+
+/** What a fleet's plan follows from. What is left out is empty, or as usual. */
+export type FleetRequest = Omit<Partial<FleetInput>, 'aim' | 'terms'> & {
+  aim?: Partial<FleetAim>;
+  terms?: Partial<FleetTerms>;
+};
+
+/** What a new roster is made of. */
+export type ProvisionRequest = FleetProvisionInput;
 
 /** Where a plan would be carried out. */
 export type Places = PlacesDocument;

@@ -4,9 +4,12 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::library::{Library, PersonaLayer};
-use super::profile::Profile;
+use super::library::{LayerIndex, Library, PersonaLayer, RoleFile};
+use super::profile::{self, Profile};
 use super::roster::{Roster, Seat};
+use crate::base::code::Code;
+use crate::base::diag::{Diagnostic, Severity};
+use crate::base::record::record;
 
 /// A seat that was provisioned, with what a version 1 roster cannot say.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +43,32 @@ impl Staffing<'_> {
     pub fn reset(&self, runtime: &str) -> Option<&str> {
         let mut all = self.runtimes.iter().chain(self.known);
         Some(all.find(|(name, _)| *name == runtime)?.1)
+    }
+}
+
+record! {
+    /// What a new roster is made of.
+    pub struct ProvisionInput {
+        /// The profile's file.
+        pub profile: RoleFile => "profile",
+        /// Whether all seats are staffed, not just those of the floor.
+        pub full: Option<bool> => "full",
+        /// The personas that come with the product.
+        pub roles: Vec<RoleFile> => "roles",
+        /// The operator's.
+        pub roles_local: Option<Vec<RoleFile>> => "roles_local",
+    }
+}
+
+record! {
+    /// A new roster.
+    pub struct Provision {
+        /// Its text, byte for byte as Mosaic writes it.
+        pub roster: String => "roster",
+        /// Its seats for people, a line each.
+        pub summary: String => "summary",
+        /// What looks like a mistake in the profile.
+        pub diagnostics: Vec<Diagnostic> => "diagnostics",
     }
 }
 
@@ -132,4 +161,44 @@ pub fn summary(seats: &[Provisioned]) -> String {
         text.push_str(&columns.join("\t"));
     }
     text
+}
+
+/// Makes a new roster of texts.
+///
+/// # Errors
+/// What is wrong with the profile, or why there is no roster of it.
+pub fn provision_texts(
+    input: &ProvisionInput,
+    staffing: Staffing<'_>,
+) -> Result<Provision, Vec<Diagnostic>> {
+    let file = &*input.profile.name;
+    let within = |found: Vec<Diagnostic>| -> Vec<Diagnostic> {
+        let found = found.into_iter();
+        found.map(|problem| problem.within(file)).collect()
+    };
+    let library = Library {
+        base: LayerIndex::scan(&input.roles),
+        over: LayerIndex::scan(input.roles_local.as_deref().unwrap_or_default()),
+    };
+    let stem = file.strip_suffix(".yaml").unwrap_or(file);
+    let parsed = profile::parse(&input.profile.text, Some(stem)).map_err(within)?;
+    let diagnostics = within(parsed.check(&library));
+    if diagnostics
+        .iter()
+        .any(|one| one.severity == Severity::Error)
+    {
+        return Err(diagnostics);
+    }
+    let full = input.full.unwrap_or(false);
+    let seats = provision(&parsed.profile, &library, (staffing, full)).map_err(|error| {
+        alloc::vec![Diagnostic::error(
+            Code::PROFILE_CLASS_UNKNOWN,
+            error.to_string()
+        )]
+    })?;
+    Ok(Provision {
+        roster: roster(&seats, staffing).emit(),
+        summary: summary(&seats),
+        diagnostics,
+    })
 }

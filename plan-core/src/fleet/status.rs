@@ -267,23 +267,21 @@ mod tests {
     }
 
     fn row(plan: &FleetPlan, look: &Observed, name: &str) -> Row {
-        let rows = status(plan, look).rows.into_iter();
-        rows.filter(|row| row.name == name)
-            .next_back()
-            .expect("a row")
+        let mut rows = status(plan, look).rows.into_iter();
+        rows.rfind(|row| row.name == name).expect("a row")
     }
 
-    fn beat(age: u64, status: Beat) -> Option<Heartbeat> {
-        Some(Heartbeat {
+    fn beat(age: u64, status: Beat) -> Heartbeat {
+        Heartbeat {
             age,
             pid: 8,
             status,
             restarts: 2,
-        })
+        }
     }
 
-    fn dead(status: Option<u64>, signal: Option<u64>) -> Option<Exit> {
-        Some(Exit { status, signal })
+    fn dead(status: Option<u64>, signal: Option<u64>) -> Exit {
+        Exit { status, signal }
     }
 
     type Case = (
@@ -298,37 +296,37 @@ mod tests {
         let cases: [Case; 14] = [
             (|_| {}, "in_sync", "unknown", None),
             (
-                |one| one.heartbeat = beat(45, Beat::Running),
+                |one| one.heartbeat = Some(beat(45, Beat::Running)),
                 "in_sync",
                 "working",
                 None,
             ),
             (
-                |one| one.heartbeat = beat(1, Beat::Waiting),
+                |one| one.heartbeat = Some(beat(1, Beat::Waiting)),
                 "in_sync",
                 "working",
                 Some("its agent ended and is started again soon"),
             ),
             (
-                |one| one.heartbeat = beat(46, Beat::Running),
+                |one| one.heartbeat = Some(beat(46, Beat::Running)),
                 "stale_heartbeat",
                 "stale",
                 Some("no heartbeat for 46 s"),
             ),
             (
-                |one| (one.heartbeat, one.quiet) = (beat(1, Beat::Running), 299),
+                |one| (one.heartbeat, one.quiet) = (Some(beat(1, Beat::Running)), 299),
                 "in_sync",
                 "working",
                 None,
             ),
             (
-                |one| (one.heartbeat, one.quiet) = (beat(1, Beat::Running), 300),
+                |one| (one.heartbeat, one.quiet) = (Some(beat(1, Beat::Running)), 300),
                 "idle",
                 "idle",
                 Some("quiet for 300 s"),
             ),
             (
-                |one| (one.heartbeat, one.quiet) = (beat(1, Beat::Running), 900),
+                |one| (one.heartbeat, one.quiet) = (Some(beat(1, Beat::Running)), 900),
                 "stuck",
                 "stuck",
                 Some("quiet for 900 s"),
@@ -347,7 +345,7 @@ mod tests {
                 None,
             ),
             (
-                |one| one.dead = dead(Some(3), None),
+                |one| one.dead = Some(dead(Some(3), None)),
                 "dead",
                 "dead",
                 Some("ended with status 3"),
@@ -355,21 +353,21 @@ mod tests {
             // Silence counts more than quiet, another configuration more than silence, and
             // the end more than anything.
             (
-                |one| (one.heartbeat, one.quiet) = (beat(99, Beat::Running), 900),
+                |one| (one.heartbeat, one.quiet) = (Some(beat(99, Beat::Running)), 900),
                 "stale_heartbeat",
                 "stale",
                 Some("no heartbeat for 99 s"),
             ),
             (
                 |one| {
-                    (one.heartbeat, one.hash) = (beat(99, Beat::Running), Some("x".into()));
+                    (one.heartbeat, one.hash) = (Some(beat(99, Beat::Running)), Some("x".into()));
                 },
                 "config_drift",
                 "stale",
                 Some("it was started with another configuration"),
             ),
             (
-                |one| (one.dead, one.hash) = (dead(None, Some(9)), None),
+                |one| (one.dead, one.hash) = (Some(dead(None, Some(9))), None),
                 "dead",
                 "dead",
                 Some("ended by signal 9"),
@@ -391,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_row_says_what_is_known_of_the_session() {
-        let (plan, look) = looked(|one| one.heartbeat = beat(1, Beat::Running));
+        let (plan, look) = looked(|one| one.heartbeat = Some(beat(1, Beat::Running)));
         let running = row(&plan, &look, "test");
         assert_eq!(
             (running.pid, running.restarts, running.quiet),
@@ -403,11 +401,11 @@ mod tests {
         );
         assert_eq!(running.desired, running.observed);
         assert_eq!(running.reports_to.as_deref(), Some("code1"));
-        let (plan, look) = looked(|one| one.dead = dead(Some(1), None));
+        let (plan, look) = looked(|one| one.dead = Some(dead(Some(1), None)));
         let ended = row(&plan, &look, "test");
         assert_eq!(
             (ended.pid, ended.quiet, ended.exit),
-            (None, None, dead(Some(1), None))
+            (None, None, Some(dead(Some(1), None)))
         );
     }
 

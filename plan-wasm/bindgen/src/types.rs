@@ -3,6 +3,18 @@
 use plan_core::base::diag::{Details as Diagnostic, Place};
 use plan_core::base::edition::Edition;
 use plan_core::effect::{Phase, View};
+use plan_core::fleet::generate::{Source, Why};
+use plan_core::fleet::library::RoleFile;
+use plan_core::fleet::merge::{Conflict, Prefer, Terms};
+use plan_core::fleet::observed::{Beat, Exit, Heartbeat, Observed, Restart, Session};
+use plan_core::fleet::plan::{
+    Action, ActionKind, Aim, Changed, Edit, EditKind, EnvWrite, FileWrite, FleetPlan, Goal, Input,
+    PlannedSeat, Summary, Variable,
+};
+use plan_core::fleet::policy::{Pulse, Ready};
+use plan_core::fleet::provision::{Provision, ProvisionInput};
+use plan_core::fleet::roster::Tmux;
+use plan_core::fleet::status::{Readiness, Row, State, Status};
 use plan_core::persona::agent_card::{AgentCard, CardCapabilities, CardProvider, CardSkill};
 use plan_core::persona::detect::HarnessRecord;
 use plan_core::persona::env::{DroppedField, LenientMap};
@@ -60,7 +72,7 @@ pub(crate) fn declarations() -> String {
     macro_rules! all {
         ($($type:ty),* $(,)?) => { [$(<$type>::DECL),*] };
     }
-    let mut parts = all![
+    let parts = all![
         AgentCard,
         AiHist,
         AiMemory,
@@ -109,14 +121,78 @@ pub(crate) fn declarations() -> String {
         TriggerIssue,
         View,
     ];
-    parts.sort_unstable_by_key(|part| name(part));
+    let fleet = all![
+        Action,
+        ActionKind,
+        Aim,
+        Beat,
+        Changed,
+        Conflict,
+        Edit,
+        EditKind,
+        EnvWrite,
+        Exit,
+        FileWrite,
+        FleetPlan,
+        Goal,
+        Heartbeat,
+        Input,
+        Observed,
+        PlannedSeat,
+        Prefer,
+        Provision,
+        ProvisionInput,
+        Pulse,
+        Readiness,
+        Ready,
+        Restart,
+        RoleFile,
+        Row,
+        Session,
+        Source,
+        State,
+        Status,
+        Summary,
+        Terms,
+        Tmux,
+        Variable,
+        Why,
+    ];
+    let names: Vec<&str> = fleet.iter().map(|part| name(part)).collect();
+    let mut parts: Vec<String> = parts.iter().map(|part| exact(part)).collect();
+    parts.extend(fleet.iter().map(|part| prefixed(&exact(part), &names)));
+    parts.sort_unstable_by_key(|part| name(part).to_owned());
     let mut text = String::from(HEAD);
     for part in parts {
         text.push('\n');
-        text.push_str(&exact(part));
+        text.push_str(&part);
         text.push('\n');
     }
     text
+}
+
+/// Puts `Fleet` in front of the names of a fleet's types: beside those of personas they
+/// would say too little.
+fn prefixed(declaration: &str, names: &[&str]) -> String {
+    let mut out = String::new();
+    for line in declaration.lines() {
+        let is_comment = line.trim_start().starts_with(['*', '/']);
+        let mut word = String::new();
+        for letter in line.chars().chain(['\n']) {
+            if letter.is_ascii_alphanumeric() {
+                word.push(letter);
+                continue;
+            }
+            let own = names.contains(&&*word) && !word.starts_with("Fleet");
+            if own && !is_comment {
+                out.push_str("Fleet");
+            }
+            out.push_str(&word);
+            word.clear();
+            out.push(letter);
+        }
+    }
+    out.trim_end().to_owned()
 }
 
 fn name(declaration: &str) -> &str {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use exec_native::ExecErrorKind;
 use exec_native::fleet::transport::{Stopped, Tags};
 use exec_native::os::proc::Cancel;
+use exec_native::{ExecError, ExecErrorKind};
 use tests::repo::Answer;
 use tests::seats::{Ground, Kind};
 
@@ -197,9 +197,10 @@ fn refused(ground: &Ground) -> Answer<()> {
     let answers = ground.transport.start_all(&[start, good]);
     let kinds: Vec<_> = answers
         .iter()
-        .map(|answer| answer.as_ref().err().map(|error| error.kind()))
+        .map(|answer| answer.as_ref().err().map(ExecError::kind))
         .collect();
     assert_eq!(kinds, [Some(ExecErrorKind::Usage), None]);
+    assert_eq!(ground.session("b")?.dead, None);
     Ok(())
 }
 
@@ -256,7 +257,7 @@ fn again(ground: &Ground) -> Answer<()> {
     let taken = ground.transport.start(&first).err();
     assert_eq!(taken.map(|error| error.kind()), Some(ExecErrorKind::Busy));
     let mut second = ground.seat("a", &["sh", "-c", "echo $K; sleep 300"]);
-    second.hash = "other".to_owned();
+    "other".clone_into(&mut second.hash);
     second.env.insert("K".to_owned(), "second".to_owned());
     let started = ground.transport.restart(&ground.session("a")?, &second)?;
     let session = ground.session("a")?;

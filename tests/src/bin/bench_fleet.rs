@@ -88,7 +88,9 @@ fn real(kind: Kind) -> Answer<(Duration, Vec<Duration>, Duration)> {
         let transport = &ground.transport;
         let stop = |session| scope.spawn(move || transport.stop(session, Duration::from_secs(9)));
         let threads: Vec<_> = sessions.iter().map(stop).collect();
-        threads.into_iter().for_each(|thread| drop(thread.join()));
+        for thread in threads {
+            drop(thread.join());
+        }
     });
     Ok((running, looks, began.elapsed()))
 }

@@ -43,6 +43,8 @@ pub struct Hand {
     pub text: String,
     /// Whether its seats are in brackets, which cannot be changed in place.
     pub flow: bool,
+    /// Whether some seat does not begin with its name.
+    pub turned: bool,
 }
 
 struct Pen {
@@ -50,6 +52,7 @@ struct Pen {
     notes: usize,
     camel: bool,
     flow: bool,
+    turned: bool,
 }
 
 /// Writes a roster by hand.
@@ -59,6 +62,7 @@ pub fn write(draw: &mut Draw<'_>, roster: &Roster) -> Hand {
         notes: 0,
         camel: draw.once_in(3),
         flow: false,
+        turned: false,
     };
     pen.remark(draw, 0, About::Nothing);
     if draw.once_in(6) {
@@ -87,6 +91,7 @@ pub fn write(draw: &mut Draw<'_>, roster: &Roster) -> Hand {
         text,
         lines: pen.lines,
         flow: pen.flow,
+        turned: pen.turned,
     }
 }
 
@@ -218,11 +223,9 @@ impl Pen {
             let mut keys = vec!["name"];
             keys.extend(SEAT_FIELDS.iter().filter(|key| fields.contains_key(*key)));
             if draw.once_in(3) {
-                // `name` stays where it is: what begins an element is another matter.
-                let turn = 1 + draw.below(keys.len() - 1);
-                if let Some(rest) = keys.get_mut(1..) {
-                    rest.rotate_left(turn % rest.len().max(1));
-                }
+                let turn = draw.below(keys.len());
+                keys.rotate_left(turn);
+                self.turned |= turn > 0;
             }
             if draw.once_in(16) {
                 self.braces(draw, indent, (name, fields), &keys);

@@ -192,7 +192,19 @@ impl<'t> Patch<'t> {
         let next = entries
             .get(place + 1)
             .ok_or_else(|| stuck(map.span, EMPTY))?;
-        self.edit(entry.key_span.start, next.key_span.start, String::new());
+        let between = self.text.get(end..next.key_span.start).unwrap_or_default();
+        if between.trim().is_empty() {
+            self.edit(entry.key_span.start, next.key_span.start, String::new());
+        } else {
+            // A comment on the next key: the dash stays alone.
+            let dash = start + before.trim_end().len();
+            let line = self.text.get(..end).unwrap_or_default();
+            self.edit(
+                dash,
+                line.trim_end_matches(['\r', '\n']).len(),
+                String::new(),
+            );
+        }
         Ok(())
     }
 

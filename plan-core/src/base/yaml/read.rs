@@ -272,7 +272,8 @@ impl<'a> Reader<'a> {
     fn is_block(&self, event: &Event<'_>, span: Span) -> bool {
         let starts = matches!(event, Event::SequenceStart(..) | Event::MappingStart(..));
         let opens = self.places.text.as_bytes().get(span.start);
-        starts && !matches!(opens, Some(b'[' | b'{'))
+        // What is between brackets begins with one; a block begins with nothing.
+        starts && !(span.start < span.end && matches!(opens, Some(b'[' | b'{')))
     }
 
     /// Returns the column of a collection by indentation. The parser lets a list that is

@@ -101,6 +101,21 @@ fn several_lines_are_one_value_when_they_are_indented() {
 }
 
 #[test]
+fn a_list_may_stand_in_the_column_of_its_key() {
+    for text in [
+        "b:\n- {x: 1}\n- {x: 2}\nc: 3\n",
+        "b:\n- [1]\n- [2]\nc: 3\n",
+        "b:\n-\n  x: 1\n- # two\n  x: 2\nc: 3\n",
+        "b:\n- 'p\n q'\n- - 1\n  - 2\nc: 3\n",
+        "- {x: 1}\n- {x: [1,\n 2]}\n",
+    ] {
+        read_ok(text);
+    }
+    let open = "b:\n- \"x\nc: \"\n";
+    assert_eq!(problem(open).1, 3);
+}
+
+#[test]
 fn keys_are_named_as_in_javascript() {
     let root = read_ok("014: a\nnull: b\nTRUE: c\n.inf: d\n'014': e\n1.50: f\n");
     let keys = root.as_map().expect("a map").iter();
@@ -282,6 +297,17 @@ fn keys_go_with_their_line() {
     assert_eq!(item(agents, 0).get("name"), None);
     assert!(text.contains("  - runtime: claude\n"), "{text}");
     assert!(!text.contains("quoted"), "{text}");
+}
+
+#[test]
+fn a_comment_on_the_next_key_outlives_the_first_one() {
+    let text = "- k: 1 # one\r\n  # the name\r\n  name: a\r\n";
+    let root = read_ok(text);
+    let mut patch = Patch::new(text);
+    patch.remove(item(&root, 0), "k").expect("remove");
+    let left = "-\r\n  # the name\r\n  name: a\r\n";
+    assert_eq!(patch.finish(), left);
+    assert!(read(left, Limits::default()).is_ok());
 }
 
 #[test]

@@ -233,8 +233,8 @@ fn one_line(edit: &Edit) -> Result<(), Vec<Diagnostic>> {
         ("model", &edit.model),
         ("working directory", &edit.working_directory),
     ] {
-        let bad = |text: &&String| text.is_empty() || text.contains(['\n', '\r']);
-        if text.as_ref().filter(bad).is_some() {
+        let bad = |text: &String| text.is_empty() || text.contains(['\n', '\r']);
+        if text.as_ref().is_some_and(bad) {
             let what = format!("the {what} of `{}` must be a text of one line", edit.name);
             return Err(refused(what, None, "edit the roster to take a value out"));
         }

@@ -11,6 +11,7 @@ use super::record::Room;
 use super::{KEYS, READY, TAKEN, TEXT, read};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::clock::{Deadline, rest};
+use crate::os::dir::File;
 use crate::os::lock::Lock;
 use crate::os::pty::{Happened, Terminal, open_pipe_to_read};
 use crate::os::{owner, rng, session};
@@ -108,7 +109,7 @@ fn claim(room: &Room, seat: &str, again: bool) -> Result<Option<Lock>, ExecError
 }
 
 /// Passes on what is printed and typed until the program ends.
-fn serve(terminal: &mut Terminal, log: &mut Log, input: &mut std::fs::File) -> Exit {
+fn serve(terminal: &mut Terminal, log: &mut Log, input: &mut File) -> Exit {
     let mut frames = Vec::new();
     let mut paste = Paste::default();
     loop {

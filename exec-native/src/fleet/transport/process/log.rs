@@ -1,9 +1,8 @@
 //! The log of a session: written by its host, bounded, read by whoever looks on.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::ffi::OsString;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plan_core::fleet::observed::Session;
@@ -11,7 +10,7 @@ use plan_core::fleet::observed::Session;
 use super::record::Room;
 use crate::error::{ExecError, IoResultExt as _};
 use crate::os::clock::rest;
-use crate::os::dir::Dir;
+use crate::os::dir::{Dir, File, file_meta};
 use crate::os::plain;
 use crate::os::proc::Cancel;
 
@@ -57,16 +56,18 @@ impl Log {
 
     fn rotate(&mut self) -> io::Result<()> {
         self.length = 0;
-        self.dir.rename(&self.name, &self.dir, &older(&self.name))?;
+        let aside = older(Path::new(&self.name));
+        self.dir.rename(&self.name, &self.dir, aside.as_os_str())?;
         self.file = self.dir.open_or_create(&self.name, 0o600)?;
         Ok(())
     }
 }
 
-fn older(name: &OsStr) -> OsString {
-    let mut older = name.to_owned();
+/// Where a log is put aside.
+pub(super) fn older(path: &Path) -> PathBuf {
+    let mut older = path.as_os_str().to_owned();
     older.push(".1");
-    older
+    older.into()
 }
 
 fn place(path: &Path) -> io::Result<(Dir, OsString)> {
@@ -134,7 +135,7 @@ pub(super) fn follow(room: &Room, session: &Session, cancel: &Cancel) -> Result<
             let now = place(&path)
                 .and_then(|(dir, name)| dir.stat(&name))
                 .at(&path)?;
-            let own = crate::os::dir::file_meta(open).at(&path)?;
+            let own = file_meta(open).at(&path)?;
             if now.is_none_or(|now| now.identity != own.identity) {
                 // What was written between the copy and the look is not lost.
                 io::copy(open, &mut out)

@@ -4,13 +4,15 @@ use std::cell::Cell;
 
 use plan_core::base::code::Code;
 use plan_core::base::json::{Value, print, read};
+use plan_core::fleet::envfile;
 use plan_core::fleet::library::RoleFile;
 use plan_core::fleet::merge::{Conflict, Kind, Merged, Prefer, Terms, Units, merge};
 use plan_core::fleet::observed::Observed;
-use plan_core::fleet::plan::{ActionKind, Aim, FleetPlan, Goal, Input, plan, stale};
+use plan_core::fleet::plan::{ActionKind, Aim, EditKind, FleetPlan, Goal, Input, plan, stale};
 use plan_core::fleet::roster::{self, Roster};
 use plan_core::fleet::status::status;
 use proptest::prelude::{prop_assert, prop_assert_eq};
+use proptest::test_runner::TestCaseError;
 use tests::generate::Draw;
 use tests::generate::fleet::{self, STAFFING, session};
 use tests::generate::hand::{self, About, Hand};
@@ -173,7 +175,7 @@ fn what_the_operator_removed_stays_away_until_it_is_asked_for() {
 }
 
 /// The home after a plan was carried out.
-fn applied(input: &Input, plan: &FleetPlan) -> Input {
+fn applied(input: &Input, plan: &FleetPlan) -> Result<Input, TestCaseError> {
     let mut next = input.clone();
     for file in &plan.files {
         match &*file.path {
@@ -184,17 +186,37 @@ fn applied(input: &Input, plan: &FleetPlan) -> Input {
             }
         }
     }
+    for write in &plan.env {
+        let name = write
+            .path
+            .strip_prefix("agents/")
+            .ok_or_else(|| failed(&write.path))?;
+        let old = next.env.iter().find(|file| file.name == name);
+        let variables = write.variables.iter();
+        let variables: Vec<(&str, &str)> = variables.map(|one| (&*one.name, &*one.value)).collect();
+        let text = envfile::merge(old.map_or("", |file| &*file.text), &variables);
+        next.env.retain(|file| file.name != name);
+        next.env.push(RoleFile {
+            name: name.into(),
+            text: text.map_err(failed)?,
+        });
+    }
     let mut sessions = input
         .observed
         .as_ref()
         .map(|look| look.sessions.clone())
         .unwrap_or_default();
     for action in &plan.actions {
-        let Some(seat) = &action.seat else { continue };
+        let Some(seat) = action.seat.as_ref() else {
+            continue;
+        };
+        if action.kind == ActionKind::EnvWrite {
+            continue;
+        }
         sessions.retain(|session| session.name != *seat);
         if action.kind != ActionKind::SeatStop {
-            let hash = &plan.seat(seat).expect("a seat").hash;
-            sessions.push(session(seat, hash));
+            let planned = plan.seat(seat).ok_or_else(|| failed(seat))?;
+            sessions.push(session(seat, &planned.hash));
         }
     }
     next.observed = Some(Observed {
@@ -205,29 +227,29 @@ fn applied(input: &Input, plan: &FleetPlan) -> Input {
     next.full = None;
     next.terms = Terms::default();
     next.aim = Aim::at(Goal::Up);
-    next
+    Ok(next)
 }
 
 /// A fleet that was applied, then changed on every side; and the roster as it was written.
-fn changed(draw: &mut Draw<'_>) -> Option<(Input, Option<Hand>)> {
+fn changed(draw: &mut Draw<'_>) -> Result<Option<(Input, Option<Hand>)>, TestCaseError> {
     let mut input = fleet::input(draw);
     let generations = draw.below(3);
     for _ in 0..generations {
         let Ok(first) = plan(&input, STAFFING) else {
-            return None;
+            return Ok(None);
         };
-        input = applied(&input, &first);
+        input = applied(&input, &first)?;
         fleet::elsewhere(draw, &mut input);
     }
     let mut hand = None;
     if let Some(text) = &input.roster {
-        let mut own = roster::parse(text).expect("a roster of ours");
+        let (mut own, _) = units_of(text).map_err(failed)?;
         if draw.once_in(2) {
             fleet::meddle(draw, &mut own);
         }
         let written = hand::write(draw, &own);
         let read = roster::parse(&written.text);
-        assert_eq!(read.as_ref(), Ok(&own), "{}", written.text);
+        prop_assert_eq!(read.as_ref(), Ok(&own), "{}", written.text);
         input.roster = Some(written.text.clone());
         hand = Some(written);
     }
@@ -238,7 +260,7 @@ fn changed(draw: &mut Draw<'_>) -> Option<(Input, Option<Hand>)> {
         input.profile = None;
     }
     input.terms = fleet::terms(draw);
-    Some((input, hand))
+    Ok(Some((input, hand)))
 }
 
 #[test]
@@ -246,7 +268,7 @@ fn what_was_applied_needs_nothing_more() {
     let count = Cell::new(0);
     for_all(1500, |words| {
         let mut draw = Draw::new(words);
-        let Some((mut input, _)) = changed(&mut draw) else {
+        let Some((mut input, _)) = changed(&mut draw)? else {
             return Ok(());
         };
         input.edits = fleet::edits(&mut draw);
@@ -259,21 +281,22 @@ fn what_was_applied_needs_nothing_more() {
             return Ok(());
         }
         count.set(count.get() + 1);
-        let next = applied(&input, &first);
+        let next = applied(&input, &first)?;
         let again = plan(&next, STAFFING).map_err(|found| failed(format!("{found:?}")))?;
         prop_assert_eq!(&again.actions, &[]);
         prop_assert!(again.is_empty());
-        prop_assert_eq!(again.files.len(), 0);
+        prop_assert_eq!(again.files.len() + again.env.len(), 0);
         prop_assert_eq!(&again.seats.len(), &first.seats.len());
         for edit in &input.edits {
-            use plan_core::fleet::plan::EditKind;
-            let last = input
-                .edits
-                .iter()
-                .rev()
-                .find(|other| other.name == edit.name);
-            if edit.kind == EditKind::Remove && last == Some(edit) && !input.terms.restore {
-                prop_assert!(first.seat(&edit.name).is_none());
+            let mut later = input.edits.iter().rev();
+            let last = later.find(|other| other.name == edit.name && other.kind != EditKind::Scale);
+            if last != Some(edit) {
+                continue;
+            }
+            let seat = first.seat(&edit.name);
+            prop_assert_eq!(seat.is_none(), edit.kind == EditKind::Remove);
+            if let (Some(seat), Some(_)) = (seat, &edit.model) {
+                prop_assert_eq!(&seat.model, &edit.model);
             }
         }
         Ok(())
@@ -285,7 +308,7 @@ fn what_was_applied_needs_nothing_more() {
 fn equal_homes_give_equal_bytes_in_whatever_order_files_come() {
     for_all(300, |words| {
         let mut draw = Draw::new(words);
-        let Some((mut input, _)) = changed(&mut draw) else {
+        let Some((mut input, _)) = changed(&mut draw)? else {
             return Ok(());
         };
         input.edits = fleet::edits(&mut draw);
@@ -330,6 +353,7 @@ fn left(hand: &Hand, before: &Units, after: &Units) -> Left {
         notes: Vec::new(),
         loose: 0,
     };
+    let mut headless = None;
     for line in &hand.lines {
         let seat = |name: &str| after.get(Kind::Seat, name);
         // Whether the comment stays, and whether the line as a whole does.
@@ -357,6 +381,16 @@ fn left(hand: &Hand, before: &Units, after: &Units) -> Left {
                 (stays, same)
             }
         };
+        // What was the second key of a seat may stand behind its dash now.
+        let moved = headless
+            .take()
+            .is_some_and(|name| matches!(&line.about, About::Value(_, own, _) if *own == name));
+        let whole = whole && !moved;
+        if let (About::Value(Kind::Seat, name, _), false) = (&line.about, note)
+            && (moved || line.text.trim_start().starts_with("- "))
+        {
+            headless = Some(name.clone());
+        }
         if note {
             left.notes.extend(line.note.clone());
         }
@@ -385,9 +419,9 @@ fn added(before: &Units, after: &Units) -> usize {
 #[test]
 fn every_comment_and_every_line_that_is_not_meant_survives() {
     let (amended, rewritten) = (Cell::new(0), Cell::new(0));
-    for_all(2500, |words| {
+    for_all(1500, |words| {
         let mut draw = Draw::new(words);
-        let Some((mut input, Some(hand))) = changed(&mut draw) else {
+        let Some((mut input, Some(hand))) = changed(&mut draw)? else {
             return Ok(());
         };
         input.edits = fleet::edits(&mut draw);
@@ -410,7 +444,12 @@ fn every_comment_and_every_line_that_is_not_meant_survives() {
         {
             rewritten.set(rewritten.get() + 1);
             let why = warned.map(|one| one.message.clone()).collect::<Vec<_>>();
-            prop_assert!(hand.flow, "{why:?}\n{}\n---\n{}", hand.text, file.content);
+            prop_assert!(
+                hand.flow || hand.turned,
+                "{why:?}\n{}\n---\n{}",
+                hand.text,
+                file.content
+            );
             return Ok(());
         }
         amended.set(amended.get() + 1);
@@ -447,7 +486,7 @@ fn a_roster_that_says_the_same_is_left_alone() {
         let Ok(first) = plan(&input, STAFFING) else {
             return Ok(());
         };
-        let mut next = applied(&input, &first);
+        let mut next = applied(&input, &first)?;
         let text = next.roster.as_deref().ok_or_else(|| failed("no roster"))?;
         let (own, _) = units_of(text).map_err(failed)?;
         next.roster = Some(hand::write(&mut draw, &own).text);
@@ -499,7 +538,7 @@ fn whatever_moved_is_named() {
     ];
     for_all(100, |words| {
         let mut draw = Draw::new(words);
-        let Some((input, _)) = changed(&mut draw) else {
+        let Some((input, _)) = changed(&mut draw)? else {
             return Ok(());
         };
         let Ok(made) = plan(&input, STAFFING) else {
@@ -549,7 +588,7 @@ fn nothing_of_the_machine_is_in_a_plan() {
         .collect();
     for_all(100, |words| {
         let mut draw = Draw::new(words);
-        let Some((input, _)) = changed(&mut draw) else {
+        let Some((input, _)) = changed(&mut draw)? else {
             return Ok(());
         };
         let Ok(made) = plan(&input, STAFFING) else {
