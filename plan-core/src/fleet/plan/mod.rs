@@ -5,6 +5,7 @@
 
 mod actions;
 mod desire;
+mod edits;
 #[cfg(test)]
 pub(super) mod tests;
 

@@ -880,3 +880,29 @@ fn every_problem_of_a_plan_says_what_and_what_next() {
         assert!(told.iter().any(|one| one == line), "{line}\n{told:#?}");
     }
 }
+
+#[test]
+fn a_seat_that_goes_and_comes_back_keeps_its_place() {
+    let mut next = applied(&input());
+    next.roster = next
+        .roster
+        .map(|text| text.replace("  - name: code0", "  # first\n  - name: code0"));
+    next.edits = vec![
+        edit(EditKind::Remove, "code0"),
+        Edit {
+            class: Some("review".into()),
+            ..edit(EditKind::Add, "code0")
+        },
+    ];
+    let plan = made(&next);
+    assert_eq!(
+        plan.seats.iter().position(|seat| seat.name == "code0"),
+        Some(1)
+    );
+    assert!(
+        plan.files[0]
+            .content
+            .contains("  # first\n  - name: code0\n    runtime: claude\n    class: review\n")
+    );
+    assert_eq!(plan.diagnostics, []);
+}
