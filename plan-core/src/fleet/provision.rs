@@ -183,12 +183,18 @@ pub fn provision_texts(
     let stem = file.strip_suffix(".yaml").unwrap_or(file);
     let parsed = profile::parse(&input.profile.text, Some(stem)).map_err(within)?;
     let diagnostics = within(parsed.check(&library));
-    if diagnostics.iter().any(|one| one.severity == Severity::Error) {
+    if diagnostics
+        .iter()
+        .any(|one| one.severity == Severity::Error)
+    {
         return Err(diagnostics);
     }
     let full = input.full.unwrap_or(false);
     let seats = provision(&parsed.profile, &library, (staffing, full)).map_err(|error| {
-        alloc::vec![Diagnostic::error(Code::PROFILE_CLASS_UNKNOWN, error.to_string())]
+        alloc::vec![Diagnostic::error(
+            Code::PROFILE_CLASS_UNKNOWN,
+            error.to_string()
+        )]
     })?;
     Ok(Provision {
         roster: roster(&seats, staffing).emit(),
