@@ -16,6 +16,7 @@ use super::compose::compose;
 use super::crew::{Crew, RUN};
 use super::gather::{Gathered, PERSONAS};
 use super::home::{AGENTS, Home};
+use super::pending;
 use super::seat::{SEAT_COMMAND, SPEC, spec_path};
 use super::transport::{Start, Stopped};
 use super::write::{Change, WriteOptions, Written, commit_changes};
@@ -118,6 +119,10 @@ impl Carrier<'_> {
         self.stop(plan, &sessions, &mut carried);
         self.start(plan, &sessions, &mut carried);
         self.clear(plan, &mut carried)?;
+        // Asked to stop, it leaves the rest to whoever goes on.
+        if !self.options.write.cancel.is_raised() {
+            pending::done(self.home)?;
+        }
         Ok(carried)
     }
 
@@ -149,7 +154,7 @@ impl Carrier<'_> {
 
     /// Writes every file of the plan, and those that seats are started from.
     fn write(&self, plan: &FleetPlan) -> Result<Written, ExecError> {
-        let mut changes = Vec::new();
+        let mut changes = Vec::from_iter(pending::announce(self.home, plan)?);
         for file in &plan.files {
             changes.push(Change {
                 path: format!("fleet/{}", file.path),

@@ -7,6 +7,7 @@ pub mod crew;
 pub mod gather;
 pub mod home;
 pub mod lock;
+pub mod pending;
 pub mod seat;
 mod sweep;
 pub mod transport;

@@ -25,6 +25,7 @@ use plan_core::fleet::roster;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::fleet::gather::Request;
 use crate::fleet::lock::FleetLock;
+use crate::fleet::pending::left;
 use crate::fleet::write::settle;
 use crate::os::fs::{self, Attributes};
 use crate::os::owner;
@@ -142,12 +143,16 @@ impl DiffCommand {
 #[command(after_help = "Examples:
   callsheet fleet apply fleet.plan --wait
   callsheet fleet apply
+  callsheet fleet apply --resume
 
 Without a file it plans and applies what is missing, as `up` does. A saved plan is refused
 with exit code 4 when anything that it was made from is different now.")]
 pub(super) struct ApplyCommand {
     /// A plan of `callsheet fleet plan --out`.
     file: Option<PathBuf>,
+    /// Finishes what a command began that was killed.
+    #[arg(long, conflicts_with = "file")]
+    resume: bool,
     #[command(flatten)]
     carry: CarryArgs,
 }
@@ -155,6 +160,13 @@ pub(super) struct ApplyCommand {
 impl ApplyCommand {
     pub(super) fn answer(&self, place: &HomeArgs, output: &Output) -> Answer {
         let command = "fleet apply";
+        if self.resume {
+            let Some(aim) = left(&place.home()?)? else {
+                output.note("no command was interrupted");
+                return Ok(0);
+            };
+            return converge(&Request::aiming(aim), (&self.carry, command), place, output);
+        }
         let Some(path) = &self.file else {
             let request = Request::aiming(Aim::at(Goal::Up));
             return converge(&request, (&self.carry, command), place, output);
