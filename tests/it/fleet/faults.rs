@@ -164,7 +164,7 @@ fn killed_at_calls(fleet: &Fleet) -> Answer<()> {
         return Ok(());
     }
     let up = ["up", "--profile", "team"];
-    let most = kills() / 5;
+    let most = kills() / 8;
     for verb in [&up[..], &["down"]] {
         fleet
             .tell(if verb == up { &["down"] } else { &up[..] }, 0)

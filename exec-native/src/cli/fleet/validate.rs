@@ -112,11 +112,29 @@ fn check(home: &Home) -> Result<Found, Failure> {
     for file in home.files(AGENTS, ".env")?.unwrap_or_default() {
         found.files += 1;
         match &file.text {
-            Ok(text) => found.add(envfile::read(text).1, (&file.path, text)),
+            Ok(text) => found.add(envfile::read(text).1, (&file.path, &hidden(text))),
             Err(problem) => found.problems.push(problem.clone().into()),
         }
     }
     Ok(found)
+}
+
+/// Hides the values of an environment file, so that a line of it can be quoted. What is left
+/// stands where it stood.
+fn hidden(text: &str) -> String {
+    let line = |line: &str| {
+        let (name, value) = line.split_once('=').unwrap_or(("", line));
+        let word = name.trim_start();
+        let word = word.strip_prefix("export ").unwrap_or(word);
+        // A line of a longer value must not pass for a name.
+        let named = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        let mask = |text: &str| "*".repeat(text.len());
+        if !word.is_empty() && word.bytes().all(named) {
+            return format!("{name}={}", mask(value));
+        }
+        mask(line)
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn check_policy(text: &str) -> Vec<Diagnostic> {
@@ -148,4 +166,16 @@ fn check_roster(text: &str) -> Vec<Diagnostic> {
         problems.push(warning.help(help).standing(runtime.span.place()));
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_environments_are_hidden() {
+        let text = "A_1=x y\n  export B='ü'\nc=1\nbroken line\nk3y==\n";
+        let expected = "A_1=***\n  export B=****\n***\n***********\n*****\n";
+        assert_eq!(hidden(text), expected);
+    }
 }
