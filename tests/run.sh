@@ -69,11 +69,14 @@ if ! command -v cargo >/dev/null; then
     finish
 fi
 cargo --version
-# The tests with faults stop programs at single system calls; without it they say so.
-if ! command -v strace >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-    printf 'Installing strace, by which tests stop programs at single system calls.\n'
-    apt-get install -qq -y strace >/dev/null || skip "strace could not be installed"
-fi
+# The tests with faults stop programs at single system calls, and fleets run in tmux;
+# without these they say so.
+for tool in strace tmux; do
+    if ! command -v "$tool" >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+        printf 'Installing %s, which tests use.\n' "$tool"
+        apt-get install -qq -y "$tool" >/dev/null || skip "$tool could not be installed"
+    fi
+done
 wasm=no
 if [ "${CALLSHEET_SKIP_WASM:-}" = 1 ]; then
     skip "WebAssembly (CALLSHEET_SKIP_WASM=1)"
@@ -127,6 +130,12 @@ if [ "$fast" = no ]; then
     check "Documentation" env RUSTDOCFLAGS="-D warnings" \
         cargo doc --quiet "${native[@]}" --exclude tests --exclude examples --no-deps
     check "Examples: first light of every persona" examples/first-light.sh --all
+    check "Examples: a fleet of processes" examples/fleet/fleet.sh --transport process
+    if command -v tmux >/dev/null; then
+        check "Examples: a fleet in tmux" examples/fleet/fleet.sh --transport tmux
+    else
+        skip "the example's fleet in tmux (not installed)"
+    fi
 else
     skip "the npm package, packed and not, documentation and examples (--fast)"
 fi

@@ -106,7 +106,7 @@ grep -q 'Ada looks after' "$CALLSHEET_HOME/fleet/roster.yaml" || fail "the comme
 
 say "Down"
 show "$callsheet" fleet down --transport "$transport"
-left=$(find "$CALLSHEET_HOME/fleet/run" -type f ! -name '*.lock')
+left=$(find "$CALLSHEET_HOME/fleet/run" ! -type d ! -name fleet.lock ! -name tmux.lock)
 [ -z "$left" ] || fail "the fleet left: $left"
 [ "$(cat "$HOME/CLAUDE.md")" = 'Notes of our own.' ] || fail "the project is not as it was"
 [ ! -e "$work/user/STANDIN_REPORT.md" ] || fail "a seat wrote into the project"

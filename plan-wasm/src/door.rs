@@ -7,15 +7,18 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 
 use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
+use plan_core::base::json::next_high;
 
 use spin::Mutex;
 
 use crate::failure::Failure;
+use crate::region::{self, Kept, keep};
 
 /// What an operation gives: a text, or nothing where JavaScript has `undefined`.
 pub type Answer = Result<Option<String>, Failure>;
@@ -38,20 +41,25 @@ const PLAIN_FOR_RUN: usize = 128;
 /// More room than this is given back before the next call.
 const KEPT: usize = 4 << 20;
 
-static REQUEST: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static REQUEST: Mutex<Kept<Vec<u8>>> = Mutex::new(Kept::of(Vec::new()));
 static ANSWER: Mutex<String> = Mutex::new(String::new());
 
 /// Makes room for a request and returns its address. Room that was reserved before may be
 /// used again as long as it is large enough and no call failed in between.
 pub(crate) fn reserve(bytes: usize) -> usize {
     let mut room = REQUEST.lock();
-    if room.len() > KEPT && bytes < KEPT {
-        *room = Vec::new();
-    }
-    if room.len() < bytes {
-        room.resize(bytes, 0);
+    if room.len() < bytes || (room.len() > KEPT && bytes < KEPT) {
+        begin();
+        *room = Kept::of(Vec::new());
+        *room = keep(&|| vec![0; bytes]);
     }
     room.as_ptr().addr()
+}
+
+/// Begins a call: the last answer is gone.
+fn begin() {
+    *ANSWER.lock() = String::new();
+    region::begin();
 }
 
 /// Returns the address of the last answer.
@@ -116,19 +124,6 @@ fn part(answer: &str) -> Option<(String, usize)> {
     Some((plain, length))
 }
 
-/// Finds the first byte that is not ASCII.
-fn next_high(bytes: &[u8]) -> Option<usize> {
-    let (blocks, _) = bytes.as_chunks::<32>();
-    let plain = blocks.iter().position(|block| {
-        let (words, _) = block.as_chunks();
-        let all = words.iter().map(|word| u64::from_le_bytes(*word));
-        all.fold(0, |all, word| all | word) & 0x8080_8080_8080_8080 != 0
-    });
-    let start = plain.unwrap_or(blocks.len()) * 32;
-    let tail = bytes.get(start..)?;
-    Some(start + tail.iter().position(|byte| !byte.is_ascii())?)
-}
-
 /// Forgets the last request and its answer.
 pub(crate) fn forget() {
     *ANSWER.lock() = String::new();
@@ -137,8 +132,9 @@ pub(crate) fn forget() {
 
 /// Carries out an operation on the texts of the request: at most three.
 pub(crate) fn pass(lengths: &[usize], operate: &dyn Fn([&str; 3]) -> Answer) -> u32 {
+    begin();
     // Taken out, so that a trap in the middle leaves nothing locked for good.
-    let request = mem::take(&mut *REQUEST.lock());
+    let request = mem::replace(&mut *REQUEST.lock(), Kept::of(Vec::new()));
     let answer = texts(&request, lengths).and_then(operate);
     *REQUEST.lock() = request;
     let (status, text) = match answer {
@@ -186,14 +182,5 @@ mod tests {
         assert_eq!(runs, "é–\u{1}😀");
         assert_eq!(part("\"éxé\""), None);
         assert_eq!(part(&filler), None);
-    }
-
-    #[test]
-    fn finds_the_first_other_byte() {
-        for place in [0, 1, 31, 32, 33, 70] {
-            let text = format!("{}é{}", "x".repeat(place), "é".repeat(40));
-            assert_eq!(next_high(text.as_bytes()), Some(place));
-        }
-        assert_eq!(next_high("x".repeat(70).as_bytes()), None);
     }
 }

@@ -22,6 +22,7 @@ mod locate;
 mod persona;
 #[cfg(feature = "persona-kit")]
 pub mod persona_kit;
+mod region;
 #[cfg(feature = "resolve")]
 mod resolve;
 #[cfg(feature = "schema")]
@@ -84,10 +85,6 @@ pub fn part_answer() -> usize {
 pub fn forget() {
     door::forget();
 }
-
-#[cfg(target_arch = "wasm32")]
-#[global_allocator]
-static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 
 /// A panic is a mistake of ours: the host sees a trap and gives the instance up.
 #[cfg(target_arch = "wasm32")]

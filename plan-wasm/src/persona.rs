@@ -19,6 +19,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::document::{edition, give, read};
 use crate::door::{Answer, pass};
 use crate::failure::Failure;
+use crate::region::{Kept, keep, leave};
 
 /// Leaves `null` where a plan repeats the persona: the caller holds it.
 pub const FLAG_HELD: u32 = 2;
@@ -30,7 +31,10 @@ pub const FLAG_MARKED: u32 = 4;
 /// Stands for the persona's text. JSON has no such character, in strings or outside.
 const MARK: &str = "\u{2}";
 
-static COMPILED: Mutex<Vec<Option<Compiled>>> = Mutex::new(Vec::new());
+static COMPILED: Mutex<Kept<Table>> = Mutex::new(Kept::of(Vec::new()));
+
+/// Kept personas by their numbers.
+type Table = Vec<Option<Kept<Compiled>>>;
 
 /// A persona that is kept for repeated planning.
 struct Compiled {
@@ -44,7 +48,9 @@ pub fn plan(flags: u32, persona: usize, options: usize) -> u32 {
     pass(&[persona, options], &|[persona, options, _]| {
         let persona = read("persona", persona)?;
         let options = read_options(options)?;
-        build(flags, Selection::from(&persona), &options).map(Some)
+        let answer = build(flags, Selection::from(&persona), &options).map(Some);
+        leave((persona, options));
+        answer
     })
 }
 
@@ -59,7 +65,7 @@ pub fn plan_all(flags: u32, personas: usize, options: usize) -> u32 {
 /// Keeps a persona for repeated planning; the answer is its number.
 #[wasm_bindgen]
 pub fn compile(persona: usize) -> u32 {
-    pass(&[persona], &|[persona, ..]| keep(persona))
+    pass(&[persona], &|[persona, ..]| keep_persona(persona))
 }
 
 /// Plans a persona that is kept.
@@ -142,7 +148,9 @@ fn build<'s>(
     } else if flags & FLAG_MARKED != 0 && plan.persona.has_text() {
         plan.persona = Echo::marked(MARK);
     }
-    Ok(print(&plan))
+    let text = print(&plan);
+    leave(plan);
+    Ok(text)
 }
 
 fn build_all(flags: u32, personas: &str, options: &str) -> Answer {
@@ -174,15 +182,21 @@ fn build_all(flags: u32, personas: &str, options: &str) -> Answer {
     Ok(Some(out.finish()))
 }
 
-fn keep(persona: &str) -> Answer {
+fn keep_persona(persona: &str) -> Answer {
     let source = read("persona", persona)?;
-    let compiled = Compiled {
+    let compiled = keep(&|| Compiled {
         value: source.value.to_owned_value(),
         printed: source.printed.map(String::from),
-    };
+    });
     let mut kept = COMPILED.lock();
     let free = kept.iter().position(Option::is_none);
     let number = free.unwrap_or(kept.len());
+    if number == kept.capacity() {
+        let room = number * 2 + 4;
+        let mut larger = keep(&|| Table::with_capacity(room));
+        larger.append(&mut kept);
+        *kept = larger;
+    }
     match kept.get_mut(number) {
         Some(place) => *place = Some(compiled),
         None => kept.push(Some(compiled)),
@@ -195,12 +209,14 @@ fn build_kept(flags: u32, number: u32, options: &str) -> Answer {
     let kept = COMPILED.lock();
     let place = usize::try_from(number).ok();
     let compiled = place.and_then(|place| kept.get(place)?.as_ref());
-    let Some(Compiled { value, printed }) = compiled else {
+    let Some(compiled) = compiled else {
         let message = "the compiled persona was disposed of";
         return Err(Diagnostic::error(Code::RECORD_INVALID, message).into());
     };
-    let selection = Selection::printed(value, printed.as_deref());
-    build(flags, selection, &options).map(Some)
+    let selection = Selection::printed(&compiled.value, compiled.printed.as_deref());
+    let answer = build(flags, selection, &options).map(Some);
+    leave(options);
+    answer
 }
 
 fn effects(plan: &str, places: &str) -> Answer {

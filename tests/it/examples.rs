@@ -47,6 +47,22 @@ fn every_persona_is_listed_and_reads() -> Answer<()> {
 }
 
 #[test]
+fn every_file_of_the_fleet_is_listed() -> Answer<()> {
+    let list = read("examples/README.md")?;
+    let place = "examples/fleet/home/fleet/";
+    let mut paths = Vec::new();
+    for ending in [".yaml", ".md", ".json"] {
+        paths.extend(files(place.trim_end_matches('/'), ending)?);
+    }
+    assert!(paths.len() >= 6, "only {paths:?}");
+    for path in paths {
+        let short = path.trim_start_matches(place);
+        assert!(list.contains(short), "examples/README.md lacks {short}");
+    }
+    Ok(())
+}
+
+#[test]
 fn every_harness_and_feature_is_shown() -> Answer<()> {
     let texts: Vec<String> = personas()?
         .iter()

@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod conformance;
+pub mod fleets;
 pub mod fuzz;
 pub mod generate;
 pub mod program;

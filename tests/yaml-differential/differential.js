@@ -134,11 +134,14 @@ const FORBIDDEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\ufeff]/;
 /** What people type: our reader has the same value, or refuses what theirs refuses. */
 async function documents() {
     const made = times(ROUNDS / 2, () => {
-        const shape = below(6);
+        const shape = below(8);
         if (shape === 0) return text() + pick(["", "\n"]);
         if (shape === 1) return `k: ${text()}\n`;
         if (shape === 2) return `- ${text()}\n- ${text()}\n`;
         if (shape === 3) return `${text()}: ${text()}\nb: 1\n`;
+        const [quote, deep] = [pick(["'", '"', ""]), pick(["", " ", "  ", "   "])];
+        if (shape === 6) return `a:\n- ${quote}${text()}\n${deep}${text()}${quote}\nb: 1\n`;
+        if (shape === 7) return `a:\n  - k: ${quote}${text()}\n ${deep}${text()}${quote}\n  - ${text()}\n`;
         if (shape === 4) return `k: ${pick(["'", '"', "[", "{", ""])}${text()}${pick(["'", '"', "]", "}", ""])}\n`;
         return `a:\n  b: ${text()}\n  ${text()}\nc: ${text()} # ${text()}\n`;
     });

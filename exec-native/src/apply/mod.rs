@@ -524,6 +524,21 @@ impl RunHandle {
         cleared
     }
 
+    /// As [`RunHandle::commit`], and keeps nothing to revert it by: for what may hold secrets.
+    ///
+    /// # Errors
+    /// As [`RunHandle::commit`]; or the undo data cannot be removed.
+    pub fn commit_for_good(&self) -> Result<(), ExecError> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((run, journal)) = &mut inner.live else {
+            return Err(over());
+        };
+        journal.append(&Record::RunCommitted(RunCommitted {}))?;
+        let removed = run.remove();
+        inner.live = None;
+        removed
+    }
+
     /// Notes that a signal ends this process and with it this run, so that others can ask
     /// for that: for a process that holds nothing but this run.
     ///

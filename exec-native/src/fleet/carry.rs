@@ -9,14 +9,15 @@ use plan_core::base::json::{Value, print};
 use plan_core::fleet::envfile;
 use plan_core::fleet::library::RoleFile;
 use plan_core::fleet::observed::{Beat, SEAT_SPEC, SeatSpec, Session};
-use plan_core::fleet::plan::{Action, ActionKind, FleetPlan, Goal, PlannedSeat};
+use plan_core::fleet::plan::{Action, ActionKind, FleetPlan, PlannedSeat};
 use plan_core::fleet::policy::Ready;
 
 use super::compose::compose;
 use super::crew::{Crew, RUN};
 use super::gather::{Gathered, PERSONAS};
 use super::home::{AGENTS, Home};
-use super::seat::{SEAT_COMMAND, spec_path};
+use super::pending;
+use super::seat::{SEAT_COMMAND, SPEC, spec_path};
 use super::transport::{Start, Stopped};
 use super::write::{Change, WriteOptions, Written, commit_changes};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
@@ -31,6 +32,8 @@ const AT_ONCE: usize = 8;
 const POLL: Duration = Duration::from_millis(30);
 /// How far back a text that says "ready" is looked for.
 const SCREEN: usize = 200;
+/// How long a session may take to come that somebody else has begun to start.
+const ARRIVAL: Duration = Duration::from_secs(2);
 /// How long a seat may take to be ready where the policy says nothing.
 const READY: u64 = 60;
 
@@ -116,6 +119,10 @@ impl Carrier<'_> {
         self.stop(plan, &sessions, &mut carried);
         self.start(plan, &sessions, &mut carried);
         self.clear(plan, &mut carried)?;
+        // Asked to stop, it leaves the rest to whoever goes on.
+        if !self.options.write.cancel.is_raised() {
+            pending::done(self.home)?;
+        }
         Ok(carried)
     }
 
@@ -123,7 +130,8 @@ impl Carrier<'_> {
         (self.options.events)(event);
     }
 
-    fn fail(&self, seat: &str, error: ExecError, carried: &mut Carried) {
+    /// Notes that something could not be done.
+    pub(super) fn fail(&self, seat: &str, error: ExecError, carried: &mut Carried) {
         self.tell(&FleetEvent::Failed(seat, &error));
         carried.failed.push((seat.to_owned(), error));
     }
@@ -146,7 +154,7 @@ impl Carrier<'_> {
 
     /// Writes every file of the plan, and those that seats are started from.
     fn write(&self, plan: &FleetPlan) -> Result<Written, ExecError> {
-        let mut changes = Vec::new();
+        let mut changes = Vec::from_iter(pending::announce(self.home, plan)?);
         for file in &plan.files {
             changes.push(Change {
                 path: format!("fleet/{}", file.path),
@@ -180,7 +188,7 @@ impl Carrier<'_> {
         for action in plan.actions.iter().filter(starts) {
             let seat = action.seat.as_deref().and_then(|name| plan.seat(name));
             if let Some(seat) = seat {
-                let path = format!("{RUN}/{}.seat.json", seat.name);
+                let path = format!("{RUN}/{}{SPEC}", seat.name);
                 changes.push(Change {
                     before: self.home.digest(&path)?,
                     content: Some(print(&self.spec(plan, seat)?)),
@@ -262,7 +270,7 @@ impl Carrier<'_> {
             let answers: Vec<_> = threads::scope(|scope| {
                 let stop = |(_, session): &(&str, &Session)| {
                     let session = (*session).clone();
-                    scope.spawn(move || crew.stop(&session, grace))
+                    scope.spawn(move || stop_now(crew, &session, grace))
                 };
                 let running: Vec<_> = some.iter().map(stop).collect();
                 let lost = |_| {
@@ -346,10 +354,13 @@ impl Carrier<'_> {
                 (ActionKind::SeatAdopt, Some(session)) => {
                     self.crew.adopt(session, &seat.name, &seat.hash)
                 }
-                (ActionKind::SeatRestart, Some(session)) if session.dead.is_some() => self
-                    .begin(seat)
-                    .and_then(|start| self.crew.restart(session, &start))
-                    .map(drop),
+                (ActionKind::SeatRestart, Some(session)) if session.dead.is_some() => {
+                    let restarted = self
+                        .begin(seat)
+                        .and_then(|start| self.crew.restart(session, &start));
+                    let restarted = restarted.map(drop);
+                    restarted.or_else(|error| self.arrived(seat, error))
+                }
                 (ActionKind::SeatRestart, Some(_)) if !ended.contains(&&*seat.name) => continue,
                 _ => {
                     match self.begin(seat) {
@@ -363,9 +374,34 @@ impl Carrier<'_> {
         }
         let starts: Vec<Start> = fresh.iter().map(|(.., start)| start.clone()).collect();
         for ((action, seat, _), answer) in fresh.iter().zip(self.crew.start_all(&starts)) {
-            self.note(action, seat, answer.map(drop), (&mut started, carried));
+            let answer = answer.map(drop).or_else(|error| self.arrived(seat, error));
+            self.note(action, seat, answer, (&mut started, carried));
         }
         started
+    }
+
+    /// Waits for a session that has a seat's name: a command that was killed may have begun
+    /// to start the seat, as it should be, after we looked.
+    fn arrived(&self, seat: &PlannedSeat, error: ExecError) -> Result<(), ExecError> {
+        if error.kind() != ExecErrorKind::Busy {
+            return Err(error);
+        }
+        let deadline = Deadline::after(Some(ARRIVAL));
+        loop {
+            let same = |session: &Session| {
+                session.fleet.as_deref() == Some(&*self.gathered.input.fleet)
+                    && session.seat.as_deref() == Some(&*seat.name)
+                    && session.hash.as_deref() == Some(&*seat.hash)
+                    && session.dead.is_none()
+            };
+            if self.crew.observe()?.sessions.iter().any(same) {
+                return Ok(());
+            }
+            if deadline.is_over() {
+                return Err(error);
+            }
+            rest(POLL);
+        }
     }
 
     fn note<'p>(
@@ -480,33 +516,16 @@ impl Carrier<'_> {
             _ => Ok(runs && supervised),
         }
     }
+}
 
-    /// Clears away what seats that are stopped leave: nothing of ours stays but the fleet's
-    /// own files.
-    fn clear(&self, plan: &FleetPlan, carried: &mut Carried) -> Result<(), ExecError> {
-        let stopped = of_kind(plan, ActionKind::SeatStop).filter_map(|one| one.seat.as_deref());
-        let stopped: Vec<&str> = stopped
-            .filter(|seat| !carried.failed.iter().any(|(failed, _)| failed == seat))
-            .collect();
-        let mut changes = Vec::new();
-        for seat in &stopped {
-            let path = format!("{RUN}/{seat}.seat.json");
-            if let Some(stored) = self.home.read(&path)? {
-                changes.push(Change::remove(&path, &stored));
-            }
-        }
-        commit_changes(self.home, &changes, self.options.write)?;
-        for seat in &stopped {
-            for end in ["hb", "lock"] {
-                let path = self.crew.run().join(format!("{seat}.{end}"));
-                fs::remove_if_there(&path).at(&path)?;
-            }
-        }
-        let all = plan.aim.goal == Goal::Down && plan.aim.seats.is_empty();
-        if all && carried.failed.is_empty() {
-            self.crew.shut()?;
-        }
-        Ok(())
+/// Stops a seat. A command that was killed may have begun to start it again after we looked.
+fn stop_now(crew: &Crew, session: &Session, grace: Duration) -> Result<Stopped, ExecError> {
+    let stopped = crew.stop(session, grace);
+    let is_busy = |error: &ExecError| error.kind() == ExecErrorKind::Busy;
+    let seat = session.seat.as_deref();
+    match (stopped, seat) {
+        (Err(error), Some(seat)) if is_busy(&error) => crew.stop(&crew.session(seat)?, grace),
+        (stopped, _) => stopped,
     }
 }
 

@@ -193,7 +193,7 @@ impl Crew {
     /// The fleet is paused, or as [`Transport::send`].
     pub fn send(&self, session: &Session, text: &str) -> Result<(), ExecError> {
         if self.paused {
-            let error = ExecError::new(ExecErrorKind::Refused, "the fleet is paused");
+            let error = ExecError::new(ExecErrorKind::Failed, "the fleet is paused");
             return Err(error.hint("`callsheet fleet resume` ends the pause"));
         }
         self.of(session).send(session, text)
@@ -226,6 +226,17 @@ impl Crew {
     /// As [`Transport::watch`].
     pub fn watch(&self, session: &Session, cancel: &Cancel) -> Result<(), ExecError> {
         self.of(session).watch(session, cancel)
+    }
+
+    /// Removes the files that stay when a seat has been stopped.
+    ///
+    /// # Errors
+    /// As [`Transport::clear`].
+    pub fn clear(&self, seat: &str) -> Result<(), ExecError> {
+        if let Some(tmux) = &self.tmux {
+            tmux.clear(seat)?;
+        }
+        self.process.clear(seat)
     }
 
     /// Ends what the transports run themselves, unless somebody still needs it.

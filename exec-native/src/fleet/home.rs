@@ -376,6 +376,13 @@ impl Home {
             let file = problem.place.as_ref().and_then(|place| place.file.clone());
             let named = |loaded: &&mut LoadedProfile| Some(&loaded.path) == file.as_ref();
             if let Some(loaded) = loaded.iter_mut().find(named) {
+                // The id is where it was found to be that of another file.
+                let mut problem = problem;
+                let mut known = loaded.problems.iter();
+                let mismatch = known.find(|known| known.code == Code::PROFILE_ID_MISMATCH);
+                if let Some(mismatch) = mismatch {
+                    problem.place.clone_from(&mismatch.place);
+                }
                 loaded.problems.push(problem);
             }
         }
@@ -491,6 +498,11 @@ impl Roles {
 }
 
 impl LoadedProfile {
+    /// Tells whether it is one of those that are built in.
+    pub fn is_built_in(&self) -> bool {
+        self.path.starts_with(BUILT_IN)
+    }
+
     /// Returns the id, as far as it is known.
     pub fn id(&self) -> &str {
         self.parsed

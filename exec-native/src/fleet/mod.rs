@@ -7,7 +7,9 @@ pub mod crew;
 pub mod gather;
 pub mod home;
 pub mod lock;
+pub mod pending;
 pub mod seat;
+mod sweep;
 pub mod transport;
 pub mod write;
 

@@ -1,4 +1,5 @@
 //! The home: read, written as a whole or not at all, and locked.
+#![expect(clippy::disallowed_methods, reason = "tests look at real files")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -37,7 +37,7 @@ pub struct Change {
     pub content: Option<String>,
     /// The digest of what it held when that was read; `None` when there was no file.
     pub before: Option<String>,
-    /// Whether only the owner may read it.
+    /// Whether only the owner may read it. Nothing of it is kept elsewhere.
     pub private: bool,
 }
 
@@ -131,7 +131,8 @@ impl WriteOptions<'_> {
 /// What became of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
-    /// The run that did it; `callsheet revert` takes it back. None when all was as wanted.
+    /// The run that did it; `callsheet revert` takes it back. None when all was as wanted, or
+    /// was private.
     pub run: Option<RunId>,
     /// The number under which the previous roster is kept.
     pub generation: Option<u64>,
@@ -160,7 +161,8 @@ pub fn settle(lock: &FleetLock, state: &StateHome) -> Result<(), ExecError> {
     Ok(())
 }
 
-/// Makes changes of files of a home: all of them, or none. A file that is no longer as it
+/// Makes changes of files of a home: all of them, or none; first, in the same way, those over
+/// private files. A file that is no longer as it
 /// was read is not touched, and neither are the others.
 ///
 /// # Errors
@@ -191,20 +193,37 @@ pub fn commit_changes(
     if wanted.is_empty() {
         return Ok(Written::default());
     }
-    let mut actions = ActionList::new();
-    let generation = keep_roster(home, lock.root(), &wanted, &mut actions)?;
-    for (change, target) in &wanted {
+    let changed = wanted.iter().map(|(change, _)| change.path.clone());
+    let mut written = Written {
+        changed: changed.collect(),
+        ..Written::default()
+    };
+    // Backups of what may hold secrets are not kept. So it is written first, by a run of its
+    // own; without the rest it does nothing, and the next command makes the rest of it.
+    let is_backed_up = |(change, _): &(&Change, Target)| change.private && change.before.is_some();
+    let (private, public): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_backed_up);
+    if !private.is_empty() {
+        let actions = listed(ActionList::new(), &private);
+        let handle = carry_out(lock.root(), &actions, &private, options)?;
+        or_dispose(&handle, handle.commit_for_good())?;
+    }
+    if !public.is_empty() {
+        let mut actions = ActionList::new();
+        written.generation = keep_roster(home, lock.root(), &public, &mut actions)?;
+        let actions = listed(actions, &public);
+        let handle = carry_out(lock.root(), &actions, &public, options)?;
+        or_dispose(&handle, handle.commit())?;
+        written.run = Some(handle.id().clone());
+    }
+    Ok(written)
+}
+
+/// Adds changes to a list of actions.
+fn listed(mut actions: ActionList, wanted: &[(&Change, Target)]) -> ActionList {
+    for (change, target) in wanted {
         actions.push(Phase::Results, action(change, target));
     }
-    let run = carry_out(lock.root(), &actions, &wanted, options)?;
-    Ok(Written {
-        run: Some(run),
-        generation,
-        changed: wanted
-            .iter()
-            .map(|(change, _)| change.path.clone())
-            .collect(),
-    })
+    actions
 }
 
 /// Where a change is made.
@@ -338,7 +357,7 @@ fn carry_out(
     actions: &ActionList,
     wanted: &[(&Change, Target)],
     options: &WriteOptions<'_>,
-) -> Result<RunId, ExecError> {
+) -> Result<RunHandle, ExecError> {
     let apply = ApplyOptions {
         label: Some(options.command.clone()),
         progress: options.progress,
@@ -347,13 +366,14 @@ fn carry_out(
         ..ApplyOptions::default()
     };
     let handle = Run::begin(&options.state, root)?.apply(actions, &apply)?;
-    let kept = compare(&handle, wanted).and_then(|()| handle.commit());
-    if let Err(error) = kept {
-        // What cannot be promised to stay is taken back.
-        let report = handle.dispose();
-        return Err(error.with_undo_errors(report.errors()));
-    }
-    Ok(handle.id().clone())
+    or_dispose(&handle, compare(&handle, wanted))?;
+    Ok(handle)
+}
+
+/// Takes a run back when something went wrong.
+fn or_dispose(handle: &RunHandle, done: Result<(), ExecError>) -> Result<(), ExecError> {
+    // What cannot be promised to stay is taken back.
+    done.map_err(|error| error.with_undo_errors(handle.dispose().errors()))
 }
 
 /// Compares what the run replaced with what was read: an editor does not ask for our lock.

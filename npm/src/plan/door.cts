@@ -124,18 +124,39 @@ function write(module: Exports, text: string, offset: number): number {
   return written;
 }
 
+/**
+ * Puts the texts into the request as one. Where not all is ASCII, the texts behind the first
+ * are encoded once more, behind the request, to learn their lengths: the first is the longest.
+ */
+function putJoined(module: Exports, texts: readonly string[], units: number, all: number[]): void {
+  let joined = '';
+  for (const text of texts) joined += text;
+  const { written } = encoder.encodeInto(joined, free);
+  if (written === units) {
+    for (const text of texts) all.push(text.length);
+    return;
+  }
+  const replaced = module.hasReplacement(written);
+  // Halves of two texts would have become one character.
+  for (const text of texts) if (replaced || (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800) check(text);
+  const first = all.length;
+  all.push(written);
+  for (const text of texts.slice(1)) {
+    const length = encoder.encodeInto(text, free.subarray(written)).written;
+    all[first] = (all[first] as number) - length;
+    all.push(length);
+  }
+}
+
 /** Puts the texts into the request, one behind the other, and their lengths behind `all`. */
 function put(module: Exports, texts: readonly string[], all: number[]): void {
   let units = 0;
   for (const text of texts) units += text.length;
-  reserve(module, units);
+  // Twice, for texts that are encoded once more.
+  reserve(module, units < JOINED ? units * 2 : units);
   if (units < JOINED && texts.length > 1) {
-    let joined = '';
-    for (const text of texts) joined += text;
-    if (encoder.encodeInto(joined, free).written === units) {
-      for (const text of texts) all.push(text.length);
-      return;
-    }
+    putJoined(module, texts, units, all);
+    return;
   }
   let offset = 0;
   for (const text of texts) {

@@ -56,6 +56,8 @@ codes! {
     FLEET_PLAN_STALE = "fleet.plan-stale";
     /// A roster could not be changed in place and is written anew.
     FLEET_ROSTER_REWRITTEN = "fleet.roster-rewritten";
+    /// Something could not be done with a seat.
+    FLEET_SEAT_FAILED = "fleet.seat-failed";
     /// A session that is not the fleet's has the name of a seat.
     FLEET_SESSION_FOREIGN = "fleet.session-foreign";
     /// A journal holds a record that cannot follow those before it.

@@ -5,11 +5,12 @@ pub mod code;
 pub mod diag;
 pub mod digest;
 pub mod edition;
-pub mod json;
 pub mod path;
 pub mod record;
 pub mod secret;
-pub mod sort;
 pub mod text;
 pub mod toml;
 pub mod yaml;
+
+pub use plan_json as json;
+pub use plan_json::sort;

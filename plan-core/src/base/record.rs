@@ -235,13 +235,6 @@ impl Scan<'_> for u64 {
     }
 }
 
-impl Print for u64 {
-    fn print(&self, out: &mut Writer) {
-        #[expect(clippy::cast_precision_loss, reason = "wire numbers stay below 2^53")]
-        out.number(*self as f64);
-    }
-}
-
 impl Scan<'_> for String {
     fn scan(value: &Value<'_>, at: &Path<'_>) -> Result<Self, Diagnostic> {
         match value {
@@ -312,16 +305,6 @@ impl<'a, T: Scan<'a>> Scan<'a> for BTreeMap<String, T> {
     }
 }
 
-impl<T: Print> Print for BTreeMap<String, T> {
-    fn print(&self, out: &mut Writer) {
-        out.begin_object();
-        for (key, item) in self {
-            out.field(key, item);
-        }
-        out.end_object();
-    }
-}
-
 /// An insertion-ordered map of texts, as environments and input values are.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TextMap<'a>(Object<'a>);
@@ -339,7 +322,7 @@ impl<'a> TextMap<'a> {
 
     /// Returns the text of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get_str(name)
+        self.0.get(name).and_then(Value::as_str)
     }
 
     /// Removes a name.
@@ -357,12 +340,6 @@ impl<'a> TextMap<'a> {
     /// Tells whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-impl Object<'_> {
-    fn get_str(&self, key: &str) -> Option<&str> {
-        self.get(key).and_then(Value::as_str)
     }
 }
 

@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 
 use toml_writer::{ToTomlKey as _, TomlWrite as _};
 
-use super::json::{Object, Value};
+use super::json::{Object, Value, js_string};
 
 /// Prints an object as a TOML document: scalars first, then one table a member.
 /// `null` members are left out, since TOML has no null.
@@ -47,7 +47,7 @@ fn inline(out: &mut String, value: &Value<'_>) -> core::fmt::Result {
     match value {
         Value::Null => Ok(()),
         Value::Bool(truth) => write!(out, "{truth}"),
-        Value::Number(number) => out.write_str(ryu_js::Buffer::new().format(*number)),
+        Value::Number(_) => out.write_str(&js_string(value)),
         Value::String(text) => out.value(&**text),
         Value::Array(items) => {
             out.write_str("[")?;

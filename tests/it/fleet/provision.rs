@@ -15,7 +15,7 @@ fn profile(id: &str, lead: &str, floor: &[&str], seats: &[&str]) -> String {
         text.push_str("floor:\n");
     }
     for class in floor {
-        text.push_str(&format!("  - \"{class}\"\n"));
+        text += &["  - \"", class, "\"\n"].concat();
     }
     if seats.is_empty() {
         return text + "roster: []\n";
@@ -24,11 +24,16 @@ fn profile(id: &str, lead: &str, floor: &[&str], seats: &[&str]) -> String {
     for seat in seats {
         let (seat, count) = seat.split_once(" x").unwrap_or((seat, "1"));
         let (class, manager) = seat.split_once("->").unwrap_or((seat, ""));
-        text.push_str(&format!(
-            "  - class: \"{class}\"\n    multiplicity: {count}\n"
-        ));
+        text += &[
+            "  - class: \"",
+            class,
+            "\"\n    multiplicity: ",
+            count,
+            "\n",
+        ]
+        .concat();
         if !manager.is_empty() {
-            text.push_str(&format!("    reports_to: \"{manager}\"\n"));
+            text += &["    reports_to: \"", manager, "\"\n"].concat();
         }
     }
     text

@@ -24,7 +24,14 @@ const FILE_BUDGETS: [(&str, usize, &str); 2] = [
 const FUNCTION_BUDGETS: [(&str, &str, usize, &str); 0] = [];
 
 /// Where Rust sources are.
-const PACKAGES: [&str; 5] = ["plan-core", "plan-wasm", "exec-native", "tests", "examples"];
+const PACKAGES: [&str; 6] = [
+    "plan-json",
+    "plan-core",
+    "plan-wasm",
+    "exec-native",
+    "tests",
+    "examples",
+];
 
 /// Every Rust source of the workspace, scanned, with its path.
 fn sources(packages: &[&str]) -> Answer<Vec<(String, String, Source)>> {

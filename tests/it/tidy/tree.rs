@@ -3,7 +3,7 @@
 use tests::repo::{Answer, top_level};
 
 /// What must be there.
-const REQUIRED: [&str; 23] = [
+const REQUIRED: [&str; 24] = [
     ".cargo",
     ".ci",
     ".config",
@@ -23,6 +23,7 @@ const REQUIRED: [&str; 23] = [
     "exec-native",
     "npm",
     "plan-core",
+    "plan-json",
     "plan-wasm",
     "rust-toolchain.toml",
     "rustfmt.toml",

@@ -94,7 +94,12 @@ fn allow_attributes(source: &Source) -> Vec<usize> {
 #[test]
 fn the_operating_system_is_touched_in_one_place() -> Answer<()> {
     let mut complaints = Vec::new();
-    for (path, _, source) in sources(&["plan-core/src", "plan-wasm/src", "exec-native/src"])? {
+    for (path, _, source) in sources(&[
+        "plan-json/src",
+        "plan-core/src",
+        "plan-wasm/src",
+        "exec-native/src",
+    ])? {
         if path.starts_with(SYSTEM_HOME) || is_test_file(&path) {
             continue;
         }
@@ -109,7 +114,12 @@ fn the_operating_system_is_touched_in_one_place() -> Answer<()> {
 fn harnesses_are_named_in_one_place() -> Answer<()> {
     let ids: Vec<&str> = harness::ALL.iter().map(|def| def.id).collect();
     let mut complaints = Vec::new();
-    for (path, _, source) in sources(&["plan-core/src", "plan-wasm/src", "exec-native/src"])? {
+    for (path, _, source) in sources(&[
+        "plan-json/src",
+        "plan-core/src",
+        "plan-wasm/src",
+        "exec-native/src",
+    ])? {
         if path.starts_with(HARNESS_HOME) || is_test_file(&path) {
             continue;
         }
@@ -138,7 +148,7 @@ fn no_lint_is_allowed_away() -> Answer<()> {
 #[test]
 fn the_core_has_no_functions_named_after_deeds() -> Answer<()> {
     let mut complaints = Vec::new();
-    let all = sources(&["plan-core/src"])?;
+    let all = sources(&["plan-json/src", "plan-core/src"])?;
     for (path, _, source) in all.iter().filter(|(path, ..)| !is_test_file(path)) {
         for function in source.functions() {
             if let Some(deed) = DEEDS.iter().find(|deed| function.name.starts_with(**deed)) {

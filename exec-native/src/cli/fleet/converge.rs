@@ -8,12 +8,13 @@ use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::Writer;
 use plan_core::fleet::merge::{Conflict, Prefer, Terms};
-use plan_core::fleet::plan::{Action, ActionKind, Edit, EditKind, FleetPlan, plan};
+use plan_core::fleet::plan::{Action, ActionKind, Edit, EditKind, FleetPlan, Goal, plan};
 
 use super::super::Answer;
 use super::super::failure::Failure;
 use super::super::output::{Output, Shape};
 use super::super::report::Located;
+use super::events::{event_line, tell};
 use super::{HomeArgs, is_error, raised};
 use crate::fleet::STAFFING;
 use crate::fleet::carry::{Carrier, CarryOptions, FleetEvent, GRACE};
@@ -21,7 +22,6 @@ use crate::fleet::crew::{Choice, Crew};
 use crate::fleet::gather::{Gathered, Request, gather};
 use crate::fleet::home::Home;
 use crate::fleet::lock::FleetLock;
-use crate::fleet::transport::Stopped;
 use crate::fleet::write::{WriteOptions, settle};
 
 /// The exit code of a plan that has something to do.
@@ -211,6 +211,22 @@ impl Found {
         plan(&self.gathered.input, STAFFING).map_err(|problems| self.refused(problems))
     }
 
+    /// As [`Found::plan`], for a request that names seats: what is not there, or is added and
+    /// could never be started, stops it before anything is done.
+    fn plan_for(&self, request: &Request) -> Result<FleetPlan, Failure> {
+        let made = self.plan()?;
+        let added = |edit: &&Edit| edit.kind == EditKind::Add;
+        let idle = |edit: &Edit| made.seat(&edit.name).is_some_and(|seat| !seat.startable);
+        let idle = request.edits.iter().filter(added).any(idle);
+        let stops =
+            |one: &&Diagnostic| is_error(one) && (idle || one.code == Code::FLEET_EDIT_INVALID);
+        let problems: Vec<Diagnostic> = made.diagnostics.iter().filter(stops).cloned().collect();
+        if problems.is_empty() {
+            return Ok(made);
+        }
+        Err(self.refused(problems))
+    }
+
     /// As [`Found::plan`]; what looks like a mistake may count as one.
     pub(super) fn checked_plan(&self, strict: bool) -> Result<FleetPlan, Failure> {
         let made = self.plan()?;
@@ -263,7 +279,7 @@ pub(super) fn converge(
 ) -> Answer {
     if args.dry_run {
         let found = find(place.home()?, request, args.transport)?;
-        let made = found.plan()?;
+        let made = found.plan_for(request)?;
         return show(&found, &made, (args.json, false), output);
     }
     let home = place.home()?;
@@ -272,7 +288,7 @@ pub(super) fn converge(
     settle(&lock, &write.state)?;
     write.lock = Some(&lock);
     let found = find(home, request, args.transport)?;
-    let made = found.plan()?;
+    let made = found.plan_for(request)?;
     carry(&found, &made, (args, &write), output)
 }
 
@@ -340,11 +356,18 @@ pub(super) fn carry(
             out.end_array();
             out.end_object();
         });
-        output.envelope(&data, &made.diagnostics)?;
+        let failed = carried.failed.iter().map(|(seat, error)| {
+            Diagnostic::error(
+                Code::FLEET_SEAT_FAILED,
+                format!("{seat}: {}", error.chain()),
+            )
+        });
+        let diagnostics: Vec<_> = made.diagnostics.iter().cloned().chain(failed).collect();
+        output.envelope(&data, &diagnostics)?;
         return Ok(code);
     }
     if made.actions.is_empty() && code == 0 {
-        output.line("Nothing to do: the fleet is as it should be.")?;
+        output.line(nothing(made))?;
     } else {
         output.line(&format!("Done: {}.", counts(made, true)))?;
     }
@@ -390,11 +413,23 @@ pub(super) fn show(
         }
     }
     if made.actions.is_empty() {
-        output.line("Nothing to do: the fleet is as it should be.")?;
+        output.line(nothing(made))?;
     } else {
         output.line(&format!("Plan: {}.", counts(made, false)))?;
     }
     Ok(code)
+}
+
+/// What is said of a plan without actions.
+fn nothing(made: &FleetPlan) -> &'static str {
+    let is_pause = |one: &Diagnostic| one.code == Code::FLEET_PAUSED;
+    if made.diagnostics.iter().any(is_pause) {
+        return "Nothing was started: the fleet is paused.";
+    }
+    match made.aim.goal {
+        Goal::Down => "Nothing to do: no seat runs.",
+        Goal::Up | Goal::Files => "Nothing to do: the fleet is as it should be.",
+    }
 }
 
 fn counts(made: &FleetPlan, done: bool) -> String {
@@ -493,74 +528,4 @@ fn conflict(conflict: &Conflict) -> Diagnostic {
     Diagnostic::error(Code::FLEET_MERGE_CONFLICT, message).help(format!(
         "decide: --prefer mine, --prefer theirs, or --force-conflicts {target}"
     ))
-}
-
-fn tell(event: &FleetEvent<'_>, output: &Output) {
-    let text = match event {
-        FleetEvent::Wrote(path) => format!("wrote {path}"),
-        FleetEvent::Started(seat) => format!("started {seat}"),
-        FleetEvent::Restarted(seat) => format!("started {seat} again"),
-        FleetEvent::Stopped(seat, how) => format!("stopped {seat}{}", manner(*how)),
-        FleetEvent::Adopted(seat) => format!("adopted {seat}"),
-        FleetEvent::Ready(seat, took) => format!("ready {seat} ({took} ms)"),
-        FleetEvent::Failed(seat, error) => {
-            let text = format!(
-                "{} {seat}: {}",
-                output.paint("31", "failed:"),
-                error.chain()
-            );
-            output.problem(&text);
-            for hint in error.hints() {
-                output.problem(&format!("  {hint}"));
-            }
-            return;
-        }
-    };
-    output.note(&format!("  {text}"));
-}
-
-const fn manner(how: Stopped) -> &'static str {
-    match how {
-        Stopped::Gone => " (it was gone)",
-        Stopped::Dead => " (it had ended)",
-        Stopped::Ended => "",
-        Stopped::Killed => " (it had to be killed)",
-    }
-}
-
-fn event_line(event: &FleetEvent<'_>) -> String {
-    let mut out = Writer::compact();
-    out.begin_object();
-    let mut said = |name: &str, key: &str, value: &str| {
-        out.field("event", name);
-        out.field(key, value);
-    };
-    match event {
-        FleetEvent::Wrote(path) => said("wrote", "path", path),
-        FleetEvent::Started(seat) => said("started", "seat", seat),
-        FleetEvent::Restarted(seat) => said("restarted", "seat", seat),
-        FleetEvent::Adopted(seat) => said("adopted", "seat", seat),
-        FleetEvent::Stopped(seat, how) => {
-            said("stopped", "seat", seat);
-            out.field(
-                "how",
-                match how {
-                    Stopped::Gone => "gone",
-                    Stopped::Dead => "dead",
-                    Stopped::Ended => "ended",
-                    Stopped::Killed => "killed",
-                },
-            );
-        }
-        FleetEvent::Ready(seat, took) => {
-            said("ready", "seat", seat);
-            out.field("ms", took);
-        }
-        FleetEvent::Failed(seat, error) => {
-            said("failed", "seat", seat);
-            out.field("message", &error.chain());
-        }
-    }
-    out.end_object();
-    out.finish()
 }

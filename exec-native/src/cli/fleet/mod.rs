@@ -1,6 +1,7 @@
 //! `callsheet fleet`.
 
 mod converge;
+mod events;
 mod look;
 mod past;
 mod persona;

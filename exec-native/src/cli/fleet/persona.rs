@@ -5,7 +5,7 @@ use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::Writer;
 use plan_core::base::text::nearest;
-use plan_core::fleet::library::{Listed, Persona, PersonaLayer, is_class, marker};
+use plan_core::fleet::library::{Listed, Persona, PersonaLayer, PersonaStatus, is_class, marker};
 
 use super::super::Answer;
 use super::super::failure::Failure;
@@ -13,6 +13,7 @@ use super::super::output::{Output, Shape};
 use super::{HomeArgs, about_roles, one_line, read_roles};
 use crate::fleet::home::{Home, ROLES_LOCAL, Roles};
 use crate::fleet::write::{Change, commit_changes};
+use crate::state::RunId;
 
 /// Lists, shows and customizes the roles of seats.
 #[derive(Debug, Subcommand)]
@@ -167,7 +168,7 @@ impl ShowCommand {
                 out.begin_object();
                 out.field("class", &persona.class);
                 out.field("layer", persona.layer.as_str());
-                out.field("status", &status.map(|status| status.as_str()));
+                out.field("status", &status.map(PersonaStatus::as_str));
                 out.field("domain", roles.library.domain(&persona.class));
                 out.field("file", &path);
                 out.field("text", text);
@@ -206,7 +207,7 @@ impl CustomizeCommand {
                 out.field("class", class);
                 out.field("path", &*path.to_string_lossy());
                 out.field("new", &self.new);
-                out.field("run", &done.run.as_ref().map(|run| run.as_str()));
+                out.field("run", &done.run.as_ref().map(RunId::as_str));
                 out.end_object();
             });
             output.envelope(&data, &[])?;

@@ -16,6 +16,7 @@ use crate::fleet::home::{Home, LoadedProfile, ROSTER};
 use crate::fleet::lock::FleetLock;
 use crate::fleet::write::{Change, Written, commit_changes, settle};
 use crate::os::dir::Kind;
+use crate::state::RunId;
 
 #[derive(Debug, Args)]
 #[command(
@@ -27,6 +28,7 @@ Examples:
   callsheet fleet provision --profile business --full --write
   callsheet fleet provision --profile software-delivery --full --write --force"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ProvisionCommand {
     /// The profile; `callsheet fleet profile list` lists them.
     #[arg(long, value_name = "ID")]
@@ -75,15 +77,12 @@ impl ProvisionCommand {
             return self.print(&made, (&home, written.as_ref()), output);
         }
         warn(&loaded, output);
-        match written {
-            None => {
-                output.line("# DRY RUN — no files written. Re-run with --write to persist.")?;
-                output.line(text.trim_end())?;
-            }
-            Some(_) => {
-                let path = home.path(ROSTER);
-                output.line(&format!("Wrote roster: {}", path.display()))?;
-            }
+        if written.is_none() {
+            output.line("# DRY RUN — no files written. Re-run with --write to persist.")?;
+            output.line(text.trim_end())?;
+        } else {
+            let path = home.path(ROSTER);
+            output.line(&format!("Wrote roster: {}", path.display()))?;
         }
         output.line("")?;
         output.line(&summary(&seats)).map(|()| 0)
@@ -142,7 +141,7 @@ impl ProvisionCommand {
                 "run",
                 &written
                     .and_then(|done| done.run.as_ref())
-                    .map(|run| run.as_str()),
+                    .map(RunId::as_str),
             );
             out.field("generation", &written.and_then(|done| done.generation));
             out.field("roster", made.text);
@@ -192,7 +191,8 @@ fn usable(loaded: &LoadedProfile) -> Result<&Profile, Failure> {
     }
     let mut text = format!("Profile \"{}\" is invalid; cannot provision:", loaded.stem);
     for problem in &errors {
-        text.push_str(&format!("\n  - {problem}"));
+        text += "\n  - ";
+        text += &problem.message;
     }
     let located = errors.iter().map(|problem| about_profile(problem, loaded));
     Err(Failure::Told {

@@ -1,15 +1,20 @@
 //! `callsheet fleet validate`: every file of a home, checked.
 
 use clap::Args;
+use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::Writer;
-use plan_core::fleet::{envfile, roster};
+use plan_core::base::text::nearest;
+use plan_core::base::yaml::{self, Limits, Node};
+use plan_core::fleet::{envfile, policy, roster};
 
 use super::super::Answer;
 use super::super::failure::Failure;
 use super::super::output::{Output, Shape};
 use super::super::report::Located;
-use super::{HomeArgs, about_profile, about_roles, is_error, raised};
+use super::{HomeArgs, about_profile, about_roles, is_error, one_line, raised};
+use crate::fleet::STAFFING;
+use crate::fleet::gather::POLICY;
 use crate::fleet::home::{AGENTS, Home, ROSTER};
 use crate::os::walk::text_of;
 
@@ -45,7 +50,7 @@ impl Found {
 
 impl ValidateCommand {
     pub(super) fn answer(&self, place: &HomeArgs, output: &Output) -> Answer {
-        let mut found = self.check(&place.home()?)?;
+        let mut found = check(&place.home()?)?;
         if self.strict {
             for problem in &mut found.problems {
                 problem.diagnostic = raised(&problem.diagnostic);
@@ -70,37 +75,107 @@ impl ValidateCommand {
         for problem in problems {
             output.problem(&problem.render(output));
         }
-        let count = found.problems.len();
-        output.note(&format!("{} files, {count} problems", found.files));
+        let problems = match found.problems.len() {
+            1 => "1 problem".to_owned(),
+            count => format!("{count} problems"),
+        };
+        output.note(&format!("{} files, {problems}", found.files));
         Ok(code)
     }
+}
 
-    fn check(&self, home: &Home) -> Result<Found, Failure> {
-        let mut found = Found::default();
-        let roles = home.roles()?;
-        found.files += roles.count();
-        let about = roles.problems.iter().chain(&roles.warnings);
-        let about = about.map(|problem| about_roles(problem.clone(), &roles));
+fn check(home: &Home) -> Result<Found, Failure> {
+    let mut found = Found::default();
+    let roles = home.roles()?;
+    found.files += roles.count();
+    let about = roles.problems.iter().chain(&roles.warnings);
+    let about = about.map(|problem| about_roles(problem.clone(), &roles));
+    found.problems.extend(about);
+    // A home with roles of its own need not have those of built-in profiles.
+    let profiles = home.profiles(&roles.library)?.into_iter();
+    for profile in profiles.filter(|profile| !profile.is_built_in()) {
+        found.files += 1;
+        let about = profile.problems.iter();
+        let about = about.map(|problem| about_profile(problem, &profile));
         found.problems.extend(about);
-        for profile in home.profiles(&roles.library)? {
+    }
+    for (below, check) in [
+        (POLICY, check_policy as fn(&str) -> Vec<Diagnostic>),
+        (ROSTER, check_roster),
+    ] {
+        if let Some(stored) = home.read(below)? {
             found.files += 1;
-            let about = profile.problems.iter();
-            let about = about.map(|problem| about_profile(problem, &profile));
-            found.problems.extend(about);
+            let path = text_of(&home.path(below));
+            found.add(check(&stored.text), (&path, &stored.text));
         }
-        if let Some(stored) = home.read(ROSTER)? {
-            found.files += 1;
-            let path = text_of(&home.path(ROSTER));
-            let problems = roster::parse(&stored.text).err().unwrap_or_default();
-            found.add(problems, (&path, &stored.text));
+    }
+    for file in home.files(AGENTS, ".env")?.unwrap_or_default() {
+        found.files += 1;
+        match &file.text {
+            Ok(text) => found.add(envfile::read(text).1, (&file.path, &hidden(text))),
+            Err(problem) => found.problems.push(problem.clone().into()),
         }
-        for file in home.files(AGENTS, ".env")?.unwrap_or_default() {
-            found.files += 1;
-            match &file.text {
-                Ok(text) => found.add(envfile::read(text).1, (&file.path, text)),
-                Err(problem) => found.problems.push(problem.clone().into()),
-            }
+    }
+    Ok(found)
+}
+
+/// Hides the values of an environment file, so that a line of it can be quoted. What is left
+/// stands where it stood.
+fn hidden(text: &str) -> String {
+    let line = |line: &str| {
+        let (name, value) = line.split_once('=').unwrap_or(("", line));
+        let word = name.trim_start();
+        let word = word.strip_prefix("export ").unwrap_or(word);
+        // A line of a longer value must not pass for a name.
+        let named = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        let mask = |text: &str| "*".repeat(text.len());
+        if !word.is_empty() && word.bytes().all(named) {
+            return format!("{name}={}", mask(value));
         }
-        Ok(found)
+        mask(line)
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn check_policy(text: &str) -> Vec<Diagnostic> {
+    policy::parse(text).err().unwrap_or_default()
+}
+
+fn check_roster(text: &str) -> Vec<Diagnostic> {
+    let mut problems = roster::parse(text).err().unwrap_or_default();
+    let Ok(root) = yaml::read(text, Limits::default()) else {
+        return problems;
+    };
+    let seats = root.get("agents").and_then(Node::as_list);
+    for node in seats.unwrap_or_default() {
+        let Some((runtime, name)) = node
+            .get("runtime")
+            .and_then(|value| Some((value, value.as_str()?)))
+            .filter(|(_, name)| !STAFFING.knows(name))
+        else {
+            continue;
+        };
+        // Another tool may start it: the roster is fine, only we cannot.
+        let message = format!("the runtime `{}` cannot be started here", one_line(name));
+        let known: Vec<&str> = STAFFING.known.iter().map(|(name, _)| *name).collect();
+        let help = nearest(name, known.iter().copied()).map_or_else(
+            || format!("runtimes that can be: {}", known.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let warning = Diagnostic::warning(Code::ROSTER_RUNTIME_UNKNOWN, message);
+        problems.push(warning.help(help).standing(runtime.span.place()));
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_environments_are_hidden() {
+        let text = "A_1=x y\n  export B='ü'\nc=1\nbroken line\nk3y==\n";
+        let expected = "A_1=***\n  export B=****\n***\n***********\n*****\n";
+        assert_eq!(hidden(text), expected);
     }
 }

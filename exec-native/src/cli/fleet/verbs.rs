@@ -7,25 +7,33 @@ use clap::Args;
 use plan_core::base::code::Code;
 use plan_core::base::diag::Diagnostic;
 use plan_core::base::diag::Path;
+use plan_core::base::digest::of_json;
 use plan_core::base::json::pretty;
 use plan_core::base::json::read;
 use plan_core::base::record::Scan as _;
+use plan_core::fleet::lock;
 use plan_core::fleet::plan::{Aim, EditKind, FleetPlan, Goal, SCHEMA, stale};
 
 use super::super::Answer;
 use super::super::failure::Failure;
 use super::super::output::{Output, envelope};
+use super::super::report::Located;
 use super::HomeArgs;
 use super::converge::{CarryArgs, PlanArgs, TransportArg, carry, converge, edit, find, show};
+use plan_core::fleet::roster;
+
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::fleet::gather::Request;
 use crate::fleet::lock::FleetLock;
+use crate::fleet::pending::left;
 use crate::fleet::write::settle;
 use crate::os::fs::{self, Attributes};
 use crate::os::owner;
 
 /// The exit code of a saved plan that no longer fits.
 const STALE: u8 = 4;
+/// The input of a saved plan that is its own digest.
+const SEAL: &str = "plan";
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -89,7 +97,9 @@ fn save(path: &std::path::Path, made: &FleetPlan) -> Result<(), Failure> {
         let message = "the directory for the plan does not exist";
         ExecError::new(ExecErrorKind::Usage, message).at(below)
     })?;
-    let mut text = pretty(made);
+    let mut sealed = made.clone();
+    sealed.inputs.insert(SEAL.to_owned(), seal(made));
+    let mut text = pretty(&sealed);
     text.push('\n');
     // It names no secret, but whoever can change it decides what is applied.
     let attributes = Attributes {
@@ -99,6 +109,11 @@ fn save(path: &std::path::Path, made: &FleetPlan) -> Result<(), Failure> {
     let temp = OsString::from(format!(".fleet-plan.{}", owner::own_id()));
     fs::write_atomic(&place, &temp, text.as_bytes(), attributes).at(&path)?;
     Ok(())
+}
+
+/// Digests a plan, so that one that somebody changed by mistake is not applied.
+fn seal(made: &FleetPlan) -> String {
+    of_json(made)
 }
 
 #[derive(Debug, Args)]
@@ -128,12 +143,16 @@ impl DiffCommand {
 #[command(after_help = "Examples:
   callsheet fleet apply fleet.plan --wait
   callsheet fleet apply
+  callsheet fleet apply --resume
 
 Without a file it plans and applies what is missing, as `up` does. A saved plan is refused
 with exit code 4 when anything that it was made from is different now.")]
 pub(super) struct ApplyCommand {
     /// A plan of `callsheet fleet plan --out`.
     file: Option<PathBuf>,
+    /// Finishes what a command began that was killed.
+    #[arg(long, conflicts_with = "file")]
+    resume: bool,
     #[command(flatten)]
     carry: CarryArgs,
 }
@@ -141,11 +160,22 @@ pub(super) struct ApplyCommand {
 impl ApplyCommand {
     pub(super) fn answer(&self, place: &HomeArgs, output: &Output) -> Answer {
         let command = "fleet apply";
+        if self.resume {
+            let Some(aim) = left(&place.home()?)? else {
+                output.note("no command was interrupted");
+                return Ok(0);
+            };
+            return converge(&Request::aiming(aim), (&self.carry, command), place, output);
+        }
         let Some(path) = &self.file else {
             let request = Request::aiming(Aim::at(Goal::Up));
             return converge(&request, (&self.carry, command), place, output);
         };
-        let made = load(path)?;
+        let (made, whole) = load(path)?;
+        if !whole {
+            let message = "the plan was changed after it was made";
+            return self.refuse(message.to_owned(), output);
+        }
         let mut request = Request::aiming(made.aim.clone());
         request.profile.clone_from(&made.profile);
         let home = place.home()?;
@@ -162,23 +192,29 @@ impl ApplyCommand {
                 moved.join(", ")
             };
             let message = format!("the plan is stale: different now: {what}");
-            let problem = Diagnostic::error(Code::FLEET_PLAN_STALE, message)
-                .help("make it again with `callsheet fleet plan --out FILE`");
-            if self.carry.json {
-                output.line(&envelope(None::<&FleetPlan>, &[problem]))?;
-            } else {
-                output.problem(&super::super::report::Located::from(problem).render(output));
-            }
-            return Ok(STALE);
+            return self.refuse(message, output);
         }
         if self.carry.dry_run {
             return show(&found, &made, (self.carry.json, false), output);
         }
         carry(&found, &made, (&self.carry, &write), output)
     }
+
+    /// Tells why a saved plan is not applied.
+    fn refuse(&self, message: String, output: &Output) -> Answer {
+        let problem = Diagnostic::error(Code::FLEET_PLAN_STALE, message)
+            .help("make it again with `callsheet fleet plan --out FILE`");
+        if self.carry.json {
+            output.line(&envelope(None::<&FleetPlan>, &[problem]))?;
+        } else {
+            output.problem(&Located::from(problem).render(output));
+        }
+        Ok(STALE)
+    }
 }
 
-fn load(path: &std::path::Path) -> Result<FleetPlan, Failure> {
+/// Reads a saved plan; tells whether it is as it was made.
+fn load(path: &std::path::Path) -> Result<(FleetPlan, bool), Failure> {
     let refused = |why: String| {
         let message = "this is not a plan of a fleet";
         let error = ExecError::new(ExecErrorKind::Usage, message);
@@ -188,14 +224,37 @@ fn load(path: &std::path::Path) -> Result<FleetPlan, Failure> {
     let text = String::from_utf8(bytes).map_err(|error| refused(error.to_string()))?;
     let value = read(&text).map_err(|error| refused(error.to_string()))?;
     let made = FleetPlan::scan(&value, &Path::root("plan"));
-    let made = made.map_err(|problem| refused(problem.to_string()))?;
-    if made.schema == SCHEMA {
-        return Ok(made);
+    let mut made = made.map_err(|problem| refused(problem.to_string()))?;
+    if made.schema != SCHEMA {
+        let form = &made.schema;
+        return Err(refused(format!("its form is `{form}`, not `{SCHEMA}`")));
     }
-    Err(refused(format!(
-        "its form is `{}`, not `{SCHEMA}`",
-        made.schema
-    )))
+    // One that was made elsewhere need not have a seal.
+    let sealed = made.inputs.remove(SEAL);
+    let whole = sealed.is_none_or(|sealed| sealed == seal(&made));
+    check_names(&made).map_err(refused)?;
+    Ok((made, whole))
+}
+
+/// Refuses a plan that is about other files than those of a fleet.
+fn check_names(made: &FleetPlan) -> Result<(), String> {
+    let mut seats = made.seats.iter().map(|seat| &*seat.name);
+    if let Some(name) = seats.find(|name| !roster::is_safe_name(name)) {
+        return Err(format!("`{name}` cannot be the name of a session"));
+    }
+    let file = |path: &&str| ![roster::FILE, lock::FILE].contains(path);
+    let mut files = made.files.iter().map(|file| &*file.path).filter(file);
+    let own = |path: &&str| {
+        let name = path
+            .strip_prefix("agents/")
+            .and_then(|path| path.strip_suffix(".env"));
+        !name.is_some_and(roster::is_safe_name)
+    };
+    let mut environments = made.env.iter().map(|write| &*write.path).filter(own);
+    match files.next().or_else(|| environments.next()) {
+        None => Ok(()),
+        Some(path) => Err(format!("`{path}` is no file of a fleet")),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -32,6 +32,8 @@ use beat::{Pulse, State};
 
 /// The hidden command.
 pub const SEAT_COMMAND: &str = "__seat";
+/// How the name of the file ends that a seat is started from.
+pub const SPEC: &str = ".seat.json";
 /// The exit code of a supervisor whose seat has another one.
 pub const TAKEN: u8 = 75;
 /// How long an agent may take to end by default.
@@ -78,7 +80,11 @@ pub fn supervise(file: &Path, say: &dyn Fn(&str)) -> Result<u8, ExecError> {
     answer
 }
 
-fn read_spec(file: &Path) -> Result<SeatSpec, ExecError> {
+/// Reads what a seat is started from.
+///
+/// # Errors
+/// The file cannot be read, or is none of ours.
+pub(super) fn read_spec(file: &Path) -> Result<SeatSpec, ExecError> {
     let broken = |why: String| {
         ExecError::new(ExecErrorKind::Usage, "this is not the file of a seat")
             .at(file)
@@ -254,7 +260,7 @@ impl Failures {
 
 /// Returns the file of a seat's supervisor.
 pub fn spec_path(run: &Path, seat: &str) -> PathBuf {
-    run.join(format!("{seat}.seat.json"))
+    run.join(format!("{seat}{SPEC}"))
 }
 
 #[cfg(test)]

@@ -163,11 +163,18 @@ pub trait Transport: fmt::Debug + Send + Sync {
     /// The session is gone, or there is no terminal.
     fn watch(&self, session: &Session, cancel: &Cancel) -> Result<(), ExecError>;
 
-    /// Keeps a session that does nothing, for rosters that name one.
+    /// Keeps a session that does nothing, for rosters that name one. Somebody else's of that
+    /// name does as well.
     ///
     /// # Errors
-    /// It cannot be made, or a foreign session has its name.
+    /// It cannot be made.
     fn hold(&self, fleet: &str, name: &str) -> Result<(), ExecError>;
+
+    /// Removes the files that stay when a seat has been stopped, such as its log.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    fn clear(&self, seat: &str) -> Result<(), ExecError>;
 
     /// Ends what the transport itself runs for a fleet, unless somebody else's session, or a
     /// seat, still needs it; tells whether it did.

@@ -148,7 +148,8 @@ fn double(text: &str, out: &mut String) {
             '\r' => "\\r",
             '\u{1b}' => "\\e",
             '\0'..' ' => {
-                out.push_str(&format!("\\x{:02x}", u32::from(letter)));
+                let number = format!("\\x{:02x}", u32::from(letter));
+                out.push_str(&number);
                 continue;
             }
             _ => {

@@ -130,8 +130,14 @@ struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
     places: Places<'a>,
     depth: usize,
-    /// The columns of the collections by indentation that are open.
-    blocks: Vec<usize>,
+    /// The collections by indentation that are open.
+    blocks: Vec<Open>,
+}
+
+/// A collection by indentation that is open.
+struct Open {
+    column: usize,
+    is_map: bool,
 }
 
 /// An event that is not the end of the text.
@@ -202,6 +208,7 @@ impl<'a> Reader<'a> {
             _ if info.contains("mapping values") && (near(b'}') || near(b']')) => {
                 unsupported(span, KEYS)
             }
+            _ if info.contains("did not find expected") && near(b':') => unsupported(span, KEYS),
             _ if info.contains("whitespace") && near(b'\t') => unsupported(span, TABS),
             _ if info.contains("whitespace") && near(b'?') => unsupported(span, KEYS),
             _ => malformed(span, info),
@@ -216,8 +223,10 @@ impl<'a> Reader<'a> {
         self.refuse_tab(&event, span)?;
         let is_block = self.is_block(&event, span);
         if is_block {
-            let column = self.column_of(&event, span);
-            self.blocks.push(column);
+            self.blocks.push(Open {
+                column: self.block_column(&event, span),
+                is_map: matches!(event, Event::MappingStart(..)),
+            });
         }
         let node = self.content((event, span), depth)?;
         if is_block {
@@ -267,15 +276,21 @@ impl<'a> Reader<'a> {
         starts && !(span.start < span.end && matches!(opens, Some(b'[' | b'{')))
     }
 
-    /// The column of a collection by indentation. A list in the column of its key is said to
-    /// begin behind its first dash.
-    fn column_of(&self, event: &Event<'_>, span: Span) -> usize {
-        let text = self.places.text.get(span.start..).unwrap_or_default();
-        let is_dash = text.starts_with('-');
-        match (event, self.blocks.last()) {
-            (Event::SequenceStart(..), Some(column)) if !is_dash => *column,
-            _ => span.column,
+    /// Returns the column of a collection by indentation. The parser lets a list that is
+    /// not indented deeper than its key begin behind its first dash.
+    fn block_column(&self, event: &Event<'_>, span: Span) -> usize {
+        let is_list = matches!(event, Event::SequenceStart(..));
+        let text = self.places.text.get(..span.start).unwrap_or_default();
+        let Some(before) = text.trim_end().strip_suffix('-').filter(|_| is_list) else {
+            return span.column;
+        };
+        let indent = before.rsplit('\n').next().unwrap_or_default();
+        let is_first = indent.bytes().all(|byte| byte == b' ');
+        // In a list of lists the dash before is that of the outer one.
+        if is_first && self.blocks.last().is_some_and(|block| block.is_map) {
+            return indent.len() + 1;
         }
+        span.column
     }
 
     /// Refuses a value that is indented by a tab.
@@ -296,7 +311,7 @@ impl<'a> Reader<'a> {
     /// Refuses a value of several lines that is not indented deeper than its collection:
     /// it would swallow the entries below a quote or bracket that was left open.
     fn refuse_outdent(&self, node: &Node<'_>) -> Result<(), Diagnostic> {
-        let (Some(column), false) = (self.blocks.last(), node.style == Style::Lines) else {
+        let (Some(block), false) = (self.blocks.last(), node.style == Style::Lines) else {
             return Ok(());
         };
         let text = self.places.text.get(node.span.start..node.span.end);
@@ -305,7 +320,7 @@ impl<'a> Reader<'a> {
             let indent = line.len() - line.trim_start_matches(' ').len();
             // A closing bracket may stand below the beginning of its entry.
             let closes = node.style == Style::Flow && line.trim_start().starts_with([']', '}']);
-            if indent < *column && !closes && !line.trim().is_empty() {
+            if indent < block.column && !closes && !line.trim().is_empty() {
                 let span = Span {
                     line: node.span.line + below,
                     column: indent + 1,

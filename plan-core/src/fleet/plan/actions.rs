@@ -126,6 +126,8 @@ pub(super) fn run(desired: &Desired, input: &Input, plan: &mut FleetPlan) {
     let names = desired.seats.iter().map(|seat| &*seat.name);
     let known: Vec<&str> = names
         .chain(ours(observed, &input.fleet).map(|(seat, _)| seat))
+        // One that is taken out need not run.
+        .chain(input.edits.iter().map(|edit| &*edit.name))
         .collect();
     for name in input.aim.seats.iter().chain(&input.aim.adopt) {
         if !known.contains(&&**name) {

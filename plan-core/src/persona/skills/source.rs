@@ -155,8 +155,15 @@ fn strip_prefix_ignore_case<'s>(text: &'s str, prefix: &str) -> Option<&'s str> 
 
 /// Splits off one segment of a URL's path, which is not empty.
 fn segment(text: &str) -> Option<(&str, &str)> {
-    let stops = |character| matches!(character, '/' | '?' | '#') || is_js_space(character);
-    let end = text.find(stops).unwrap_or(text.len());
+    let stops = |byte| matches!(byte, b'/' | b'?' | b'#' | b'\t'..=b'\r' | b' ' | 0x80..);
+    let place = text.bytes().position(stops);
+    let mut end = place.unwrap_or(text.len());
+    let (_, rest) = text.split_at_checked(end)?;
+    // Few texts have other characters, which may be spaces.
+    if rest.bytes().next().is_some_and(|byte| !byte.is_ascii()) {
+        let stops = |character| matches!(character, '/' | '?' | '#') || is_js_space(character);
+        end += rest.find(stops).unwrap_or(rest.len());
+    }
     text.split_at_checked(end).filter(|_| end > 0)
 }
 

@@ -240,15 +240,12 @@ fn object<'t>(scanner: &mut Scanner<'t>, path: &str, depth: usize) -> Result<Val
         let key = key(scanner, path)?;
         scanner.blanks()?;
         if !scanner.take(':') {
-            let what = match scanner.peek() {
-                Some('(') => "methods/accessors",
-                Some(',' | '}') if plain => {
-                    let inner = format!("{path}.{key}");
-                    return Err(other(scanner, &inner, "Identifier", at));
-                }
-                _ => "methods/accessors",
-            };
-            return Err(refused(scanner, what));
+            // A name alone stands for a variable; everything else is a function.
+            if plain && matches!(scanner.peek(), Some(',' | '}')) {
+                let inner = format!("{path}.{key}");
+                return Err(other(scanner, &inner, "Identifier", at));
+            }
+            return Err(refused(scanner, "methods/accessors"));
         }
         if matches!(&*key, "__proto__" | "constructor" | "prototype") {
             return Err(refused(scanner, &format!("key name {key}")));

@@ -1,8 +1,8 @@
 //! The log of a session: written by its host, bounded, read by whoever looks on.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plan_core::fleet::observed::Session;
@@ -56,16 +56,18 @@ impl Log {
 
     fn rotate(&mut self) -> io::Result<()> {
         self.length = 0;
-        self.dir.rename(&self.name, &self.dir, &older(&self.name))?;
+        let aside = older(Path::new(&self.name));
+        self.dir.rename(&self.name, &self.dir, aside.as_os_str())?;
         self.file = self.dir.open_or_create(&self.name, 0o600)?;
         Ok(())
     }
 }
 
-fn older(name: &OsStr) -> OsString {
-    let mut older = name.to_owned();
+/// Where a log is put aside.
+pub(super) fn older(path: &Path) -> PathBuf {
+    let mut older = path.as_os_str().to_owned();
     older.push(".1");
-    older
+    older.into()
 }
 
 fn place(path: &Path) -> io::Result<(Dir, OsString)> {

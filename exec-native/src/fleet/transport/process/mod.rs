@@ -227,6 +227,18 @@ impl Transport for Process {
         Ok(())
     }
 
+    fn clear(&self, seat: &str) -> Result<(), ExecError> {
+        let deadline = Deadline::after(Some(NOTING));
+        while !self.room.erase(seat)? {
+            // One that begins right now, for a command that was killed, stays.
+            if self.room.has(seat) || deadline.is_over() {
+                break;
+            }
+            rest(POLL);
+        }
+        Ok(())
+    }
+
     fn shut(&self, _fleet: &str) -> Result<bool, ExecError> {
         Ok(self.observe()?.is_empty())
     }

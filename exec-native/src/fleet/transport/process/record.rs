@@ -2,7 +2,7 @@
 //! and how it ended, `<seat>.host` is locked while its host lives, `<seat>.in` is the pipe to
 //! its terminal, `log/<seat>.log` is what it printed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use plan_core::base::diag;
@@ -11,6 +11,7 @@ use plan_core::base::record::Scan as _;
 use plan_core::fleet::observed::{Exit, Session};
 
 use super::super::make_room;
+use super::log::older;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Mtime};
 use crate::os::fs::{self, Attributes, Place};
@@ -214,6 +215,39 @@ impl Room {
             dir.remove_file(&name(seat, end))
                 .at(self.run.join(name(seat, end)))?;
         }
+        Ok(true)
+    }
+
+    /// Removes what stays of a session that was cleared away: its log and its locks.
+    /// `false` while a host holds it.
+    pub(super) fn erase(&self, seat: &str) -> Result<bool, ExecError> {
+        if !fs::is_dir(&self.run) {
+            return Ok(true);
+        }
+        let Some(_claim) = self.claim(seat)? else {
+            return Ok(false);
+        };
+        let dir = self.open()?;
+        if self.has(seat) {
+            // One that has just died is looked at first.
+            return Ok(false);
+        }
+        // A host may have been killed while it wrote.
+        let draft = format!(".{seat}{RECORD}.");
+        let names = dir.names().at(&self.run)?;
+        let drafts = names
+            .into_iter()
+            .filter(|name| name.to_str().is_some_and(|name| name.starts_with(&draft)));
+        let ends = [PIPE, MARK, TURN, EDIT, HOST].map(|end| name(seat, end));
+        for name in drafts.chain(ends) {
+            dir.remove_file(&name).at(self.run.join(&name))?;
+        }
+        let log = self.log(seat);
+        for path in [log.clone(), older(&log)] {
+            fs::remove_if_there(&path).at(path)?;
+        }
+        // It stays as long as other seats have logs.
+        dir.remove_dir(OsStr::new(LOGS)).ok();
         Ok(true)
     }
 }

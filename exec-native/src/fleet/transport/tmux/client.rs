@@ -157,8 +157,9 @@ impl Client {
             args.extend(["start-server", ";"]);
         }
         args.extend(["source-file", "-"]);
+        let text = script.text();
         for _ in 0..TRIES {
-            let reply = self.call(&args, script.text(), path)?;
+            let reply = self.call(&args, &text, path)?;
             if !is_absent(&reply) {
                 return Ok(reply);
             }

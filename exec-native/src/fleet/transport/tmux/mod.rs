@@ -30,6 +30,8 @@ const HASH: &str = "@callsheet_hash";
 const VIEWER: &str = "@callsheet_viewer";
 /// How often tmux is made to look after its children in one look.
 const NUDGES: usize = 3;
+/// How the line begins by which tmux says that a program has ended.
+const DEAD: &str = "Pane is dead";
 const WIDTH: &str = "200";
 const HEIGHT: &str = "50";
 
@@ -333,8 +335,15 @@ impl Transport for Tmux {
         let reply = self.client.run(&arguments)?;
         let reply = reply.filter(|reply| reply.code == 0);
         let text = reply.ok_or_else(|| gone(session))?.stdout;
-        // Below what was printed a terminal is empty.
-        let shown: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
+        // Below what was printed a terminal is empty, but for what tmux says of its end.
+        let text = text.trim_end();
+        let (above, last) = text.rsplit_once('\n').unwrap_or(("", text));
+        let text = if last.starts_with(DEAD) {
+            above.trim_end()
+        } else {
+            text
+        };
+        let shown: Vec<&str> = text.lines().map(str::trim_end).collect();
         let first = shown.len().saturating_sub(lines);
         Ok(shown.get(first..).unwrap_or_default().join("\n"))
     }
@@ -353,27 +362,42 @@ impl Transport for Tmux {
     }
 
     fn hold(&self, fleet: &str, name: &str) -> Result<(), ExecError> {
-        let own = |row: &Row| row.name == name && row.fleet.as_deref() == Some(fleet);
-        if self.rows()?.iter().any(own) {
+        let named = |row: &Row| row.name == name;
+        if self.rows()?.iter().any(named) {
             return Ok(());
         }
         let mut script = Script::default();
         script.holder(fleet, name);
         let reply = self.client.run_script(&script, None)?;
-        if reply.code == 0 || self.rows()?.iter().any(own) {
+        if reply.code == 0 || self.rows()?.iter().any(named) {
             return Ok(());
         }
         Err(taken(name).because(reply.stderr.trim()))
     }
 
+    fn clear(&self, _seat: &str) -> Result<(), ExecError> {
+        // A seat has no files here.
+        Ok(())
+    }
+
     fn shut(&self, fleet: &str) -> Result<bool, ExecError> {
-        let needless =
-            |row: &Row| row.fleet.as_deref() == Some(fleet) && row.seat.is_none() || row.is_viewer;
-        if !self.client.is_own() || !self.rows()?.iter().all(needless) {
+        let ours = |row: &Row| row.fleet.as_deref() == Some(fleet);
+        let needless = |row: &Row| ours(row) && row.seat.is_none() || row.is_viewer;
+        let rows = self.rows()?;
+        if rows.iter().any(|row| ours(row) && row.seat.is_some()) {
             return Ok(false);
         }
-        self.client
-            .kill_server(&|| Ok(self.rows()?.iter().all(needless)))
+        if self.client.is_own() && rows.iter().all(needless) {
+            return self
+                .client
+                .kill_server(&|| Ok(self.rows()?.iter().all(needless)));
+        }
+        // The server is others' too; what we kept there is not.
+        for row in rows.iter().filter(|row| ours(row)) {
+            let id = &row.id;
+            self.client.run(&["kill-session", "-t", id])?;
+        }
+        Ok(false)
     }
 }
 

@@ -17,9 +17,10 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Returns the text.
-    pub(super) fn text(&self) -> &str {
-        &self.text
+    /// Returns the text. One that is cut off, since we were killed while we wrote it, is not
+    /// whole, and tmux does nothing of it: a session without tags would be nobody's.
+    pub(super) fn text(&self) -> String {
+        format!("%if 1\n{}%endif\n", self.text)
     }
 
     fn line(&mut self, commands: &[Vec<String>]) {

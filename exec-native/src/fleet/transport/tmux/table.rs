@@ -29,7 +29,8 @@ pub(super) fn format() -> String {
 /// The first pane of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
-    id: String,
+    /// What tmux calls the session.
+    pub(super) id: String,
     pane: u64,
     pid: u64,
     dead: Option<(Option<u64>, Option<u64>)>,

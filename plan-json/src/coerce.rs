@@ -32,8 +32,8 @@ pub fn js_string<'v>(value: &'v Value<'_>) -> Text<'v> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read;
     use super::js_string;
+    use crate::read;
 
     #[test]
     fn coerces_as_javascript_does() {

@@ -10,7 +10,7 @@ use core::mem;
 use super::number::parse_number;
 use super::value::{Object, Text, Value};
 use super::write::next_escape;
-use crate::base::sort::order;
+use crate::sort::order;
 
 /// The deepest nesting of arrays and objects that is read.
 pub const MAX_DEPTH: usize = 128;

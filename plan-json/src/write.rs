@@ -2,6 +2,7 @@
 //! spaces as `JSON.stringify(value, null, 2)` does.
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -349,6 +350,13 @@ impl Print for f64 {
     }
 }
 
+impl Print for u64 {
+    fn print(&self, out: &mut Writer) {
+        #[expect(clippy::cast_precision_loss, reason = "wire numbers stay below 2^53")]
+        out.number(*self as f64);
+    }
+}
+
 impl Print for str {
     fn print(&self, out: &mut Writer) {
         out.string(self);
@@ -413,5 +421,15 @@ impl<T: Print + ?Sized> Print for alloc::boxed::Box<T> {
 
     fn is_absent(&self) -> bool {
         (**self).is_absent()
+    }
+}
+
+impl<T: Print> Print for BTreeMap<String, T> {
+    fn print(&self, out: &mut Writer) {
+        out.begin_object();
+        for (key, item) in self {
+            out.field(key, item);
+        }
+        out.end_object();
     }
 }

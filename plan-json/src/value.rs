@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::base::sort::sort_by;
+use crate::sort::sort_by;
 
 /// Text that borrows from the document it came from when it can.
 pub type Text<'a> = Cow<'a, str>;

@@ -5,14 +5,24 @@
 //! that look like array indexes come first and ascending, numbers are doubles
 //! printed as `String(number)` prints them, and strings are escaped as
 //! `JSON.stringify` escapes them. Strings without escapes borrow from the input.
+//!
+//! This is a package of its own because the WebAssembly module is otherwise optimised for
+//! size: reading and printing is most of the work there.
+#![no_std]
+#![forbid(unsafe_code)]
 
+extern crate alloc;
+
+mod ascii;
 mod coerce;
 mod locate;
 mod number;
 mod read;
+pub mod sort;
 mod value;
 mod write;
 
+pub use ascii::next_high;
 pub use coerce::js_string;
 pub use locate::{Position, locate, position};
 pub use number::parse_number;
