@@ -67,12 +67,54 @@ const HEAD: &str = "/**
  */
 ";
 
-/// Prints every declaration, in the order of their names.
-pub(crate) fn declarations() -> String {
-    macro_rules! all {
-        ($($type:ty),* $(,)?) => { [$(<$type>::DECL),*] };
-    }
-    let parts = all![
+macro_rules! all {
+    ($($type:ty),* $(,)?) => { &[$(<$type>::DECL),*] };
+}
+
+/// The records of fleets.
+fn fleets() -> &'static [&'static str] {
+    all![
+        Action,
+        ActionKind,
+        Aim,
+        Beat,
+        Changed,
+        Conflict,
+        Edit,
+        EditKind,
+        EnvWrite,
+        Exit,
+        FileWrite,
+        FleetPlan,
+        Goal,
+        Heartbeat,
+        Input,
+        Observed,
+        PlannedSeat,
+        Prefer,
+        Provision,
+        ProvisionInput,
+        Pulse,
+        Readiness,
+        Ready,
+        Restart,
+        RoleFile,
+        Row,
+        Session,
+        Source,
+        State,
+        Status,
+        Summary,
+        Terms,
+        Tmux,
+        Variable,
+        Why,
+    ]
+}
+
+/// All others.
+fn personas() -> &'static [&'static str] {
+    all![
         AgentCard,
         AiHist,
         AiMemory,
@@ -120,47 +162,14 @@ pub(crate) fn declarations() -> String {
         TrajectoryRecording,
         TriggerIssue,
         View,
-    ];
-    let fleet = all![
-        Action,
-        ActionKind,
-        Aim,
-        Beat,
-        Changed,
-        Conflict,
-        Edit,
-        EditKind,
-        EnvWrite,
-        Exit,
-        FileWrite,
-        FleetPlan,
-        Goal,
-        Heartbeat,
-        Input,
-        Observed,
-        PlannedSeat,
-        Prefer,
-        Provision,
-        ProvisionInput,
-        Pulse,
-        Readiness,
-        Ready,
-        Restart,
-        RoleFile,
-        Row,
-        Session,
-        Source,
-        State,
-        Status,
-        Summary,
-        Terms,
-        Tmux,
-        Variable,
-        Why,
-    ];
-    let names: Vec<&str> = fleet.iter().map(|part| name(part)).collect();
-    let mut parts: Vec<String> = parts.iter().map(|part| exact(part)).collect();
-    parts.extend(fleet.iter().map(|part| prefixed(&exact(part), &names)));
+    ]
+}
+
+/// Prints every declaration, in the order of their names.
+pub(crate) fn declarations() -> String {
+    let names: Vec<&str> = fleets().iter().map(|part| name(part)).collect();
+    let mut parts: Vec<String> = personas().iter().map(|part| exact(part)).collect();
+    parts.extend(fleets().iter().map(|part| prefixed(&exact(part), &names)));
     parts.sort_unstable_by_key(|part| name(part).to_owned());
     let mut text = String::from(HEAD);
     for part in parts {
