@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use exec_native::fleet::transport::{Process, Start, Tmux, Transport};
 use plan_core::base::json;
+use plan_core::base::map::Map;
 use plan_core::fleet::observed::{Exit, Restart, SEAT_SPEC, SeatSpec, Session};
 
 use crate::program::{Stage, callsheet, stand_in};
@@ -125,7 +126,7 @@ impl Ground {
             hash: format!("hash-of-{name}"),
             cwd: self.stage.project().display().to_string(),
             persona: persona.to_owned(),
-            env: BTreeMap::from([script]),
+            env: Map::from([script]),
             env_file: None,
             base: None,
             own_view: self.own_view.then_some(true),

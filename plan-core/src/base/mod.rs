@@ -5,6 +5,7 @@ pub mod code;
 pub mod diag;
 pub mod digest;
 pub mod edition;
+pub mod map;
 pub mod path;
 pub mod record;
 pub mod secret;

@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(warning, None);
         assert_eq!(roster::parse(&new), Ok(roster.clone()));
         assert!(new.starts_with(text), "{new}");
-        roster.runtimes.clear();
+        roster.runtimes = crate::base::map::Map::new();
         let (new, warning) = amend(&new, &after, &Units::of(&roster));
         assert_eq!(roster::parse(&new), Ok(roster), "{new}");
         assert!(

@@ -1,7 +1,6 @@
 //! The library of personas: classes by three signals, in a baseline and an override layer.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -9,7 +8,9 @@ use alloc::vec::Vec;
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Place};
 use crate::base::digest::of_bytes;
+use crate::base::map::{Map, Set};
 use crate::base::record::{record, words};
+use crate::base::sort::sort_by;
 
 /// The index of a layer, which is no persona itself.
 pub const INDEX: &str = "LIBRARY.md";
@@ -66,7 +67,7 @@ struct Known {
 /// The classes of one layer.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LayerIndex {
-    classes: BTreeMap<String, Known>,
+    classes: Map<String, Known>,
     /// What looks like a mistake.
     pub warnings: Vec<Diagnostic>,
 }
@@ -173,7 +174,7 @@ impl LayerIndex {
     pub fn scan(files: &[RoleFile]) -> Self {
         let mut index = Self::default();
         let mut sorted: Vec<&RoleFile> = files.iter().collect();
-        sorted.sort_by(|one, other| one.name.cmp(&other.name));
+        sort_by(&mut sorted, &|one, other| one.name.cmp(&other.name));
         let roles = || sorted.iter().filter(|file| file.name != INDEX);
         // A file's own word counts more than its name.
         for file in roles() {
@@ -188,7 +189,9 @@ impl LayerIndex {
         }
         if let Some(list) = sorted.iter().find(|file| file.name == INDEX) {
             for (class, domain) in rows(&list.text) {
-                let known = index.classes.entry(class.to_string()).or_default();
+                let known = index
+                    .classes
+                    .or_insert_with(class.to_string(), Known::default);
                 known.domain.get_or_insert_with(|| domain.to_string());
             }
         }
@@ -196,7 +199,9 @@ impl LayerIndex {
     }
 
     fn define(&mut self, class: &str, file: &RoleFile, marked: bool) {
-        let known = self.classes.entry(class.to_string()).or_default();
+        let known = self
+            .classes
+            .or_insert_with(class.to_string(), Known::default);
         match &known.file {
             Some(first) if known.marked && marked => {
                 let message = format!("{} defines class `{class}` as {first} does", file.name);
@@ -258,10 +263,8 @@ impl Library {
 
     /// Walks the classes in order.
     pub fn classes(&self) -> impl Iterator<Item = &str> {
-        let mut all: Vec<&str> = self.base.classes.keys().map(String::as_str).collect();
-        all.extend(self.over.classes.keys().map(String::as_str));
-        all.sort_unstable();
-        all.dedup();
+        let both = self.base.classes.keys().chain(self.over.classes.keys());
+        let all: Set<&str> = both.map(String::as_str).collect();
         all.into_iter()
     }
 

@@ -1,6 +1,5 @@
 //! What was applied last: the base of merging, and what a version 1 roster cannot say.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
@@ -8,6 +7,7 @@ use super::roster::Roster;
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::{pretty, read};
+use crate::base::map::Map;
 use crate::base::record::{Scan as _, record};
 
 /// The name of the file, below `fleet/`.
@@ -24,7 +24,7 @@ record! {
         /// Whether all entries are staffed, not just the floor.
         pub full: bool => "full",
         /// The classes whose number of seats was chosen.
-        pub scale: BTreeMap<String, u64> => "scale",
+        pub scale: Map<String, u64> => "scale",
     }
 }
 
@@ -40,7 +40,7 @@ record! {
         /// The roster as it was generated, before the operator's edits.
         pub base: Option<Roster> => "base",
         /// The seat that each seat reports to.
-        pub managers: BTreeMap<String, String> => "managers",
+        pub managers: Map<String, String> => "managers",
     }
 }
 
@@ -51,7 +51,7 @@ impl Default for Lock {
             generation: 0,
             selection: Selection::default(),
             base: None,
-            managers: BTreeMap::new(),
+            managers: Map::new(),
         }
     }
 }

@@ -4,13 +4,14 @@
 //! A roster is taken apart into units of fields. For each field the side that changed it
 //! wins; where both did, differently, that is a conflict and the operator's value stays.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::roster::{Roster, Seat};
+use crate::base::map::{Map, Set};
 use crate::base::record::{record, words};
+use crate::base::sort::sort_by;
 
 words! {
     /// Whose value counts where both changed it.
@@ -71,7 +72,7 @@ impl Field {
 }
 
 /// The fields of a unit.
-pub type Fields = BTreeMap<&'static str, Field>;
+pub type Fields = Map<&'static str, Field>;
 
 /// A part of a roster that comes and goes as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -208,7 +209,7 @@ pub struct Merged {
 /// Merges; without a base everything that the two sides do not agree on is a conflict.
 pub fn merge(base: &Units, mine: &Units, theirs: &Units, terms: &Terms) -> Merged {
     let mut merged = Merged::default();
-    let mut seen = BTreeSet::new();
+    let mut seen = Set::new();
     for (kind, name, _) in mine.0.iter().chain(&theirs.0) {
         if !seen.insert((*kind, name)) {
             continue;
@@ -223,7 +224,9 @@ pub fn merge(base: &Units, mine: &Units, theirs: &Units, terms: &Terms) -> Merge
         }
     }
     // New harnesses come behind the others, not behind the seats.
-    merged.units.0.sort_by_key(|(kind, ..)| *kind);
+    sort_by(&mut merged.units.0, &|(kind, ..), (other, ..)| {
+        kind.cmp(other)
+    });
     merged
 }
 
@@ -278,7 +281,7 @@ fn both(
     conflicts: &mut Vec<Conflict>,
 ) -> Fields {
     let mut merged = Fields::new();
-    let keys: BTreeSet<&'static str> = mine.keys().chain(theirs.keys()).copied().collect();
+    let keys: Set<&'static str> = mine.keys().chain(theirs.keys()).copied().collect();
     for key in keys {
         let (was, own, new) = (base.get(key), mine.get(key), theirs.get(key));
         let value = if own == new || new == was {

@@ -1,9 +1,9 @@
 //! What runs: an input of planning, collected by whoever can look.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::base::map::Map;
 use crate::base::record::{record, words};
 
 words! {
@@ -125,7 +125,7 @@ record! {
         /// The persona, as a document of JSON.
         pub persona: String => "persona",
         /// Variables for the agent, values are taken as they are.
-        pub env: BTreeMap<String, String> => "env",
+        pub env: Map<String, String> => "env",
         /// The operator's file of further variables, read at each start.
         pub env_file: Option<String> => "env_file",
         /// The directory that relative paths of the persona start at; `cwd` by default.

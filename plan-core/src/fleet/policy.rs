@@ -1,6 +1,5 @@
 //! The operator's policy: harness and model by class, restarts, and when a seat is ready.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,6 +8,7 @@ use super::fields::{Codes, Fields, find};
 use super::observed::Restart;
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
+use crate::base::map::Map;
 use crate::base::record::record;
 use crate::base::yaml::{Entry, Limits, Node, Scalar, read};
 
@@ -89,7 +89,7 @@ record! {
         /// How seats are judged.
         pub pulse: Pulse => "heartbeat",
         /// When seats are ready, by harness.
-        pub ready: BTreeMap<String, Ready> => "ready",
+        pub ready: Map<String, Ready> => "ready",
     }
 }
 
@@ -274,8 +274,8 @@ fn pulse(entries: &[Entry<'_>], fields: &mut Fields) -> Pulse {
     }
 }
 
-fn ready(entries: &[Entry<'_>], fields: &mut Fields) -> BTreeMap<String, Ready> {
-    let mut found = BTreeMap::new();
+fn ready(entries: &[Entry<'_>], fields: &mut Fields) -> Map<String, Ready> {
+    let mut found = Map::new();
     let Some(entry) = find(entries, "ready") else {
         return found;
     };

@@ -1,6 +1,5 @@
 //! System-type profiles: which seats a kind of system has, and who reports to whom.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -9,6 +8,7 @@ use super::fields::{Codes, Fields, find, problem, whole};
 use super::library::Library;
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
+use crate::base::map::{Map, Set};
 use crate::base::record::record;
 use crate::base::text::nearest;
 use crate::base::yaml::{Entry, Limits, Span, read};
@@ -266,7 +266,7 @@ impl ParsedProfile {
                 need(code, "reports_to", manager, at.reports_to);
             }
         }
-        let classes: BTreeSet<&str> = profile.roster.iter().map(|seat| &*seat.class).collect();
+        let classes: Set<&str> = profile.roster.iter().map(|seat| &*seat.class).collect();
         for (seat, at) in seats() {
             let manager = seat.reports_to.as_deref();
             let absent =
@@ -292,7 +292,7 @@ impl ParsedProfile {
             let message = format!("lead `{}` has no seat in the roster", profile.lead);
             warn(Code::PROFILE_LEAD_ABSENT, places.lead, message);
         }
-        let mut seen = BTreeSet::new();
+        let mut seen = Set::new();
         for (class, span) in profile.floor.iter().zip(&places.floor) {
             if !seen.insert(class) {
                 let message = format!("`{class}` stands in the floor twice");
@@ -327,7 +327,7 @@ impl ParsedProfile {
 
     /// Seats that would get one name.
     fn check_names(&self, warn: &mut impl FnMut(Code, Span, String)) {
-        let mut names: BTreeMap<String, &str> = BTreeMap::new();
+        let mut names: Map<String, &str> = Map::new();
         for (seat, at) in self.profile.roster.iter().zip(&self.places.seats) {
             for name in super::provision::seat_names(&seat.class, seat.multiplicity) {
                 if let Some(first) = names.insert(name.clone(), &seat.class) {
@@ -348,7 +348,7 @@ impl ParsedProfile {
             let seat = seats.iter().find(|seat| seat.class == class)?;
             seat.reports_to.as_deref()
         };
-        let mut told: BTreeSet<&str> = BTreeSet::new();
+        let mut told: Set<&str> = Set::new();
         for (seat, at) in seats.iter().zip(&self.places.seats) {
             let mut way: Vec<&str> = alloc::vec![&*seat.class];
             while let Some(next) = way.last().and_then(|last| manager(last)) {
@@ -372,7 +372,7 @@ impl ParsedProfile {
 
 /// Finds profiles that have one id.
 pub fn check_ids<'p>(profiles: impl Iterator<Item = (&'p str, &'p Profile)>) -> Vec<Diagnostic> {
-    let mut files: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut files: Map<&str, &str> = Map::new();
     let mut found = Vec::new();
     for (file, profile) in profiles {
         if let Some(first) = files.insert(&profile.id, file) {

@@ -1,6 +1,5 @@
 //! The live roster: version 1 of its wire form, which Mosaic's parser accepts.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -8,6 +7,7 @@ use alloc::vec::Vec;
 use super::fields::{Codes, Fields, find};
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
+use crate::base::map::Map;
 use crate::base::record::record;
 use crate::base::yaml::{Block, Entry, Limits, Node, Scalar, Span, emit, read};
 
@@ -64,7 +64,7 @@ record! {
         /// Where seats work.
         pub working_directory: String => "working_directory",
         /// The command that clears a context, by runtime.
-        pub runtimes: BTreeMap<String, String> => "runtimes",
+        pub runtimes: Map<String, String> => "runtimes",
         /// The seats, in order.
         pub agents: Vec<Seat> => "agents",
     }
@@ -83,7 +83,7 @@ impl Default for Roster {
                 holder_session: HOLDER.into(),
             },
             working_directory: String::from("~"),
-            runtimes: BTreeMap::new(),
+            runtimes: Map::new(),
             agents: Vec::new(),
         }
     }
@@ -316,11 +316,11 @@ fn section(
     values.collect()
 }
 
-fn runtimes(entries: &[Entry<'_>], fields: &mut Fields) -> BTreeMap<String, String> {
+fn runtimes(entries: &[Entry<'_>], fields: &mut Fields) -> Map<String, String> {
     let Some(entry) = find(entries, "runtimes") else {
-        return BTreeMap::new();
+        return Map::new();
     };
-    let mut runtimes = BTreeMap::new();
+    let mut runtimes = Map::new();
     for runtime in fields.map(&entry.value, "runtimes") {
         let values = section(
             Some(&runtime.value),

@@ -1,11 +1,11 @@
 //! Who reports to whom, seat by seat, and what follows from it: the order of starting, and
 //! pictures.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use crate::base::map::Map;
 use crate::base::record::record;
 
 record! {
@@ -39,9 +39,9 @@ record! {
 pub fn managers<'s>(
     seats: &[(&'s str, &'s str)],
     reports_to: impl Fn(&str) -> Option<&'s str>,
-) -> BTreeMap<String, String> {
-    let mut dealt: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut found = BTreeMap::new();
+) -> Map<String, String> {
+    let mut dealt: Map<&str, usize> = Map::new();
+    let mut found = Map::new();
     for (name, _) in seats {
         let Some(class) = reports_to(name) else {
             continue;
@@ -55,7 +55,7 @@ pub fn managers<'s>(
         if number == 0 {
             continue;
         }
-        let turn = dealt.entry(class).or_default();
+        let turn = dealt.or_insert_with(class, || 0);
         if let Some((manager, _)) = of_class().nth(*turn % number) {
             found.insert((*name).to_string(), (*manager).to_string());
         }
@@ -66,7 +66,7 @@ pub fn managers<'s>(
 
 /// Numbers the steps of starting: who reports to nobody first, then those below. Seats that
 /// report in a circle start with the first ones.
-pub fn waves(names: &[&str], managers: &BTreeMap<String, String>) -> Vec<u64> {
+pub fn waves(names: &[&str], managers: &Map<String, String>) -> Vec<u64> {
     let depth = |name: &str| {
         let mut depth = 0;
         let mut at = name;
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn waves_follow_the_managers_and_end_in_circles() {
-        let to = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        let to = |pairs: &[(&str, &str)]| -> Map<String, String> {
             let pairs = pairs.iter();
             pairs
                 .map(|(seat, to)| ((*seat).into(), (*to).into()))

@@ -6,6 +6,7 @@ use plan_core::base::code::Code;
 use plan_core::base::diag::{Details, Diagnostic, Place, Severity};
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{Object, Text, Value};
+use plan_core::base::map::Map;
 use plan_core::effect::{
     self, Document, Escape, Format, Phase, Record, Reference, Undo, WriteMode,
 };
@@ -124,6 +125,13 @@ impl<T: Make> Make for Option<T> {
 }
 
 impl<T: Make> Make for BTreeMap<String, T> {
+    fn make(draw: &mut Draw<'_>) -> Self {
+        let count = draw.below(3);
+        (0..count).map(|_| (text(draw), T::make(draw))).collect()
+    }
+}
+
+impl<T: Make> Make for Map<String, T> {
     fn make(draw: &mut Draw<'_>) -> Self {
         let count = draw.below(3);
         (0..count).map(|_| (text(draw), T::make(draw))).collect()

@@ -10,6 +10,7 @@ use core::cmp::Reverse;
 use super::emit::{Block, emit, emit_scalar};
 use super::tree::{Entry, Node, Span, Style};
 use crate::base::json::print;
+use crate::base::sort::sort_by;
 
 /// Why a document cannot be edited in place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -249,8 +250,8 @@ impl<'t> Patch<'t> {
     /// Returns the edited text.
     pub fn finish(mut self) -> String {
         // Of insertions at one place the deeper one comes first, then the one that was made first.
-        self.edits
-            .sort_by_key(|edit| (edit.start, edit.end, Reverse(edit.depth)));
+        let key = |edit: &Edit| (edit.start, edit.end, Reverse(edit.depth));
+        sort_by(&mut self.edits, &|one, other| key(one).cmp(&key(other)));
         let mut out = String::with_capacity(self.text.len());
         let mut at = 0;
         for edit in &self.edits {

@@ -8,6 +8,8 @@ use super::{Action, ActionKind, Changed, Desired, FileWrite, FleetPlan, Goal, In
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
 use crate::base::digest::of_bytes;
+use crate::base::map::Set;
+use crate::base::sort::sort_by;
 use crate::base::text::nearest;
 use crate::fleet::lock;
 use crate::fleet::merge::{Field, Fields, Kind, Units};
@@ -89,9 +91,7 @@ fn differences(desired: &Desired, input: &Input) -> Vec<Changed> {
     let empty = Fields::new();
     let mut found = Vec::new();
     let mut compare = |kind: Kind, name: &str, was: &Fields, is: &Fields| {
-        let mut keys: Vec<&str> = was.keys().chain(is.keys()).copied().collect();
-        keys.sort_unstable();
-        keys.dedup();
+        let keys: Set<&str> = was.keys().chain(is.keys()).copied().collect();
         for key in keys.into_iter().filter(|key| was.get(key) != is.get(key)) {
             found.push(Changed {
                 field: match kind {
@@ -149,11 +149,12 @@ pub(super) fn run(desired: &Desired, input: &Input, plan: &mut FleetPlan) {
         .collect();
     // Those who take orders stop before those who give them; sessions come in any order.
     let place = |seat: &str| desired.seats.iter().position(|other| other.name == seat);
-    stops.sort_by_cached_key(|action| {
+    let key = |action: &Action| {
         let seat = action.seat.clone().unwrap_or_default();
         let place = place(&seat).unwrap_or(usize::MAX);
         (core::cmp::Reverse(action.wave), place, seat)
-    });
+    };
+    sort_by(&mut stops, &|one, other| key(one).cmp(&key(other)));
     plan.actions.extend(stops);
     if input.aim.goal == Goal::Down {
         return;
@@ -172,7 +173,9 @@ pub(super) fn run(desired: &Desired, input: &Input, plan: &mut FleetPlan) {
         plan.diagnostics.push(warning);
         return;
     }
-    starts.sort_by_key(|action| action.wave);
+    sort_by(&mut starts, &|one: &Action, other| {
+        one.wave.cmp(&other.wave)
+    });
     plan.actions.extend(starts);
 }
 

@@ -1,6 +1,5 @@
 //! How the fleet should be: the merged roster, its text, and its seats.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -10,7 +9,9 @@ use super::{Edit, EditKind, EnvWrite, Input, PlannedSeat, Variable, lock_of};
 use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Severity};
 use crate::base::digest::{of_bytes, of_json};
+use crate::base::map::Map;
 use crate::base::record::record;
+use crate::base::sort::sort_by;
 use crate::base::text::nearest;
 use crate::fleet::amend::amend;
 use crate::fleet::envfile;
@@ -215,12 +216,11 @@ impl Desired {
     }
 
     /// The commands that clear a context.
-    pub fn resets(&self, staffing: Staffing<'_>) -> BTreeMap<String, String> {
+    pub fn resets(&self, staffing: Staffing<'_>) -> Map<String, String> {
         let mut resets = self.roster.runtimes.clone();
         for seat in &self.seats {
             if let Some(reset) = staffing.reset(&seat.runtime) {
-                let known = resets.entry(seat.runtime.clone());
-                known.or_insert_with(|| reset.to_string());
+                resets.or_insert_with(seat.runtime.clone(), || reset.to_string());
             }
         }
         resets
@@ -298,7 +298,7 @@ fn generated(
         alloc::vec![found]
     })?;
     let mut names: Vec<&str> = seats.iter().map(|made| &*made.seat.name).collect();
-    names.sort_unstable();
+    sort_by(&mut names, &Ord::cmp);
     let mut pairs = names.iter().zip(names.iter().skip(1));
     if let Some((double, _)) = pairs.find(|(one, other)| one == other) {
         let what = format!(
@@ -340,7 +340,7 @@ fn complete_runtimes(units: &mut Units, generated: &Units, staffing: Staffing<'_
             units.0.push((Kind::Runtime, runtime, fields));
         }
     }
-    units.0.sort_by_key(|(kind, ..)| *kind);
+    sort_by(&mut units.0, &|(kind, ..), (other, ..)| kind.cmp(other));
 }
 
 /// The seat that each seat reports to: by the profile, else as it was said.
@@ -349,7 +349,7 @@ fn chains(
     generated: &[Generated],
     lock: &Lock,
     edits: &[Edit],
-) -> BTreeMap<String, String> {
+) -> Map<String, String> {
     let seats = roster.agents.iter().map(|seat| (&*seat.name, &*seat.class));
     let seats: Vec<(&str, &str)> = seats.collect();
     let mut found = managers(&seats, |name| {

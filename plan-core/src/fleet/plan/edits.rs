@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::{Edit, EditKind};
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
+use crate::base::sort::sort_by;
 use crate::base::text::nearest;
 use crate::fleet::merge::{Field, Fields, Kind, Merged, Units, fields};
 use crate::fleet::provision::Staffing;
@@ -82,7 +83,9 @@ pub(super) fn edit(
         place.unwrap_or(usize::MAX)
     };
     let units = &mut merged.units.0;
-    units.sort_by_key(|(kind, name, _)| (*kind, place(*kind, name)));
+    sort_by(units, &|(kind, name, _), (other, others, _)| {
+        (*kind, place(*kind, name)).cmp(&(*other, place(*other, others)))
+    });
     if merged.units.roster().agents.is_empty() {
         let what = String::from("no seat would be left in the roster");
         let usual = "keep one; `callsheet fleet down` stops them all";

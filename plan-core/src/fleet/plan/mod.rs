@@ -9,7 +9,6 @@ mod edits;
 #[cfg(test)]
 pub(super) mod tests;
 
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
@@ -24,7 +23,9 @@ use super::roster::Tmux;
 use super::topology::{Node, Topology};
 use crate::base::diag::{Diagnostic, Severity};
 use crate::base::digest::{of_bytes, of_json};
+use crate::base::map::Map;
 use crate::base::record::{record, words};
+use crate::base::sort::sort_by;
 
 pub(super) use actions::{ours, shown};
 pub use desire::{Desired, Hashed};
@@ -285,7 +286,7 @@ record! {
         /// The profile that the fleet is staffed from.
         pub profile: Option<String> => "profile",
         /// The digest of each input; a plan is stale once one of them is another.
-        pub inputs: BTreeMap<String, String> => "inputs",
+        pub inputs: Map<String, String> => "inputs",
         /// Where its sessions live.
         pub tmux: Tmux => "tmux",
         /// What to do, in order.
@@ -301,9 +302,9 @@ record! {
         /// How seats are judged.
         pub pulse: Pulse => "heartbeat",
         /// When seats are ready, by harness.
-        pub ready: BTreeMap<String, Ready> => "ready",
+        pub ready: Map<String, Ready> => "ready",
         /// The command that clears a context, by harness.
-        pub resets: BTreeMap<String, String> => "resets",
+        pub resets: Map<String, String> => "resets",
         /// What the operator must decide first.
         pub conflicts: Vec<Conflict> => "conflicts",
         /// What else there is to know; an error stops a seat, not the fleet.
@@ -373,8 +374,8 @@ fn count(plan: &FleetPlan) -> Summary {
 }
 
 /// Digests each input by itself, so that a stale plan can say what moved.
-pub fn digests(input: &Input) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
+pub fn digests(input: &Input) -> Map<String, String> {
+    let mut found = Map::new();
     let mut text = |name: &str, text: Option<&str>| {
         let digest = text.map_or_else(|| String::from("absent"), |text| of_bytes(text.as_bytes()));
         found.insert(name.to_string(), digest);
@@ -390,7 +391,7 @@ pub fn digests(input: &Input) -> BTreeMap<String, String> {
         ("agents", &input.env),
     ] {
         let mut sorted: Vec<&RoleFile> = files.iter().collect();
-        sorted.sort_by(|one, other| one.name.cmp(&other.name));
+        sort_by(&mut sorted, &|one, other| one.name.cmp(&other.name));
         let owned: Vec<RoleFile> = sorted.into_iter().cloned().collect();
         found.insert(name.to_string(), of_json(&owned));
     }
@@ -420,7 +421,7 @@ fn seen(observed: Option<&Observed>) -> Vec<String> {
         .join("\t")
     });
     let mut seen: Vec<String> = sessions.collect();
-    seen.sort_unstable();
+    sort_by(&mut seen, &Ord::cmp);
     seen.push(observed.paused.to_string());
     seen
 }
