@@ -295,6 +295,801 @@ export interface FileDocument {
 }
 
 /**
+ * One thing to do.
+ */
+export interface FleetAction {
+  /**
+   * What.
+   */
+  kind: FleetActionKind;
+  /**
+   * The seat.
+   */
+  seat?: string;
+  /**
+   * The file, below `fleet/`.
+   */
+  path?: string;
+  /**
+   * Why.
+   */
+  reason: string;
+  /**
+   * What changes, field by field.
+   */
+  changes: FleetChanged[];
+  /**
+   * The step that it belongs to: all actions of one may happen at once.
+   */
+  wave: number;
+}
+
+/**
+ * What an action does.
+ */
+export type FleetActionKind = "roster.write" | "lock.write" | "env.write" | "seat.start" | "seat.restart" | "seat.stop" | "seat.adopt";
+
+/**
+ * What a command aims at.
+ */
+export interface FleetAim {
+  /**
+   * Where to.
+   */
+  goal: FleetGoal;
+  /**
+   * The seats that it is about; all if none is named.
+   */
+  seats: string[];
+  /**
+   * Whether seats are started again that are as they should be.
+   */
+  again: boolean;
+  /**
+   * Sessions of others that become the seats of their names.
+   */
+  adopt: string[];
+}
+
+/**
+ * What a seat's heartbeat says of its agent.
+ */
+export type FleetBeat = "starting" | "running" | "waiting" | "stopping";
+
+/**
+ * A field that an action changes.
+ */
+export interface FleetChanged {
+  /**
+   * The field.
+   */
+  field: string;
+  /**
+   * What it was.
+   */
+  before?: string;
+  /**
+   * What it becomes.
+   */
+  after?: string;
+}
+
+/**
+ * A field that both sides changed.
+ */
+export interface FleetConflict {
+  /**
+   * The seat, or the section of the roster.
+   */
+  unit: string;
+  /**
+   * The field; `*` when one side took the whole seat away.
+   */
+  field: string;
+  /**
+   * What was generated last.
+   */
+  base?: string;
+  /**
+   * What the operator made of it.
+   */
+  mine?: string;
+  /**
+   * What is generated now.
+   */
+  theirs?: string;
+}
+
+/**
+ * A change that the operator makes by a command instead of an editor.
+ */
+export interface FleetEdit {
+  /**
+   * What kind of change.
+   */
+  kind: FleetEditKind;
+  /**
+   * The seat; the class when scaling.
+   */
+  name: string;
+  /**
+   * The class of a new seat.
+   */
+  class?: string;
+  /**
+   * The harness.
+   */
+  runtime?: string;
+  /**
+   * The model.
+   */
+  model?: string;
+  /**
+   * Where the seat works.
+   */
+  working_directory?: string;
+  /**
+   * The seat that a new one reports to.
+   */
+  reports_to?: string;
+  /**
+   * How many seats.
+   */
+  count?: number;
+}
+
+/**
+ * What is changed in the roster by a command.
+ */
+export type FleetEditKind = "add" | "remove" | "set" | "scale";
+
+/**
+ * An environment file to write. Its other lines are the operator's and may be secrets:
+ * they are put together with these only where the file is.
+ */
+export interface FleetEnvWrite {
+  /**
+   * Its place, below `fleet/`.
+   */
+  path: string;
+  /**
+   * The digest of what it must still hold; nothing for a file that must not be there.
+   */
+  before?: string;
+  /**
+   * Our variables, in order.
+   */
+  variables: FleetVariable[];
+}
+
+/**
+ * How a process ended: one of the two is there.
+ */
+export interface FleetExit {
+  /**
+   * Its exit status.
+   */
+  status?: number;
+  /**
+   * The number of the signal that ended it.
+   */
+  signal?: number;
+}
+
+/**
+ * A file to write.
+ */
+export interface FleetFileWrite {
+  /**
+   * Its place, below `fleet/`.
+   */
+  path: string;
+  /**
+   * The digest of what it must still hold; nothing for a file that must not be there.
+   */
+  before?: string;
+  /**
+   * What it gets.
+   */
+  content: string;
+}
+
+/**
+ * Where a command wants the fleet to be.
+ */
+export type FleetGoal = "up" | "down" | "files";
+
+/**
+ * The last heartbeat of a seat.
+ */
+export interface FleetHeartbeat {
+  /**
+   * Seconds since it was written.
+   */
+  age: number;
+  /**
+   * The process of its agent, or of the seat while there is none.
+   */
+  pid: number;
+  /**
+   * What it says.
+   */
+  status: FleetBeat;
+  /**
+   * How often the agent was started again.
+   */
+  restarts: number;
+}
+
+/**
+ * Everything that a plan follows from.
+ */
+export interface FleetInput {
+  /**
+   * The fleet, as its sessions are tagged.
+   */
+  fleet: string;
+  /**
+   * The profile's file; a fleet that is staffed by hand has none.
+   */
+  profile?: FleetRoleFile;
+  /**
+   * Whether all seats of the profile are staffed; as before by default.
+   */
+  full?: boolean;
+  /**
+   * The personas that come with the product.
+   */
+  roles: FleetRoleFile[];
+  /**
+   * The operator's.
+   */
+  roles_local: FleetRoleFile[];
+  /**
+   * Persona files by class, such as `code.json`.
+   */
+  personas: FleetRoleFile[];
+  /**
+   * The policy.
+   */
+  policy?: string;
+  /**
+   * The roster as it stands.
+   */
+  roster?: string;
+  /**
+   * What was applied last.
+   */
+  lock?: string;
+  /**
+   * The environment files of seats, such as `code0.env`.
+   */
+  env: FleetRoleFile[];
+  /**
+   * What runs; a plan without it is about files alone.
+   */
+  observed?: FleetObserved;
+  /**
+   * What the operator changes by the command.
+   */
+  edits: FleetEdit[];
+  /**
+   * How to merge.
+   */
+  terms: FleetTerms;
+  /**
+   * What the command aims at.
+   */
+  aim: FleetAim;
+}
+
+/**
+ * Everything that was seen in one look.
+ */
+export interface FleetObserved {
+  /**
+   * Whether the operator paused the fleet.
+   */
+  paused: boolean;
+  /**
+   * The sessions of the fleet's server, foreign ones too.
+   */
+  sessions: FleetSession[];
+}
+
+/**
+ * A plan.
+ */
+export interface FleetPlan {
+  /**
+   * The form of this document.
+   */
+  schema: string;
+  /**
+   * The fleet.
+   */
+  fleet: string;
+  /**
+   * What it aims at.
+   */
+  aim: FleetAim;
+  /**
+   * The profile that the fleet is staffed from.
+   */
+  profile?: string;
+  /**
+   * The digest of each input; a plan is stale once one of them is another.
+   */
+  inputs: Record<string, string>;
+  /**
+   * Where its sessions live.
+   */
+  tmux: FleetTmux;
+  /**
+   * What to do, in order.
+   */
+  actions: FleetAction[];
+  /**
+   * The files to write, with their content.
+   */
+  files: FleetFileWrite[];
+  /**
+   * The environment files to write.
+   */
+  env: FleetEnvWrite[];
+  /**
+   * The seats as they should be, in the order of the roster.
+   */
+  seats: FleetPlannedSeat[];
+  /**
+   * When agents are started again.
+   */
+  restart: FleetRestart;
+  /**
+   * How seats are judged.
+   */
+  heartbeat: FleetPulse;
+  /**
+   * When seats are ready, by harness.
+   */
+  ready: Record<string, FleetReady>;
+  /**
+   * The command that clears a context, by harness.
+   */
+  resets: Record<string, string>;
+  /**
+   * What the operator must decide first.
+   */
+  conflicts: FleetConflict[];
+  /**
+   * What else there is to know; an error stops a seat, not the fleet.
+   */
+  diagnostics: Diagnostic[];
+  /**
+   * How much it is.
+   */
+  summary: FleetSummary;
+}
+
+/**
+ * A seat as it should be.
+ */
+export interface FleetPlannedSeat {
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * The class of its persona.
+   */
+  class: string;
+  /**
+   * Its harness.
+   */
+  runtime: string;
+  /**
+   * Its model.
+   */
+  model?: string;
+  /**
+   * Where it works, as the roster says it.
+   */
+  working_directory: string;
+  /**
+   * What its persona is about.
+   */
+  domain: string;
+  /**
+   * Whether its agent stays between tasks.
+   */
+  persistent: boolean;
+  /**
+   * The seat that it reports to.
+   */
+  reports_to?: string;
+  /**
+   * The step of starting that it belongs to.
+   */
+  wave: number;
+  /**
+   * The digest of everything that it is started with.
+   */
+  hash: string;
+  /**
+   * Whether it can be started; the diagnostics say why not.
+   */
+  startable: boolean;
+  /**
+   * Why it runs what it runs.
+   */
+  why: FleetWhy[];
+}
+
+/**
+ * Whose value counts where both changed it.
+ */
+export type FleetPrefer = "mine" | "theirs";
+
+/**
+ * A new roster.
+ */
+export interface FleetProvision {
+  /**
+   * Its text, byte for byte as Mosaic writes it.
+   */
+  roster: string;
+  /**
+   * Its seats for people, a line each.
+   */
+  summary: string;
+  /**
+   * What looks like a mistake in the profile.
+   */
+  diagnostics: Diagnostic[];
+}
+
+/**
+ * What a new roster is made of.
+ */
+export interface FleetProvisionInput {
+  /**
+   * The profile's file.
+   */
+  profile: FleetRoleFile;
+  /**
+   * Whether all seats are staffed, not just those of the floor.
+   */
+  full?: boolean;
+  /**
+   * The personas that come with the product.
+   */
+  roles: FleetRoleFile[];
+  /**
+   * The operator's.
+   */
+  roles_local?: FleetRoleFile[];
+}
+
+/**
+ * When a quiet seat is called idle or stuck, and how often it must give a sign.
+ */
+export interface FleetPulse {
+  /**
+   * Seconds between two heartbeats; after three without one it is stale.
+   */
+  interval: number;
+  /**
+   * Seconds without output until a seat is idle.
+   */
+  idle: number;
+  /**
+   * Seconds without output until it is stuck.
+   */
+  stuck: number;
+}
+
+/**
+ * What the agent of a seat is doing.
+ */
+export type FleetReadiness = "working" | "idle" | "stuck" | "stale" | "dead" | "unknown";
+
+/**
+ * When a seat of a harness is ready.
+ */
+export interface FleetReady {
+  /**
+   * A text on its screen; without one, its first heartbeat with a running agent.
+   */
+  text?: string;
+  /**
+   * Seconds until waiting for it is given up.
+   */
+  timeout: number;
+}
+
+/**
+ * When an agent that ended is started again.
+ */
+export interface FleetRestart {
+  /**
+   * How often in a row; a run longer than `settled` starts counting anew.
+   */
+  limit: number;
+  /**
+   * Milliseconds before the first start; doubled each time.
+   */
+  delay: number;
+  /**
+   * The longest wait, in milliseconds.
+   */
+  longest: number;
+  /**
+   * Milliseconds after which an agent counts as settled.
+   */
+  settled: number;
+}
+
+/**
+ * A file of the fleet's home by its name alone, such as `code.md`.
+ */
+export interface FleetRoleFile {
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * Its text.
+   */
+  text: string;
+}
+
+/**
+ * A seat or a session.
+ */
+export interface FleetRow {
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * The class of its persona.
+   */
+  class?: string;
+  /**
+   * Its harness.
+   */
+  runtime?: string;
+  /**
+   * Its model.
+   */
+  model?: string;
+  /**
+   * How it stands.
+   */
+  state: FleetState;
+  /**
+   * What its agent is doing.
+   */
+  readiness: FleetReadiness;
+  /**
+   * More about it.
+   */
+  detail?: string;
+  /**
+   * The seat that it reports to.
+   */
+  reports_to?: string;
+  /**
+   * What the transport calls its session.
+   */
+  session?: string;
+  /**
+   * Its process.
+   */
+  pid?: number;
+  /**
+   * How often its agent was started again.
+   */
+  restarts?: number;
+  /**
+   * Seconds since it printed something.
+   */
+  quiet?: number;
+  /**
+   * How it ended.
+   */
+  exit?: FleetExit;
+  /**
+   * The configuration that it should have.
+   */
+  desired?: string;
+  /**
+   * The one that it was started with.
+   */
+  observed?: string;
+}
+
+/**
+ * A session that exists: a tmux session, or a process with a terminal of its own.
+ */
+export interface FleetSession {
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * What the transport calls it; never two sessions at once.
+   */
+  id: string;
+  /**
+   * The fleet whose tag it carries; foreign sessions have none.
+   */
+  fleet?: string;
+  /**
+   * The seat that it was started for.
+   */
+  seat?: string;
+  /**
+   * The digest of the configuration that it was started with.
+   */
+  hash?: string;
+  /**
+   * The program in it.
+   */
+  command: string;
+  /**
+   * Its process.
+   */
+  pid: number;
+  /**
+   * Seconds since it last printed something.
+   */
+  quiet: number;
+  /**
+   * How it ended; none while it runs.
+   */
+  dead?: FleetExit;
+  /**
+   * Its last heartbeat, if it ever wrote one.
+   */
+  heartbeat?: FleetHeartbeat;
+}
+
+/**
+ * Who decided a value, the strongest first.
+ */
+export type FleetSource = "command line" | "roster" | "profile" | "policy" | "persona" | "default";
+
+/**
+ * How a seat stands.
+ */
+export type FleetState = "in_sync" | "missing" | "dead" | "stale_heartbeat" | "idle" | "stuck" | "config_drift" | "runtime_drift" | "orphan" | "foreign" | "paused";
+
+/**
+ * The state of a fleet.
+ */
+export interface FleetStatus {
+  /**
+   * The fleet.
+   */
+  fleet: string;
+  /**
+   * Whether it is paused.
+   */
+  paused: boolean;
+  /**
+   * Whether every seat is as it should be and nothing of ours is left over.
+   */
+  in_sync: boolean;
+  /**
+   * The seats in the order of the roster, then orphans, then sessions of others.
+   */
+  rows: FleetRow[];
+}
+
+/**
+ * How much a plan does.
+ */
+export interface FleetSummary {
+  /**
+   * Seats that should run.
+   */
+  seats: number;
+  /**
+   * Files that are written.
+   */
+  write: number;
+  /**
+   * Seats that are started.
+   */
+  start: number;
+  /**
+   * Seats that are started again.
+   */
+  restart: number;
+  /**
+   * Seats that are stopped.
+   */
+  stop: number;
+  /**
+   * Sessions that are adopted.
+   */
+  adopt: number;
+}
+
+/**
+ * How to merge.
+ */
+export interface FleetTerms {
+  /**
+   * Whose value counts in every conflict.
+   */
+  prefer?: FleetPrefer;
+  /**
+   * Whether seats that the operator removed come back.
+   */
+  restore: boolean;
+  /**
+   * Fields whose generated value counts, such as `code0.model_hint`.
+   */
+  force: string[];
+}
+
+/**
+ * Where the sessions of a fleet live.
+ */
+export interface FleetTmux {
+  /**
+   * The name of the server's socket; empty for the user's own server.
+   */
+  socket_name: string;
+  /**
+   * The session that keeps the server alive.
+   */
+  holder_session: string;
+}
+
+/**
+ * A variable of an environment file that is ours to say.
+ */
+export interface FleetVariable {
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * Its value.
+   */
+  value: string;
+}
+
+/**
+ * One link of the chain that decided a field of a seat.
+ */
+export interface FleetWhy {
+  /**
+   * The field.
+   */
+  field: string;
+  /**
+   * The value; none where it was taken away.
+   */
+  value?: string;
+  /**
+   * Who wanted it.
+   */
+  source: FleetSource;
+  /**
+   * Where that stands.
+   */
+  at?: string;
+  /**
+   * Whether it is what the seat has.
+   */
+  used: boolean;
+}
+
+/**
  * Whether a harness can be started on this host.
  */
 export interface HarnessRecord {

@@ -215,7 +215,7 @@ fn exact(declaration: &str) -> String {
     let mut text = String::new();
     for line in declaration.lines() {
         let line = optional(&line.replace("    ", "  "));
-        let line = line.replace("Map<", "Record<string, ");
+        let line = line.replace("Map<", "Record<");
         text.push_str(&aliased(&line));
         text.push('\n');
     }
