@@ -20,6 +20,44 @@ on_both_fleets! {
     seats_come_and_go_by_command => commands;
     a_plan_is_applied_exactly_or_not_at_all => plans;
     an_earlier_roster_comes_back => rollback;
+    what_was_interrupted_is_finished => resumed;
+}
+
+/// A command that died between the files and the seats: its aim stands there.
+fn resumed(fleet: &Fleet) -> Answer<()> {
+    fleet.up()?;
+    let nothing = fleet.tell(&["apply", "--resume"], 0)?;
+    assert!(
+        nothing.says("no command was interrupted"),
+        "{}",
+        nothing.stderr()
+    );
+    let before = fleet.pids()?;
+    let aim = r#"{"goal":"down","seats":["review"],"again":false,"adopt":[]}"#;
+    fleet.write("run/apply.json", aim)?;
+    let told = fleet.ask(&["status"], 0)?;
+    assert!(
+        told.says("`callsheet fleet apply --resume`"),
+        "{}",
+        told.stderr()
+    );
+    fleet.tell(&["apply", "--resume"], 0)?;
+    let after = fleet.pids()?;
+    assert_eq!(moved(&before, &after), Vec::<String>::new());
+    assert_eq!(
+        (before.len() - after.len(), after.contains_key("review")),
+        (1, false)
+    );
+    assert!(!fleet.path("run/apply.json").exists());
+    fleet.write("run/apply.json", "{}")?;
+    let broken = fleet.tell(&["apply", "--resume"], 1)?;
+    assert!(
+        broken.says("it does not say what was begun"),
+        "{}",
+        broken.stderr()
+    );
+    fs::remove_file(fleet.path("run/apply.json"))?;
+    Ok(())
 }
 
 /// The names of the seats whose processes are others now.

@@ -13,6 +13,7 @@ use super::HomeArgs;
 use super::converge::{Found, PENDING, TransportArg, find};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::fleet::gather::Request;
+use crate::fleet::pending::left;
 use crate::os::clock::{Deadline, rest};
 use crate::os::env;
 use crate::os::proc::Cancel;
@@ -59,6 +60,11 @@ impl StatusCommand {
             return Ok(code);
         }
         table(&state, output)?;
+        if left(&found.home)?.is_some() {
+            output.note(
+                "a command was interrupted; `callsheet fleet apply --resume` finishes what it began",
+            );
+        }
         found.tell_diagnostics(&made, output);
         Ok(code)
     }
