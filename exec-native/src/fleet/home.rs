@@ -13,7 +13,7 @@ use plan_core::base::diag::Diagnostic;
 use plan_core::base::digest;
 use plan_core::fleet::baseline;
 use plan_core::fleet::library::{self, LayerIndex, Library, Persona, PersonaLayer, RoleFile};
-use plan_core::fleet::profile::{self, ParsedProfile, Profile};
+use plan_core::fleet::profile::{self, Form, ParsedProfile, Profile};
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
@@ -42,6 +42,7 @@ pub const FILE_LIMIT: u64 = 1 << 20;
 pub struct Home {
     dir: PathBuf,
     follow: bool,
+    form: Form,
 }
 
 /// A text file of a home, or why it cannot be read.
@@ -115,6 +116,7 @@ impl Home {
         Ok(Self {
             dir: fs::absolute(dir).at(dir)?,
             follow: false,
+            form: Form::Strict,
         })
     }
 
@@ -155,6 +157,13 @@ impl Home {
     #[must_use]
     pub const fn following(mut self, follow: bool) -> Self {
         self.follow = follow;
+        self
+    }
+
+    /// Says how profiles are read.
+    #[must_use]
+    pub const fn reading(mut self, form: Form) -> Self {
+        self.form = form;
         self
     }
 
@@ -362,12 +371,15 @@ impl Home {
     pub fn profiles(&self, library: &Library) -> Result<Vec<LoadedProfile>, ExecError> {
         let files = self.files(PROFILES, ".yaml")?;
         let files = files.unwrap_or_else(built_in_profiles);
-        let mut loaded: Vec<_> = files.into_iter().map(|file| load(file, library)).collect();
+        let mut loaded: Vec<_> = files
+            .into_iter()
+            .map(|file| load(file, library, self.form))
+            .collect();
         // An id that is not its file's name may be that of another file.
         let ids: Vec<(String, Profile)> = loaded
             .iter()
             .filter_map(|loaded| {
-                let parsed = profile::parse(&loaded.text, None).ok()?;
+                let parsed = profile::parse_as(self.form, &loaded.text, None).ok()?;
                 Some((loaded.path.clone(), parsed.profile))
             })
             .collect();
@@ -390,12 +402,12 @@ impl Home {
     }
 }
 
-fn load(file: HomeFile, library: &Library) -> LoadedProfile {
+fn load(file: HomeFile, library: &Library, form: Form) -> LoadedProfile {
     let HomeFile { name, path, text } = file;
     let stem = name.strip_suffix(".yaml").unwrap_or(&name).to_owned();
     let (text, parsed) = match text {
         Ok(text) => {
-            let parsed = profile::parse(&text, Some(&stem));
+            let parsed = profile::parse_as(form, &text, Some(&stem));
             (text, parsed)
         }
         Err(problem) => (String::new(), Err(vec![problem])),

@@ -27,6 +27,8 @@ pub struct Codes {
 #[derive(Debug)]
 pub struct Fields {
     codes: Codes,
+    /// Whether keys that are not known are passed over.
+    pub lenient: bool,
     /// What was found so far.
     pub problems: Vec<Diagnostic>,
 }
@@ -41,6 +43,7 @@ impl Fields {
     pub const fn new(codes: Codes) -> Self {
         Self {
             codes,
+            lenient: false,
             problems: Vec::new(),
         }
     }
@@ -64,6 +67,9 @@ impl Fields {
 
     /// Notes every key that is not known, with the one that was probably meant.
     pub fn refuse_unknown(&mut self, entries: &[Entry<'_>], known: &[&str], what: &str) {
+        if self.lenient {
+            return;
+        }
         for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
             let message = format!("{what} has no key `{}`", entry.key);
             let mut found = problem(self.codes.key_unknown, entry.key_span, message);

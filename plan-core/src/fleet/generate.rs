@@ -111,7 +111,9 @@ fn chosen(profile: &Profile, selection: &Selection) -> Profile {
         let Some(count) = selection.scale.get(&entry.class) else {
             return selection.full || profile.is_floor(&entry.class);
         };
-        entry.multiplicity = *count;
+        #[expect(clippy::cast_precision_loss, reason = "at most a hundred")]
+        let number = *count as f64;
+        entry.multiplicity = number;
         *count > 0
     });
     chosen

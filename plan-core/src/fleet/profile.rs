@@ -6,12 +6,13 @@ use alloc::vec::Vec;
 
 use super::fields::{Codes, Fields, find, problem, whole};
 use super::library::Library;
+use super::provision::{seat_count, seat_names};
 use crate::base::code::Code;
 use crate::base::diag::Diagnostic;
 use crate::base::map::{Map, Set};
 use crate::base::record::record;
 use crate::base::text::nearest;
-use crate::base::yaml::{Entry, Limits, Span, read};
+use crate::base::yaml::{Entry, Limits, Scalar, Span, read};
 
 /// The most seats of one class.
 pub const MAX_MULTIPLICITY: u64 = 100;
@@ -29,8 +30,9 @@ record! {
         pub class: String => "class",
         /// The class it reports to; the lead has none.
         pub reports_to: Option<String> => "reports_to",
-        /// How many seats there are of it.
-        pub multiplicity: u64 => "multiplicity",
+        /// How many seats there are of it: a whole number, but for profiles that were read
+        /// as Mosaic reads them.
+        pub multiplicity: f64 => "multiplicity",
         /// The harness, where the profile decides it.
         pub runtime: Option<String> => "runtime",
         /// The model, where the profile decides it.
@@ -83,7 +85,8 @@ struct SeatPlaces {
 impl Profile {
     /// Returns the number of seats.
     pub fn seats(&self) -> u64 {
-        self.roster.iter().map(|seat| seat.multiplicity).sum()
+        let counts = self.roster.iter().map(|seat| seat_count(seat.multiplicity));
+        counts.map(|count| count.unwrap_or(1)).sum()
     }
 
     /// Tells whether a class stays staffed.
@@ -108,13 +111,36 @@ const KEYS: &[&str] = &[
 ];
 const SEAT_KEYS: &[&str] = &["class", "reports_to", "multiplicity", "runtime", "model"];
 
+/// How a profile is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// What is not known is a mistake.
+    #[default]
+    Strict,
+    /// As Mosaic reads it: any multiplicity, and keys that nobody knows.
+    Mosaic,
+}
+
 /// Reads a profile; the file's stem must be its id.
 ///
 /// # Errors
 /// Every problem of its form, each with its place.
 pub fn parse(text: &str, stem: Option<&str>) -> Result<ParsedProfile, Vec<Diagnostic>> {
+    parse_as(Form::Strict, text, stem)
+}
+
+/// As [`parse`], in one form or the other.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_as(
+    form: Form,
+    text: &str,
+    stem: Option<&str>,
+) -> Result<ParsedProfile, Vec<Diagnostic>> {
     let root = read(text, Limits::default()).map_err(|problem| [problem])?;
     let mut fields = Fields::new(CODES);
+    fields.lenient = form == Form::Mosaic;
     let entries = fields.map(&root, "a profile");
     fields.refuse_unknown(entries, KEYS, "a profile");
     let mut places = Places::default();
@@ -207,20 +233,27 @@ fn roster(
     seats
 }
 
-fn multiplicity(members: &[Entry<'_>], fields: &mut Fields) -> u64 {
+fn multiplicity(members: &[Entry<'_>], fields: &mut Fields) -> f64 {
     let Some(entry) = find(members, "multiplicity") else {
-        return 1;
+        return 1.0;
     };
-    let number = whole(&entry.value).filter(|number| (1..=MAX_MULTIPLICITY).contains(number));
-    number.unwrap_or_else(|| {
-        let message = format!("multiplicity must be a whole number from 1 to {MAX_MULTIPLICITY}");
-        fields.note(
-            Code::PROFILE_MULTIPLICITY_INVALID,
-            entry.value.span,
-            message,
-        );
-        1
-    })
+    let Some(Scalar::Number(number)) = entry.value.as_scalar() else {
+        return refuse_multiplicity(entry, fields);
+    };
+    let good = whole(&entry.value).is_some_and(|whole| (1..=MAX_MULTIPLICITY).contains(&whole));
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let small = *number <= MAX_MULTIPLICITY as f64;
+    if good || fields.lenient && small {
+        return *number;
+    }
+    refuse_multiplicity(entry, fields)
+}
+
+fn refuse_multiplicity(entry: &Entry<'_>, fields: &mut Fields) -> f64 {
+    let message = format!("multiplicity must be a whole number from 1 to {MAX_MULTIPLICITY}");
+    let code = Code::PROFILE_MULTIPLICITY_INVALID;
+    fields.note(code, entry.value.span, message);
+    1.0
 }
 
 impl ParsedProfile {
@@ -329,7 +362,7 @@ impl ParsedProfile {
     fn check_names(&self, warn: &mut impl FnMut(Code, Span, String)) {
         let mut names: Map<String, &str> = Map::new();
         for (seat, at) in self.profile.roster.iter().zip(&self.places.seats) {
-            for name in super::provision::seat_names(&seat.class, seat.multiplicity) {
+            for name in seat_names(&seat.class, seat.multiplicity) {
                 if let Some(first) = names.insert(name.clone(), &seat.class) {
                     let message = format!(
                         "the seat `{name}` of `{}` is already there, of `{first}`",

@@ -86,12 +86,25 @@ pub enum ProvisionError {
     NoFloor(String),
 }
 
+/// The number of seats that are numbered; none when there is one seat, which is not.
+///
+/// A fraction is cut off, but what is above 1 is numbered, as Mosaic does it.
+pub fn seat_count(multiplicity: f64) -> Option<u64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "cut off on purpose, and above 1"
+    )]
+    let count = multiplicity as u64;
+    (multiplicity > 1.0).then_some(count)
+}
+
 /// The names of the seats of a class.
-pub fn seat_names(class: &str, multiplicity: u64) -> Vec<String> {
-    if multiplicity <= 1 {
+pub fn seat_names(class: &str, multiplicity: f64) -> Vec<String> {
+    let Some(count) = seat_count(multiplicity) else {
         return alloc::vec![class.to_string()];
-    }
-    let numbers = 0..multiplicity;
+    };
+    let numbers = 0..count;
     numbers.map(|number| format!("{class}{number}")).collect()
 }
 

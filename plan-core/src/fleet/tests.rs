@@ -18,7 +18,7 @@ pub(super) const STAFFING: Staffing<'_> = Staffing {
 fn seat(entry: &str) -> ProfileSeat {
     let (entry, multiplicity) = match entry.split_once(" x") {
         Some((entry, number)) => (entry, number.parse().expect("a number")),
-        None => (entry, 1),
+        None => (entry, 1.0),
     };
     let (class, manager) = match entry.split_once("->") {
         Some((class, manager)) => (class, Some(manager.to_string())),
@@ -182,9 +182,9 @@ fn v5_and_v6_names_that_need_quotes() {
             "w->lead",
             "null->lead",
             "1->lead x0",
-            "z x0",
-            "y x1",
-            "x x2",
+            "z x-3",
+            "y x1.5",
+            "x x2.7",
         ],
     );
     assert_eq!(
@@ -195,9 +195,21 @@ fn v5_and_v6_names_that_need_quotes() {
     assert!(text.contains("  - name: \"null\"\n    runtime: claude\n    class: \"null\"\n"));
     assert!(text.contains("  - name: \"1\"\n"));
     assert_eq!(
-        names(&profile, true).first().map(String::as_str),
-        Some("lead(p)")
+        names(&profile, true),
+        [
+            "lead(p)", "w0(p)", "w1(p)", "w(p)", "null(p)", "1(p)", "z(r)", "y0(r)", "x0(r)",
+            "x1(r)"
+        ]
     );
+}
+
+#[test]
+fn a_profile_can_be_read_as_mosaic_reads_it() {
+    let text = "id: p\ntitle: P\ndescription: P\nlead: a\nwhatever: 1\nroster:\n  - class: a\n    multiplicity: 1.5\n    colour: red\n  - class: b\n    multiplicity: -3\n";
+    assert!(profile::parse(text, Some("p")).is_err());
+    let parsed = profile::parse_as(profile::Form::Mosaic, text, Some("p")).expect("a profile");
+    assert_eq!(names(&parsed.profile, true), ["a0(p)", "b(r)"]);
+    assert_eq!(parsed.profile.seats(), 2);
 }
 
 #[test]

@@ -98,6 +98,40 @@ const V1_SEATS: [&str; 5] = [
 ];
 
 #[test]
+fn v5_and_v6_count_as_mosaic_does() -> Answer<()> {
+    let seats = [
+        "lead",
+        "w x2",
+        "w->lead",
+        "null->lead",
+        "1->lead x0",
+        "z x-3",
+        "y x1.5",
+        "x x2.7",
+    ];
+    let text = profile("p", "lead", &["w", "null", "1"], &seats);
+    let classes = ["lead", "w", "null", "1", "z", "y", "x"];
+    let stage = home(&classes, &[("p", text)])?;
+    let names = |ended: &Ended| -> Vec<String> {
+        let text = ended.stdout();
+        let lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("  - name: "));
+        lines.map(String::from).collect()
+    };
+    let floor = provision(&stage, &["--profile", "p", "--lenient"], 0)?;
+    assert_eq!(names(&floor), ["w0", "w1", "w", "\"null\"", "\"1\""]);
+    let full = provision(&stage, &["--profile", "p", "--lenient", "--full"], 0)?;
+    let all = [
+        "lead", "w0", "w1", "w", "\"null\"", "\"1\"", "z", "y0", "x0", "x1",
+    ];
+    assert_eq!(names(&full), all);
+    // Without being asked to, nothing is guessed.
+    provision(&stage, &["--profile", "p"], 1)?;
+    Ok(())
+}
+
+#[test]
 fn v1_and_v2_are_printed_to_the_byte() -> Answer<()> {
     let text = profile(
         "p",

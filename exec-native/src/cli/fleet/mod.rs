@@ -31,9 +31,11 @@ use verbs::SeatVerb;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callsheet fleet profile list
-  callsheet fleet provision --profile business --full
-  callsheet fleet provision --profile business --full --write
-  callsheet fleet persona customize code
+  callsheet fleet plan --profile business --full
+  callsheet fleet up --profile business --full --wait
+  callsheet fleet status
+  callsheet fleet send ceo --message 'What is next?'
+  callsheet fleet down
   callsheet fleet validate --strict")]
 pub(super) struct FleetCommand {
     #[command(flatten)]

@@ -7,6 +7,7 @@ use plan_core::base::json::Writer;
 use plan_core::base::text::nearest;
 use plan_core::fleet::library::Library;
 use plan_core::fleet::profile::Profile;
+use plan_core::fleet::provision::seat_count;
 
 use super::super::Answer;
 use super::super::failure::Failure;
@@ -217,10 +218,8 @@ impl ShowCommand {
         output.line(&format!("floor  {}", profile.floor.join(", ")))?;
         output.line(&format!("seats  {}", profile.seats()))?;
         for seat in &profile.roster {
-            let count = match seat.multiplicity {
-                1 => String::new(),
-                count => format!(" x{count}"),
-            };
+            let count = seat_count(seat.multiplicity);
+            let count = count.map_or_else(String::new, |count| format!(" x{count}"));
             let manager = seat.reports_to.as_ref();
             let manager = manager.map_or_else(String::new, |manager| format!(" -> {manager}"));
             output.line(&format!("  {}{count}{manager}", seat.class))?;

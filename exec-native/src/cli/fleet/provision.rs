@@ -2,7 +2,7 @@
 
 use clap::Args;
 use plan_core::base::json::Writer;
-use plan_core::fleet::profile::Profile;
+use plan_core::fleet::profile::{Form, Profile};
 use plan_core::fleet::provision::{Provisioned, provision, roster, summary};
 
 use super::super::Answer;
@@ -42,6 +42,9 @@ pub(super) struct ProvisionCommand {
     /// Replaces an existing roster.
     #[arg(long)]
     force: bool,
+    /// Takes profiles as Mosaic takes them: any multiplicity, and keys that nobody knows.
+    #[arg(long, conflicts_with = "strict")]
+    lenient: bool,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -56,7 +59,12 @@ impl ProvisionCommand {
             let text = "error: required option '--profile <id>' not specified";
             return Err(Failure::told(text));
         };
-        let home = place.home()?;
+        let form = if self.lenient {
+            Form::Mosaic
+        } else {
+            Form::Strict
+        };
+        let home = place.home()?.reading(form);
         let roles = read_roles(&home, self.strict)?;
         let loaded = find_profile(&home, id, (&roles.library, self.strict))?;
         let profile = usable(&loaded)?;
