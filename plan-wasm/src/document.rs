@@ -1,5 +1,6 @@
 //! Documents: what every operation does with the texts that it takes and gives.
 
+#[cfg(any(feature = "persona", feature = "lint", feature = "resolve"))]
 use plan_core::base::edition::Edition;
 use plan_core::base::json::{self, Print, Source, print};
 
@@ -9,6 +10,7 @@ use crate::failure::Failure;
 /// Asks for edition `persona-kit-4`; without it the edition is 2026.
 pub const FLAG_COMPAT: u32 = 1;
 
+#[cfg(any(feature = "persona", feature = "lint", feature = "resolve"))]
 pub(crate) const fn edition(flags: u32) -> Edition {
     if flags & FLAG_COMPAT == 0 {
         Edition::V2026

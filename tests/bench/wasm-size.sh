@@ -22,7 +22,9 @@ trap 'rm -rf "$work"' EXIT
 
 # Features, and the budget in bytes as gzip -9 makes them.
 sets=(
-    'persona 90000'
+    'persona -'
+    'fleet -'
+    'persona,fleet 90000'
     'persona,resolve -'
     'persona,lint -'
     'persona,schema -'

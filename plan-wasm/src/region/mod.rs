@@ -25,6 +25,7 @@ pub(crate) fn begin() {
 }
 
 /// Gives something up with the region: taking it apart would only take time.
+#[cfg(feature = "persona")]
 pub(crate) fn leave<T>(value: T) {
     if cfg!(target_arch = "wasm32") {
         core::mem::forget(value);
