@@ -66,6 +66,8 @@ codes! {
     LIBRARY_CLASS_DUPLICATE = "library.class-duplicate";
     /// The library has no such class.
     LIBRARY_CLASS_UNKNOWN = "library.class-unknown";
+    /// A role of the operator's that no profile and no roster has a seat for.
+    LIBRARY_OVERRIDE_UNUSED = "library.override-unused";
     /// A value would be read as an option or leave its place in the argument list.
     PERSONA_ARGUMENT_UNSAFE = "persona.argument-unsafe";
     /// A field of a persona is missing or wrong.

@@ -6,6 +6,7 @@ use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::Writer;
 use plan_core::base::text::nearest;
 use plan_core::base::yaml::{self, Limits, Node};
+use plan_core::fleet::library::{INDEX, PersonaLayer};
 use plan_core::fleet::{envfile, policy, roster};
 
 use super::super::Answer;
@@ -15,7 +16,7 @@ use super::super::report::Located;
 use super::{HomeArgs, about_profile, about_roles, is_error, one_line, raised};
 use crate::fleet::STAFFING;
 use crate::fleet::gather::POLICY;
-use crate::fleet::home::{AGENTS, Home, ROSTER};
+use crate::fleet::home::{AGENTS, Home, LoadedProfile, ROLES_LOCAL, ROSTER, Roles};
 use crate::os::walk::text_of;
 
 #[derive(Debug, Args)]
@@ -92,7 +93,9 @@ fn check(home: &Home) -> Result<Found, Failure> {
     let about = about.map(|problem| about_roles(problem.clone(), &roles));
     found.problems.extend(about);
     // A home with roles of its own need not have those of built-in profiles.
-    let profiles = home.profiles(&roles.library)?.into_iter();
+    let profiles = home.profiles(&roles.library)?;
+    found.problems.extend(unused(home, &roles, &profiles)?);
+    let profiles = profiles.into_iter();
     for profile in profiles.filter(|profile| !profile.is_built_in()) {
         found.files += 1;
         let about = profile.problems.iter();
@@ -115,6 +118,38 @@ fn check(home: &Home) -> Result<Found, Failure> {
             Ok(text) => found.add(envfile::read(text).1, (&file.path, &hidden(text))),
             Err(problem) => found.problems.push(problem.clone().into()),
         }
+    }
+    Ok(found)
+}
+
+/// Finds the operator's roles that nobody has a seat for: perhaps a name is mistyped.
+fn unused(home: &Home, roles: &Roles, profiles: &[LoadedProfile]) -> Result<Vec<Located>, Failure> {
+    let stored = home.read(ROSTER)?;
+    let roster = stored.and_then(|stored| roster::parse(&stored.text).ok());
+    let parsed = profiles
+        .iter()
+        .filter_map(|profile| profile.parsed.as_ref());
+    let entries = parsed.flat_map(|parsed| &parsed.profile.roster);
+    let seats = roster.iter().flat_map(|roster| &roster.agents);
+    let mut used: Vec<&str> = entries.map(|entry| &*entry.class).collect();
+    used.extend(seats.map(|seat| &*seat.class));
+    let mut found = Vec::new();
+    for file in roles.files(PersonaLayer::Override) {
+        let mut classes = roles.library.classes().filter(|class| {
+            let persona = roles.library.resolve(class);
+            persona.is_some_and(|persona| {
+                persona.layer == PersonaLayer::Override && persona.file == file.name
+            })
+        });
+        if file.name == INDEX || classes.any(|class| used.contains(&class)) {
+            continue;
+        }
+        let message = format!("no profile and no roster has a seat for {}", file.name);
+        let path = text_of(&home.path(&format!("{ROLES_LOCAL}/{}", file.name)));
+        let warning = Diagnostic::warning(Code::LIBRARY_OVERRIDE_UNUSED, message)
+            .help("name its class in a profile, or by a marker in the file: `class: NAME`")
+            .within(path);
+        found.push(Located::from(warning));
     }
     Ok(found)
 }
