@@ -23,6 +23,28 @@ on_both_fleets! {
     what_was_interrupted_is_finished => resumed;
 }
 
+#[test]
+fn a_plan_takes_the_place_of_a_plan_alone() -> Answer<()> {
+    let Some(fleet) = Fleet::new(Kind::Process)? else {
+        return Ok(());
+    };
+    let notes = fleet.stage.path("notes.txt");
+    let file = notes.display().to_string();
+    fs::write(&notes, "mine")?;
+    let words = ["plan", "--profile", "team", "--out", &file];
+    let refused = fleet.ask(&words, 64)?;
+    assert!(
+        refused.says("there is a file that is no plan of a fleet"),
+        "{}",
+        refused.stderr()
+    );
+    assert_eq!(fs::read_to_string(&notes)?, "mine");
+    fs::remove_file(&notes)?;
+    fleet.ask(&words, 0)?;
+    fleet.ask(&words, 0)?;
+    Ok(())
+}
+
 /// A command that died between the files and the seats: its aim stands there.
 fn resumed(fleet: &Fleet) -> Answer<()> {
     fleet.up()?;

@@ -97,6 +97,12 @@ fn save(path: &std::path::Path, made: &FleetPlan) -> Result<(), Failure> {
         let message = "the directory for the plan does not exist";
         ExecError::new(ExecErrorKind::Usage, message).at(below)
     })?;
+    let there = place.dir.stat(&place.name).at(&path)?;
+    if there.is_some() && load(&path).is_err() {
+        let message = "there is a file that is no plan of a fleet";
+        let error = ExecError::new(ExecErrorKind::Usage, message).at(&path);
+        return Err(error.hint("name another one for --out").into());
+    }
     let mut sealed = made.clone();
     sealed.inputs.insert(SEAL.to_owned(), seal(made));
     let mut text = pretty(&sealed);
