@@ -102,6 +102,11 @@ else
     skip "lints for wasm32 (no target, or --fast)"
 fi
 
+# Tests start these often, and would each have to ask cargo whether they are up to date.
+check "Programs" cargo build --quiet "${native[@]}" --bins
+target=$(cargo metadata --no-deps --format-version 1 | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')
+export CALLSHEET=$target/debug/callsheet STAND_IN=$target/debug/stand-in
+
 # Unit tests, rules of the repository, conformance, and a short run of the fuzz targets.
 if cargo nextest --version >/dev/null 2>&1; then
     tests "Tests" '^ *Summary \[' cargo nextest run "${native[@]}" --no-fail-fast

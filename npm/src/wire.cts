@@ -794,13 +794,23 @@ export interface FleetPulse {
 export type FleetReadiness = "working" | "idle" | "stuck" | "stale" | "dead" | "unknown";
 
 /**
- * When a seat of a harness is ready.
+ * When a seat of a harness is ready: its heartbeat says that its agent runs, and all
+ * that is named here holds.
  */
 export interface FleetReady {
   /**
-   * A text on its screen; without one, its first heartbeat with a running agent.
+   * Its screen shows this text.
    */
   text?: string;
+  /**
+   * Its screen fits this regular expression; `^` and `$` stand for ends of lines.
+   */
+  pattern?: string;
+  /**
+   * This command of the shell, run in the seat's directory with its identity, ends
+   * with 0.
+   */
+  command?: string;
   /**
    * Seconds until waiting for it is given up.
    */

@@ -8,9 +8,8 @@ use std::time::Duration;
 use plan_core::base::json::{Value, print};
 use plan_core::fleet::envfile;
 use plan_core::fleet::library::RoleFile;
-use plan_core::fleet::observed::{Beat, SEAT_SPEC, SeatSpec, Session};
+use plan_core::fleet::observed::{SEAT_SPEC, SeatSpec, Session};
 use plan_core::fleet::plan::{Action, ActionKind, FleetPlan, PlannedSeat};
-use plan_core::fleet::policy::Ready;
 
 use super::compose::compose;
 use super::crew::{Crew, RUN};
@@ -29,13 +28,10 @@ use crate::os::{env, fs, own, threads};
 pub const GRACE: Duration = Duration::from_secs(10);
 /// How many seats are stopped at the same time.
 const AT_ONCE: usize = 8;
-const POLL: Duration = Duration::from_millis(30);
-/// How far back a text that says "ready" is looked for.
-const SCREEN: usize = 200;
+/// How often something is looked at that is waited for.
+pub(super) const POLL: Duration = Duration::from_millis(30);
 /// How long a session may take to come that somebody else has begun to start.
 const ARRIVAL: Duration = Duration::from_secs(2);
-/// How long a seat may take to be ready where the policy says nothing.
-const READY: u64 = 60;
 
 /// What happens while a plan is carried out.
 #[derive(Debug)]
@@ -126,7 +122,7 @@ impl Carrier<'_> {
         Ok(carried)
     }
 
-    fn tell(&self, event: &FleetEvent<'_>) {
+    pub(super) fn tell(&self, event: &FleetEvent<'_>) {
         (self.options.events)(event);
     }
 
@@ -219,11 +215,6 @@ impl Carrier<'_> {
             other.name != seat.name && other.working_directory == seat.working_directory
         });
         let env_file = self.home.path(&format!("{AGENTS}/{}.env", seat.name));
-        let own = [
-            ("CALLSHEET_HOME", text_of(self.home.dir())),
-            ("CALLSHEET_FLEET", plan.fleet.clone()),
-            ("CALLSHEET_SEAT", seat.name.clone()),
-        ];
         Ok(SeatSpec {
             schema: SEAT_SPEC.into(),
             fleet: plan.fleet.clone(),
@@ -233,7 +224,7 @@ impl Carrier<'_> {
             hash: seat.hash.clone(),
             cwd: text_of(&cwd),
             persona: print(&Value::Object(made.selection)),
-            env: own.map(|(name, value)| (name.to_owned(), value)).into(),
+            env: self.identity(plan, seat).into(),
             env_file: Some(text_of(&env_file)),
             base: Some(text_of(&personas)),
             own_view: (made.lays_files && shared).then_some(true),
@@ -241,6 +232,16 @@ impl Carrier<'_> {
             interval: plan.pulse.interval,
             grace: Some(u64::try_from(self.options.grace.as_millis()).unwrap_or(u64::MAX) / 2),
         })
+    }
+
+    /// The variables by which a seat knows who it is.
+    pub(super) fn identity(&self, plan: &FleetPlan, seat: &PlannedSeat) -> [(String, String); 3] {
+        [
+            ("CALLSHEET_HOME", text_of(self.home.dir())),
+            ("CALLSHEET_FLEET", plan.fleet.clone()),
+            ("CALLSHEET_SEAT", seat.name.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
     }
 
     fn stop(&self, plan: &FleetPlan, sessions: &BTreeMap<&str, &Session>, carried: &mut Carried) {
@@ -319,7 +320,7 @@ impl Carrier<'_> {
             let began = now_ms();
             let started = self.start_wave(plan, &actions, sessions, carried);
             if self.options.wait {
-                self.wait(plan, &started, began, carried);
+                self.await_ready(plan, &started, began, carried);
             }
             if self.options.write.cancel.is_raised() {
                 return;
@@ -443,79 +444,6 @@ impl Carrier<'_> {
             env: variables,
         })
     }
-
-    /// Waits until the seats of a wave are ready.
-    fn wait(&self, plan: &FleetPlan, started: &[&PlannedSeat], began: u64, carried: &mut Carried) {
-        let terms = |seat: &PlannedSeat| plan.ready.get(&seat.runtime);
-        let limit = started
-            .iter()
-            .map(|seat| terms(seat).map_or(READY, |ready| ready.timeout));
-        let deadline = Deadline::after(limit.max().map(Duration::from_secs));
-        let mut open: Vec<&PlannedSeat> = started.to_vec();
-        let cancel = &self.options.write.cancel;
-        while !open.is_empty() && !cancel.is_raised() {
-            let observed = match self.crew.observe() {
-                Ok(observed) => observed,
-                Err(error) => return self.fail("", error, carried),
-            };
-            let over = deadline.is_over();
-            open.retain(|seat| {
-                let mut sessions = observed.sessions.iter();
-                let session = sessions.find(|session| {
-                    session.fleet.as_deref() == Some(&*plan.fleet)
-                        && session.seat.as_deref() == Some(&*seat.name)
-                });
-                match self.is_ready(session, terms(seat)) {
-                    Ok(true) => {
-                        let took = now_ms().saturating_sub(began);
-                        self.tell(&FleetEvent::Ready(&seat.name, took));
-                        false
-                    }
-                    Ok(false) if over => {
-                        let message = format!("seat `{}` is not ready in time", seat.name);
-                        let error = ExecError::new(ExecErrorKind::Failed, message);
-                        let look = format!("`callsheet fleet tail {}` shows its screen", seat.name);
-                        self.fail(&seat.name, error.hint(look), carried);
-                        false
-                    }
-                    Ok(false) => true,
-                    Err(error) => {
-                        self.fail(&seat.name, error, carried);
-                        false
-                    }
-                }
-            });
-            if !open.is_empty() {
-                rest(POLL);
-            }
-        }
-    }
-
-    fn is_ready(
-        &self,
-        session: Option<&Session>,
-        terms: Option<&Ready>,
-    ) -> Result<bool, ExecError> {
-        let Some(session) = session else {
-            let message = "its session is gone";
-            return Err(ExecError::new(ExecErrorKind::Failed, message));
-        };
-        if session.dead.is_some() {
-            let screen = self.crew.capture(session, 5).unwrap_or_default();
-            let error = ExecError::new(ExecErrorKind::Failed, "it ended before it was ready");
-            return Err(error.because(screen.trim().to_owned()));
-        }
-        // One that was adopted has no heartbeat of ours.
-        let runs = session
-            .heartbeat
-            .as_ref()
-            .is_none_or(|beat| beat.status == Beat::Running);
-        let supervised = session.heartbeat.is_some() || session.command != "callsheet";
-        match terms.and_then(|terms| terms.text.as_deref()) {
-            Some(text) if runs => Ok(self.crew.capture(session, SCREEN)?.contains(text)),
-            _ => Ok(runs && supervised),
-        }
-    }
 }
 
 /// Stops a seat. A command that was killed may have begun to start it again after we looked.
@@ -536,7 +464,7 @@ fn of_kind(plan: &FleetPlan, kind: ActionKind) -> impl Iterator<Item = &Action> 
 }
 
 /// The directory of a seat, absolute; it is made where it is missing.
-fn directory(seat: &PlannedSeat) -> Result<PathBuf, ExecError> {
+pub(super) fn directory(seat: &PlannedSeat) -> Result<PathBuf, ExecError> {
     let named = &seat.working_directory;
     let home = || {
         env::home_dir().ok_or_else(|| {

@@ -14,6 +14,7 @@ use plan_core::fleet::roster::{self, Tmux};
 use plan_core::fleet::{lock, policy};
 
 use super::home::{AGENTS, Home, HomeFile, LoadedProfile, ROSTER, ROSTER_LOCK, Roles};
+use super::ready::check_policy;
 use crate::error::ExecError;
 use crate::os::fs;
 use crate::os::walk::text_of;
@@ -83,6 +84,10 @@ pub fn gather(home: &Home, request: &Request) -> Result<Gathered, ExecError> {
     let text = |below: &str| Ok::<_, ExecError>(home.read(below)?.map(|stored| stored.text));
     let locked = text(ROSTER_LOCK)?;
     let profile = chosen(home, request, &roles, locked.as_deref(), &mut problems)?;
+    let policy = text(POLICY)?;
+    // What else is wrong with it is told by the plan.
+    let sound = policy.as_deref().filter(|text| policy::parse(text).is_ok());
+    problems.extend(sound.map(check_policy).unwrap_or_default());
     let input = Input {
         fleet: fleet_id(home),
         profile: profile.as_ref().map(|profile| RoleFile {
@@ -93,7 +98,7 @@ pub fn gather(home: &Home, request: &Request) -> Result<Gathered, ExecError> {
         roles: roles.files(PersonaLayer::Baseline).to_vec(),
         roles_local: roles.files(PersonaLayer::Override).to_vec(),
         personas: texts(home.files(PERSONAS, ".json")?, &mut problems),
-        policy: text(POLICY)?,
+        policy,
         roster: text(ROSTER)?,
         lock: locked,
         env: texts(home.files(AGENTS, ".env")?, &mut problems),

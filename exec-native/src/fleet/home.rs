@@ -356,8 +356,11 @@ impl Home {
             let warnings = index.warnings.iter();
             warnings.map(|warning| layer.locate(warning))
         });
+        let mut warnings: Vec<_> = warnings.collect();
+        let shadows = library.shadows(&over.files);
+        warnings.extend(shadows.iter().map(|shadow| over.locate(shadow)));
         Ok(Roles {
-            warnings: warnings.collect(),
+            warnings,
             library,
             problems,
             layers: [base, over],

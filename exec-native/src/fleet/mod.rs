@@ -8,6 +8,7 @@ pub mod gather;
 pub mod home;
 pub mod lock;
 pub mod pending;
+pub mod ready;
 pub mod seat;
 mod sweep;
 pub mod transport;

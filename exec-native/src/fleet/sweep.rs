@@ -8,7 +8,7 @@ use plan_core::fleet::plan::{FleetPlan, Goal};
 
 use super::carry::{Carried, Carrier};
 use super::crew::RUN;
-use super::seat::{SPEC, heartbeat_path, read_spec, spec_path};
+use super::seat::{SPEC, heartbeat_path, probe_paths, read_spec, spec_path};
 use super::write::{Change, commit_changes};
 use crate::apply::recover;
 use crate::error::{ExecError, IoResultExt as _};
@@ -101,7 +101,8 @@ impl Carrier<'_> {
     fn clear_supervisor(&self, seat: &str) -> Result<(), ExecError> {
         let beat = heartbeat_path(self.crew.run(), seat);
         let lock = self.crew.run().join(format!("{seat}.lock"));
-        for path in [&beat, &lock] {
+        let [log, mark] = probe_paths(self.crew.run(), seat);
+        for path in [&beat, &lock, &log, &mark] {
             fs::remove_if_there(path).at(path)?;
         }
         // It may have been killed while it wrote.

@@ -64,6 +64,8 @@ codes! {
     JOURNAL_RECORD_ILLEGAL = "journal.record-illegal";
     /// Two files of one layer define a class.
     LIBRARY_CLASS_DUPLICATE = "library.class-duplicate";
+    /// A role of the operator's takes the place of a baseline's file of another name.
+    LIBRARY_CLASS_SHADOWED = "library.class-shadowed";
     /// The library has no such class.
     LIBRARY_CLASS_UNKNOWN = "library.class-unknown";
     /// A role of the operator's that no profile and no roster has a seat for.

@@ -288,6 +288,27 @@ impl Library {
         })
     }
 
+    /// Finds the operator's files that take the place of a baseline's of another name:
+    /// whoever reads the baseline would not look for them there.
+    pub fn shadows(&self, over: &[RoleFile]) -> Vec<Diagnostic> {
+        let both = self.over.classes.iter().filter_map(|(class, known)| {
+            let below = self.base.classes.get(class)?.file.as_deref()?;
+            let above = known.file.as_deref()?;
+            (above != below).then_some((class, above, below))
+        });
+        let told = both.map(|(class, above, below)| {
+            let message =
+                format!("{above} takes the place of {below} of the baseline, as class `{class}`");
+            let help = format!("name it {below} if that is meant, or give it another class");
+            let mut warning = Diagnostic::warning(Code::LIBRARY_CLASS_SHADOWED, message).help(help);
+            let file = over.iter().find(|file| file.name == above);
+            let place = file.and_then(|file| marker_place(&file.text, "class"));
+            warning.place = place.map(Box::new);
+            warning.within(above)
+        });
+        told.collect()
+    }
+
     /// Tells how a class stands in the two layers.
     pub fn status(&self, class: &str) -> Option<PersonaStatus> {
         let (base, over) = (

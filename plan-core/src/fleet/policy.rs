@@ -47,12 +47,26 @@ record! {
 }
 
 record! {
-    /// When a seat of a harness is ready.
+    /// When a seat of a harness is ready: its heartbeat says that its agent runs, and all
+    /// that is named here holds.
+    #[derive(Default)]
     pub struct Ready {
-        /// A text on its screen; without one, its first heartbeat with a running agent.
+        /// Its screen shows this text.
         pub text: Option<String> => "text",
+        /// Its screen fits this regular expression; `^` and `$` stand for ends of lines.
+        pub pattern: Option<String> => "pattern",
+        /// This command of the shell, run in the seat's directory with its identity, ends
+        /// with 0.
+        pub command: Option<String> => "command",
         /// Seconds until waiting for it is given up.
         pub timeout: u64 => "timeout",
+    }
+}
+
+impl Ready {
+    /// Tells whether anything but a heartbeat is asked for.
+    pub const fn asks(&self) -> bool {
+        self.text.is_some() || self.pattern.is_some() || self.command.is_some()
     }
 }
 
@@ -151,11 +165,23 @@ const RULE_KEYS: &[&str] = &[
     "working_directory",
 ];
 
-/// Reads a policy.
+/// Says what is wrong with a regular expression. Executors bring one; the core has none of
+/// its own.
+pub type PatternCheck<'c> = &'c dyn Fn(&str) -> Result<(), String>;
+
+/// Reads a policy; patterns are taken as they are.
 ///
 /// # Errors
 /// Every problem, each with its place.
 pub fn parse(text: &str) -> Result<Policy, Vec<Diagnostic>> {
+    parse_with(text, &|_| Ok(()))
+}
+
+/// Reads a policy.
+///
+/// # Errors
+/// Every problem, each with its place.
+pub fn parse_with(text: &str, check: PatternCheck<'_>) -> Result<Policy, Vec<Diagnostic>> {
     let root = read(text, Limits::default()).map_err(|problem| [problem.within(FILE)])?;
     let mut fields = Fields::new(CODES);
     let entries = fields.map(&root, "a policy");
@@ -172,7 +198,7 @@ pub fn parse(text: &str) -> Result<Policy, Vec<Diagnostic>> {
         rules: rules(entries, &mut fields),
         restart: restart(entries, &mut fields),
         pulse: pulse(entries, &mut fields),
-        ready: ready(entries, &mut fields),
+        ready: ready(entries, check, &mut fields),
     };
     if fields.problems.is_empty() {
         return Ok(policy);
@@ -274,19 +300,34 @@ fn pulse(entries: &[Entry<'_>], fields: &mut Fields) -> Pulse {
     }
 }
 
-fn ready(entries: &[Entry<'_>], fields: &mut Fields) -> Map<String, Ready> {
+fn ready(
+    entries: &[Entry<'_>],
+    check: PatternCheck<'_>,
+    fields: &mut Fields,
+) -> Map<String, Ready> {
     let mut found = Map::new();
     let Some(entry) = find(entries, "ready") else {
         return found;
     };
     for runtime in fields.map(&entry.value, "ready") {
         let members = fields.map(&runtime.value, "ready");
-        fields.refuse_unknown(members, &["text", "timeout"], "ready");
-        let text = find(members, "text").and_then(|entry| fields.text(&entry.value, "text"));
+        let known = ["text", "pattern", "command", "timeout"];
+        fields.refuse_unknown(members, &known, "ready");
+        let mut text =
+            |key: &str| find(members, key).and_then(|entry| fields.text(&entry.value, key));
+        let [text, pattern, command] = ["text", "pattern", "command"].map(&mut text);
+        if let (Some(pattern), Some(entry)) = (&pattern, find(members, "pattern"))
+            && let Err(problem) = check(pattern)
+        {
+            let message = format!("pattern is not a regular expression: {problem}");
+            fields.note(CODES.field_type, entry.value.span, message);
+        }
         let timeout = find(members, "timeout")
             .and_then(|entry| fields.whole(&entry.value, "timeout", 1..=DAY));
         let ready = Ready {
             text,
+            pattern,
+            command,
             timeout: timeout.unwrap_or(60),
         };
         found.insert(String::from(&*runtime.key), ready);
@@ -356,6 +397,25 @@ mod tests {
                 "8 policy.field-invalid: stuck (10) must not come before idle (900)",
             ]
         );
+    }
+
+    #[test]
+    fn patterns_are_shown_to_whoever_knows_them() {
+        let text = "version: 1\nready:\n  claude: {pattern: 'a(', command: test -e x}\n";
+        let ready = &parse(text).expect("a policy").ready["claude"];
+        assert_eq!(ready.pattern.as_deref(), Some("a("));
+        assert_eq!(ready.command.as_deref(), Some("test -e x"));
+        let check = |pattern: &str| Err(format!("`{pattern}` is not closed"));
+        let found = parse_with(text, &check).expect_err("a problem");
+        let [problem] = &*found else {
+            panic!("{found:?}")
+        };
+        assert_eq!(
+            problem.message,
+            "pattern is not a regular expression: `a(` is not closed"
+        );
+        let place = problem.place.as_ref().expect("a place");
+        assert_eq!((place.line, place.column), (3, 21));
     }
 
     #[test]

@@ -176,9 +176,42 @@ fn named(fleet: &Fleet) -> Answer<()> {
     Ok(())
 }
 
+/// A seat is ready when a command says so, which knows whom it asks for.
+fn command_ready(
+    fleet: &Fleet,
+    up: &[&str],
+    policy: &dyn Fn(&str, u64) -> Answer<()>,
+) -> Answer<()> {
+    let asks = "echo asked >> asked; test \"$CALLSHEET_SEAT\" = planner && test -e go";
+    policy(&format!("command: '{asks}'"), 1)?;
+    let late = fleet.tell(up, 1)?;
+    let why = format!("`{asks}` ends with 1");
+    assert!(late.says(&why), "{}", late.stderr());
+    let asked = fleet.says("asked", "asked\nasked\n")?;
+    assert!(asked.lines().count() <= 6, "{asked}");
+    fleet.tell(&["down"], 0)?;
+    let waiting = fleet.change(up)?;
+    policy(&format!("command: '{asks}'"), 20)?;
+    let waiting = waiting.start()?;
+    fleet.says("asked", &"asked\n".repeat(asked.lines().count() + 1))?;
+    fleet.stage.leave("go")?;
+    let ready = waiting.end()?;
+    assert_eq!(ready.code(), Some(0), "{}", ready.stderr());
+    assert!(ready.says("ready planner ("), "{}", ready.stderr());
+    fleet.tell(&["down"], 0)?;
+    assert_eq!(fleet.left()?, [""; 0]);
+    // One that does not end, with all that it has started.
+    policy("command: 'echo still here; sleep 77'", 1)?;
+    let late = fleet.tell(up, 1)?;
+    let why = "takes more than 1 s: still here";
+    assert!(late.says(why), "{}", late.stderr());
+    fleet.tell(&["down"], 0)?;
+    fleet.expect_gone()
+}
+
 fn ready(fleet: &Fleet) -> Answer<()> {
-    let policy = |text: &str, timeout: u64| {
-        let ready = format!("ready:\n  claude: {{text: \"{text}\", timeout: {timeout}}}\n");
+    let policy = |terms: &str, timeout: u64| {
+        let ready = format!("ready:\n  claude: {{{terms}, timeout: {timeout}}}\n");
         fleet.write(
             "policy.yaml",
             &format!("version: 1\nrestart: {{limit: 0}}\n{ready}"),
@@ -187,7 +220,7 @@ fn ready(fleet: &Fleet) -> Answer<()> {
     let up = ["up", "--profile", "team", "--wait"];
     // One that says what is waited for.
     fleet.script("planner", "SLEEP 1\nLISTEN heard")?;
-    policy("I am listening.", 20)?;
+    policy("text: I am listening., pattern: '^I am \\w+\\.$'", 20)?;
     let ready = fleet.tell(&up, 0)?;
     assert!(ready.says("ready planner ("), "{}", ready.stderr());
     assert!(
@@ -198,7 +231,7 @@ fn ready(fleet: &Fleet) -> Answer<()> {
     );
     fleet.tell(&["down"], 0)?;
     // One that never does.
-    policy("I am flying.", 1)?;
+    policy("text: I am flying.", 1)?;
     let late = fleet.tell(&up, 1)?;
     assert!(
         late.says("failed: planner: seat `planner` is not ready in time"),
@@ -210,8 +243,17 @@ fn ready(fleet: &Fleet) -> Answer<()> {
         "{}",
         late.stderr()
     );
+    let why = "its screen does not show `I am flying.`";
+    assert!(late.says(why), "{}", late.stderr());
     assert_eq!(fleet.row("planner")?.state, "in_sync");
     fleet.tell(&["down"], 0)?;
+    // One whose screen never fits.
+    policy("pattern: '^am'", 1)?;
+    let late = fleet.tell(&up, 1)?;
+    let why = "its screen does not fit `^am`";
+    assert!(late.says(why), "{}", late.stderr());
+    fleet.tell(&["down"], 0)?;
+    command_ready(fleet, &up, &policy)?;
     // One that dies at once: the end of its screen says why.
     fleet.script("planner", "FAIL exit 7")?;
     let dead = fleet.tell(&up, 1)?;

@@ -229,7 +229,7 @@ records! {
     Terms { prefer, restore, force }
     Conflict { unit, field, base, mine, theirs }
     Rule { class, domain, floor, lead, runtime, model, working_directory, line }
-    Ready { text, timeout }
+    Ready { text, pattern, command, timeout }
     Pulse { interval, idle, stuck }
     Policy { rules, restart, pulse, ready }
     Why { field, value, source, at, used }

@@ -7,7 +7,7 @@ use plan_core::base::json::Writer;
 use plan_core::base::text::nearest;
 use plan_core::base::yaml::{self, Limits, Node};
 use plan_core::fleet::library::{INDEX, PersonaLayer};
-use plan_core::fleet::{envfile, policy, roster};
+use plan_core::fleet::{envfile, roster};
 
 use super::super::Answer;
 use super::super::failure::Failure;
@@ -17,6 +17,7 @@ use super::{HomeArgs, about_profile, about_roles, is_error, one_line, raised};
 use crate::fleet::STAFFING;
 use crate::fleet::gather::POLICY;
 use crate::fleet::home::{AGENTS, Home, LoadedProfile, ROLES_LOCAL, ROSTER, Roles};
+use crate::fleet::ready::check_policy;
 use crate::os::walk::text_of;
 
 #[derive(Debug, Args)]
@@ -170,10 +171,6 @@ fn hidden(text: &str) -> String {
         mask(line)
     };
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn check_policy(text: &str) -> Vec<Diagnostic> {
-    policy::parse(text).err().unwrap_or_default()
 }
 
 fn check_roster(text: &str) -> Vec<Diagnostic> {

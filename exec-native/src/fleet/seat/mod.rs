@@ -263,6 +263,12 @@ pub fn spec_path(run: &Path, seat: &str) -> PathBuf {
     run.join(format!("{seat}{SPEC}"))
 }
 
+/// Returns what there is while a seat's command is asked whether it is ready: its output, and
+/// the mark of its process.
+pub fn probe_paths(run: &Path, seat: &str) -> [PathBuf; 2] {
+    ["ready.log", "ready.mark"].map(|name| run.join(format!("{seat}.{name}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
