@@ -9,9 +9,12 @@ use crate::program::{Call, Ended, Stage};
 use crate::repo::Answer;
 use crate::tree::{Tree, differences, tree};
 
-/// The system calls that change files.
+/// The system calls that change files, start something or end something.
 const CALLS: &[&str] = &[
     "chmod",
+    "clone",
+    "clone3",
+    "connect",
     "copy_file_range",
     "creat",
     "fchmod",
@@ -20,6 +23,7 @@ const CALLS: &[&str] = &[
     "fchownat",
     "ftruncate",
     "ioctl",
+    "kill",
     "link",
     "linkat",
     "mkdir",
@@ -41,6 +45,7 @@ const CALLS: &[&str] = &[
     "unlink",
     "unlinkat",
     "utimensat",
+    "vfork",
     "write",
     "writev",
 ];
@@ -99,7 +104,8 @@ impl Point {
     }
 }
 
-/// Runs a call and lists the system calls by which its main thread changed files.
+/// Runs a call and lists the system calls by which its main thread changed files, or started or
+/// ended something.
 pub fn points(stage: &Stage, call: Call) -> Answer<(Ended, Vec<Point>)> {
     let log = stage.path("trace");
     let log = log.to_str().ok_or("no text")?;
@@ -141,7 +147,7 @@ fn parse(text: &str) -> Vec<Point> {
     points
 }
 
-/// Tells whether a system call changed a file: it succeeded, and it was more than a look.
+/// Tells whether a system call changed something: it succeeded, and it was more than a look.
 fn changes(name: &str, arguments: &str) -> bool {
     if arguments.contains(") = -1 E") {
         return false;

@@ -1,7 +1,7 @@
 //! Clearing away what ended runs left for people: logs of failures, backups of committed
 //! runs, places of interrupted installers, damaged runs. Work that nobody has looked at is never among it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plan_core::effect::RunStatus;
@@ -11,6 +11,7 @@ use crate::error::ExecError;
 use crate::journal;
 use crate::os::clock;
 use crate::os::fs::is_dir;
+use crate::os::walk::text_of;
 use crate::state::{Found, RunDir, StateHome};
 
 /// What is cleared away.
@@ -70,6 +71,44 @@ pub fn gc(state: &StateHome, options: &GcOptions) -> Result<Vec<Cleared>, ExecEr
         }
     }
     Ok(cleared)
+}
+
+/// Clears away the backups of all but the latest committed runs of one directory whose label
+/// begins in one way: whoever commits there again and again keeps a bounded past.
+///
+/// # Errors
+/// The state home cannot be read or changed.
+pub fn keep_latest(
+    state: &StateHome,
+    cwd: &Path,
+    label: &str,
+    count: usize,
+) -> Result<(), ExecError> {
+    let cwd = text_of(cwd);
+    let _gate = state.gate()?;
+    let mut committed = Vec::new();
+    for id in state.run_ids()? {
+        // What cannot be opened or read is for `recover`.
+        let Ok(Some(Found::Ours(run))) = state.open_run(&id) else {
+            continue;
+        };
+        let Ok(Some(journal)) = journal::read(&run.dir) else {
+            continue;
+        };
+        let meant = journal.state.started().is_some_and(|run| {
+            let named = run.label.as_ref();
+            run.cwd == cwd && named.is_some_and(|named| named.starts_with(label))
+        });
+        if meant && journal.state.status() == RunStatus::Committed {
+            committed.push(run);
+        }
+    }
+    // Ids tell the order of time.
+    let old = committed.len().saturating_sub(count);
+    for run in committed.into_iter().take(old) {
+        run.remove()?;
+    }
+    Ok(())
 }
 
 fn clear(run: &RunDir, options: &GcOptions) -> Result<Option<Cleared>, ExecError> {

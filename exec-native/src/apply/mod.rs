@@ -45,7 +45,7 @@ use share::Shares;
 use undo::Reversal;
 
 pub use attach::{Attached, attach, dispose};
-pub use gc::{Cleared, GcOptions, gc};
+pub use gc::{Cleared, GcOptions, gc, keep_latest};
 pub use options::{ApplyOptions, COMMAND_LIMIT, Event, ExecuteOptions, Progress, Resolver};
 pub use recover::{Liveness, RecoveryReport, RunSummary, list_runs, recover};
 pub use report::{DisposeEntry, DisposeReport};

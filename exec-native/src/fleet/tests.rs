@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::home::{Home, ROSTER, ROSTER_LOCK};
 use super::lock::{FleetLock, LOCK};
-use super::write::{Change, WriteOptions, Written, commit_changes, generations, settle};
+use super::write::{Change, KEPT_RUNS, WriteOptions, Written, commit_changes, generations, settle};
 use crate::apply::inject::{Faults, Moment};
 use crate::apply::{Event, list_runs};
 use crate::error::{ExecError, ExecErrorKind};
@@ -155,6 +155,34 @@ fn a_write_can_be_reverted() {
     let report = crate::revert(&desk.state(), &done.run.unwrap()).unwrap();
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(desk.snapshot(), before);
+}
+
+#[test]
+fn the_past_of_a_home_is_bounded() {
+    let desk = Desk::new();
+    // A run of something else in the same state directory stays.
+    let other = WriteOptions::new(desk.state(), "other");
+    let write = |below: &str, text: &str, options: &WriteOptions<'_>| {
+        let stored = desk.home().read(below).unwrap();
+        let change = Change::write(below, text.into(), stored.as_ref());
+        commit_changes(&desk.home(), &[change], options).unwrap()
+    };
+    let mut ids = Vec::from_iter(write("fleet/policy.yaml", "version: 1\n", &other).run);
+    for number in 0..KEPT_RUNS + 3 {
+        ids.extend(write(ROSTER, &format!("roster {number}\n"), &desk.options()).run);
+    }
+    let kept: Vec<_> = list_runs(&desk.state()).unwrap();
+    let kept: Vec<_> = kept.into_iter().map(|run| run.id).collect();
+    ids.drain(1..4);
+    assert_eq!(kept, ids);
+    assert_eq!(generations(&desk.home()).unwrap().len(), KEPT_RUNS + 3);
+    // What seats are started from is made anew each time; no run of that stays.
+    let done = write("fleet/run/a.seat", "{}", &desk.options());
+    assert_eq!(
+        (done.run, done.changed),
+        (None, vec!["fleet/run/a.seat".to_owned()])
+    );
+    assert_eq!(list_runs(&desk.state()).unwrap().len(), ids.len());
 }
 
 #[test]

@@ -10,10 +10,11 @@ use plan_core::effect::{
     ActionKind, ActionList, Content, Document, EntryKind, Phase, PutBack, Undo, WriteMode,
 };
 
+use super::crew::RUN;
 use super::home::{Home, ROSTER, ROSTER_LOCK, Stored};
 use super::lock::FleetLock;
 use crate::apply::inject::Faults;
-use crate::apply::{ApplyOptions, Progress, Run, RunHandle, recover};
+use crate::apply::{ApplyOptions, Progress, Run, RunHandle, keep_latest, recover};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal;
 use crate::os::dir::Dir;
@@ -24,6 +25,12 @@ use crate::state::{RunId, StateHome};
 
 /// Where earlier rosters are, below the home: a directory with a number for each.
 pub const HISTORY: &str = "fleet/history";
+
+/// How many commands of a home can be reverted one by one; every roster stays in its history.
+pub const KEPT_RUNS: usize = 20;
+
+/// What the labels of all our runs begin with.
+const LABEL: &str = "fleet ";
 
 /// How long a command waits for another one by default.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -132,7 +139,7 @@ impl WriteOptions<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
     /// The run that did it; `callsheet revert` takes it back. None when all was as wanted, or
-    /// was private.
+    /// was private, or is only what seats are started from.
     pub run: Option<RunId>,
     /// The number under which the previous roster is kept.
     pub generation: Option<u64>,
@@ -212,8 +219,17 @@ pub fn commit_changes(
         written.generation = keep_roster(home, lock.root(), &public, &mut actions)?;
         let actions = listed(actions, &public);
         let handle = carry_out(lock.root(), &actions, &public, options)?;
+        // What seats are started from is made again by the next command; nobody reverts it.
+        let lasts = public
+            .iter()
+            .any(|(change, _)| !Path::new(&change.path).starts_with(RUN));
+        if !lasts {
+            or_dispose(&handle, handle.commit_for_good())?;
+            return Ok(written);
+        }
         or_dispose(&handle, handle.commit())?;
         written.run = Some(handle.id().clone());
+        keep_latest(&options.state, lock.root(), LABEL, KEPT_RUNS)?;
     }
     Ok(written)
 }
