@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::code::Code;
 use super::diag::{Diagnostic, Path};
-use super::json::{Object, Print, Text, Value, Writer};
+use super::json::{Object, Print, Text, Value, Writer, print, read};
 
 /// A value that can be read from JSON; the counterpart of [`Print`].
 pub trait Scan<'a>: Sized {
@@ -367,6 +367,40 @@ impl<'a, N: Into<Text<'a>>, T: Into<Text<'a>>> FromIterator<(N, T)> for TextMap<
             map.insert(name, text);
         }
         map
+    }
+}
+
+/// A JSON value that is carried along as its compact text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Json(String);
+
+impl Json {
+    /// Takes a value.
+    pub fn of(value: &(impl Print + ?Sized)) -> Self {
+        Self(print(value))
+    }
+
+    /// Returns the text.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads the value.
+    pub fn value(&self) -> Value<'_> {
+        // It was printed by us, or read before.
+        read(&self.0).unwrap_or(Value::Null)
+    }
+}
+
+impl Print for Json {
+    fn print(&self, out: &mut Writer) {
+        out.raw(&self.0);
+    }
+}
+
+impl Scan<'_> for Json {
+    fn scan(value: &Value<'_>, _at: &Path<'_>) -> Result<Self, Diagnostic> {
+        Ok(Self::of(value))
     }
 }
 

@@ -1,0 +1,67 @@
+//! Records of workflow journals, made from choices.
+
+use plan_core::base::record::Json;
+use plan_core::workflow::identity::Effect;
+use plan_core::workflow::ledger::{Cost, Usage};
+use plan_core::workflow::policy::Limits;
+use plan_core::workflow::record::{
+    CallAbandoned, CallAdopted, CallAttempt, CallIssued, CallPlaced, CallSettled,
+    CheckpointAnswered, CheckpointAsked, ExecStarted, LimitsRaised, Logged, Outcome, OutcomeKind,
+    PhaseBegun, Rule, RunDiverged, RunEnd, RunEnded, RunOpened, RunRecord,
+};
+use plan_core::workflow::vm::{
+    CallKind, Combinator, Report, VmCall, VmError, VmEvent, VmJoin, VmLog, VmOpen, VmPhase,
+    VmState, VmWarning,
+};
+
+use super::wire::{Make, make, records, variants};
+use super::{Draw, value};
+
+make! {
+    Json => |draw| Json::of(&value(draw));
+    Cost => |draw| Cost(draw.pick(0, &[1, 250_000, 3_000_000]));
+    CallKind => |draw| draw.pick(CallKind::Agent, CallKind::ALL);
+    Combinator => |draw| draw.pick(Combinator::Parallel, Combinator::ALL);
+    Effect => |draw| draw.pick(Effect::Pure, Effect::ALL);
+    OutcomeKind => |draw| draw.pick(OutcomeKind::Value, OutcomeKind::ALL);
+    Rule => |draw| draw.pick(Rule::Exact, Rule::ALL);
+    RunEnd => |draw| draw.pick(RunEnd::Paused, RunEnd::ALL);
+    VmState => |draw| draw.pick(VmState::Waiting, VmState::ALL);
+}
+
+records! {
+    Limits { concurrency, max_agents, budget, timeout, retries }
+    Usage { input, output, cache_read, cache_write, cost, estimated }
+    Outcome { kind, value, blob, code, message, recoverable }
+    RunOpened { version, run, name, path, cwd, base, args, limits, at }
+    ExecStarted { epoch, script, args, engine, pid, at }
+    CallIssued { epoch, call, path, kind, content, causal, effect, label, phase }
+    CallAttempt { epoch, call, attempt, due }
+    CallPlaced { epoch, call, attempt, tree, branch, base, group, started, boot }
+    CallSettled { epoch, call, attempt, outcome, usage, tree, refs }
+    CallAdopted { epoch, call, from, rule }
+    CallAbandoned { epoch, call, attempt, reason, usage, salvage }
+    RunDiverged { epoch, path, expected, found }
+    PhaseBegun { epoch, title }
+    Logged { epoch, level, message }
+    CheckpointAsked { epoch, call, id, question }
+    CheckpointAnswered { id, answer, at }
+    LimitsRaised { limits }
+    RunEnded { epoch, end, reason, outcome, at }
+    VmCall { id, path, scope, ordinal, kind, payload, phase, label }
+    VmOpen { scope, parent, ordinal, kind, branches }
+    VmJoin { scope }
+    VmPhase { title, budget }
+    VmLog { level, message }
+    VmWarning { message }
+    VmError { code, message, line, column, stack }
+    Report { events, state, value, error, fuel }
+}
+
+variants! {
+    RunRecord {
+        Opened Started Issued Attempt Placed Settled Adopted Abandoned Diverged Phase Logged Asked
+        Answered Raised Ended
+    }
+    VmEvent { Call Open Join Phase Log Warning }
+}
