@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use plan_core::base::json::Value;
-use plan_core::base::record::Json;
+use plan_core::base::record::JsonText;
 use plan_core::workflow::history::History;
 use plan_core::workflow::identity::{Effect, content_key};
 use plan_core::workflow::machine::{
-    Call, Command, Event, Host, Item, Lost, Machine, Settled, Terms,
+    Command, Event, Host, Issued, Item, Lost, Machine, Settled, Terms,
 };
 use plan_core::workflow::policy::Limits;
 use plan_core::workflow::record::{Outcome, RunEnd, RunOpened, RunRecord};
-use plan_core::workflow::vm::{CallKind, Combinator, VmCall, VmJoin, VmOpen, VmState};
+use plan_core::workflow::vm::{self, CallKind, ScopeKind, VmState};
 
 use crate::generate::Draw;
 
@@ -131,14 +131,14 @@ impl World {
         self.calls += 1;
         let path = format!("{scope}/{ordinal}");
         self.paths.insert(path.clone(), prompt.to_owned());
-        self.items.push(Item::Call(Box::new(Call {
-            call: VmCall {
+        self.items.push(Item::Call(Box::new(Issued {
+            call: vm::Call {
                 id,
                 path,
                 scope: scope.to_owned(),
                 ordinal,
                 kind: CallKind::Agent,
-                payload: Json::of(&Value::Null),
+                payload: JsonText::new(&Value::Null),
                 phase: None,
                 label: None,
             },
@@ -167,7 +167,7 @@ impl World {
                 last: last.to_owned(),
                 now: None,
             },
-            Script::Par(branches) => self.open(scope, Combinator::Parallel, branches, last),
+            Script::Par(branches) => self.open(scope, ScopeKind::Parallel, branches, last),
             Script::Pipe { items, stages } => {
                 let line = |item: &String| {
                     let stage = |stage: &String| Script::Call {
@@ -178,7 +178,7 @@ impl World {
                     Script::Seq(stages.iter().map(stage).collect())
                 };
                 let lines: Vec<Script> = items.iter().map(line).collect();
-                self.open(scope, Combinator::Pipeline, &lines, "")
+                self.open(scope, ScopeKind::Pipeline, &lines, "")
             }
             Script::Loop(prompt) => {
                 let turn = Script::Call {
@@ -196,15 +196,15 @@ impl World {
         }
     }
 
-    fn open(&mut self, scope: &str, kind: Combinator, branches: &[Script], last: &str) -> Frame {
+    fn open(&mut self, scope: &str, kind: ScopeKind, branches: &[Script], last: &str) -> Frame {
         let ordinal = self.ordinal(scope);
-        let letter = if kind == Combinator::Parallel {
+        let letter = if kind == ScopeKind::Parallel {
             'p'
         } else {
             'l'
         };
         let own = format!("{scope}/{ordinal}{letter}");
-        self.items.push(Item::Open(VmOpen {
+        self.items.push(Item::Open(vm::Open {
             scope: own.clone(),
             parent: scope.to_owned(),
             ordinal,
@@ -263,7 +263,7 @@ impl World {
                     .collect();
                 let all = ended?.join("+");
                 let scope = scope.clone();
-                self.items.push(Item::Join(VmJoin { scope }));
+                self.items.push(Item::Join(vm::Join { scope }));
                 Some(all)
             }
         }
@@ -352,7 +352,7 @@ pub fn opened(limits: Limits) -> RunRecord {
         path: None,
         cwd: "/".to_owned(),
         base: None,
-        args: Json::of(&Value::Null),
+        args: JsonText::new(&Value::Null),
         limits,
         at: 0,
     })
@@ -447,7 +447,7 @@ impl Desk<'_> {
                 Outcome::error("AGENT_EXECUTION_ERROR", "by chance", true)
             } else {
                 let nonce = format!("n{}", chance.below(1 << 40));
-                Outcome::value(Json::of(&Value::from(nonce)))
+                Outcome::value(JsonText::new(&Value::from(nonce)))
             };
             self.event(Event::Settled(Settled {
                 call,
@@ -469,7 +469,7 @@ impl Desk<'_> {
         Event::Report {
             items: std::mem::take(&mut self.world.items),
             state,
-            value: ended.map(|value| Outcome::value(Json::of(&Value::from(value)))),
+            value: ended.map(|value| Outcome::value(JsonText::new(&Value::from(value)))),
             error: None,
         }
     }
@@ -508,7 +508,7 @@ impl Desk<'_> {
                 Command::Finish { end, outcome, .. } => {
                     self.seen.end = Some(end);
                     let value = outcome.and_then(|outcome| outcome.value);
-                    self.seen.value = value.map(|value| value.text().to_owned());
+                    self.seen.value = value.map(|value| value.as_str().to_owned());
                 }
             }
         }

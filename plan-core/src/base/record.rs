@@ -372,35 +372,45 @@ impl<'a, N: Into<Text<'a>>, T: Into<Text<'a>>> FromIterator<(N, T)> for TextMap<
 
 /// A JSON value that is carried along as its compact text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Json(String);
+pub struct JsonText(String);
 
-impl Json {
+impl JsonText {
     /// Takes a value.
-    pub fn of(value: &(impl Print + ?Sized)) -> Self {
+    pub fn new(value: &(impl Print + ?Sized)) -> Self {
         Self(print(value))
     }
 
     /// Returns the text.
-    pub fn text(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Reads the value.
+    /// Returns the value.
     pub fn value(&self) -> Value<'_> {
-        // It was printed by us, or read before.
-        read(&self.0).unwrap_or(Value::Null)
+        // The text was printed by us, so it reads.
+        read(&self.0).unwrap_or_default()
     }
 }
 
-impl Print for Json {
+impl Default for JsonText {
+    fn default() -> Self {
+        Self(String::from("null"))
+    }
+}
+
+impl Print for JsonText {
     fn print(&self, out: &mut Writer) {
-        out.raw(&self.0);
+        if out.is_compact() {
+            out.raw(&self.0);
+        } else {
+            self.value().print(out);
+        }
     }
 }
 
-impl Scan<'_> for Json {
+impl Scan<'_> for JsonText {
     fn scan(value: &Value<'_>, _at: &Path<'_>) -> Result<Self, Diagnostic> {
-        Ok(Self::of(value))
+        Ok(Self::new(value))
     }
 }
 

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::identity::keyed;
-use super::vm::VmOpen;
+use super::vm::Open;
 use crate::base::map::Map;
 
 /// One scope: what it began with, and what settled in it.
@@ -85,7 +85,7 @@ impl Default for Scopes {
 impl Scopes {
     /// Begins the branches of a combinator. Which branch it is does not matter to what is
     /// called in it, so an item that moves keeps its results.
-    pub fn open(&mut self, open: &VmOpen) {
+    pub fn open(&mut self, open: &Open) {
         let base = keyed(
             "callsheet/branch/1",
             &[open.kind.as_str(), &self.digest(&open.parent)],
@@ -157,15 +157,15 @@ pub fn contribution(content: &str, result: &str, tree: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::vm::Combinator;
+    use super::super::vm::ScopeKind;
     use super::*;
 
-    fn open(scope: &str, parent: &str, ordinal: u64, branches: u64) -> VmOpen {
-        VmOpen {
+    fn open(scope: &str, parent: &str, ordinal: u64, branches: u64) -> Open {
+        Open {
             scope: scope.into(),
             parent: parent.into(),
             ordinal,
-            kind: Combinator::Parallel,
+            kind: ScopeKind::Parallel,
             branches,
         }
     }

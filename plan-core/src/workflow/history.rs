@@ -15,7 +15,7 @@ use super::record::{
 };
 use super::vm::CallKind;
 use crate::base::map::Map;
-use crate::base::record::Json;
+use crate::base::record::JsonText;
 
 /// Where a result was used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub struct History {
     ended: Option<RunEnded>,
     limits: Limits,
     ledger: Ledger,
-    answers: Map<String, Json>,
+    answers: Map<String, JsonText>,
     records: u64,
     past: Vec<Past>,
     by_content: BTreeMap<String, Vec<usize>>,
@@ -483,7 +483,7 @@ impl History {
     }
 
     /// Returns the answer to a checkpoint.
-    pub fn answer(&self, id: &str) -> Option<&Json> {
+    pub fn answer(&self, id: &str) -> Option<&JsonText> {
         self.answers.get(id)
     }
 

@@ -6,7 +6,7 @@ use super::vm::CallKind;
 use crate::base::canonical::canonical;
 use crate::base::digest::sha256_hex;
 use crate::base::json::{Object, Value};
-use crate::base::record::{Json, record, words};
+use crate::base::record::{JsonText, record, words};
 
 words! {
     /// What a call may change.
@@ -43,7 +43,7 @@ record! {
         /// How hard it thinks.
         pub thinking: Option<String> => "thinking",
         /// The schema of its answer.
-        pub schema: Option<Json> => "schema",
+        pub schema: Option<JsonText> => "schema",
         /// How it is kept apart.
         pub isolation: Option<String> => "isolation",
         /// The tree that an isolated call begins with.

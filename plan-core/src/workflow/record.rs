@@ -13,7 +13,7 @@ use super::policy::Limits;
 use super::vm::CallKind;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::json::Value;
-use crate::base::record::{Json, Scan as _, invalid, record, words};
+use crate::base::record::{JsonText, Scan as _, invalid, record, words};
 use crate::base::tagged::tagged;
 
 /// The version of the format, in the first record. Journals of every version from 1 on can be
@@ -64,7 +64,7 @@ record! {
         /// How.
         pub kind: OutcomeKind => "kind",
         /// The result, when it is short.
-        pub value: Option<Json> => "value",
+        pub value: Option<JsonText> => "value",
         /// The digest of the result's text, which is in a file of that name.
         pub blob: Option<String> => "blob",
         /// The code of an error.
@@ -92,7 +92,7 @@ record! {
         /// Its repository's commit that isolated calls begin with.
         pub base: Option<String> => "base",
         /// What the run was given.
-        pub args: Json => "args",
+        pub args: JsonText => "args",
         /// What it may take.
         pub limits: Limits => "limits",
         /// When, in milliseconds since 1970.
@@ -278,7 +278,7 @@ record! {
         /// The checkpoint's name: its own, or its place.
         pub id: String => "id",
         /// What is asked.
-        pub question: Json => "question",
+        pub question: JsonText => "question",
     }
 }
 
@@ -288,7 +288,7 @@ record! {
         /// The checkpoint.
         pub id: String => "id",
         /// The answer.
-        pub answer: Json => "answer",
+        pub answer: JsonText => "answer",
         /// When, in milliseconds since 1970.
         pub at: u64 => "at",
     }
@@ -409,7 +409,7 @@ impl ExecStarted {
 
 impl Outcome {
     /// A result.
-    pub const fn value(value: Json) -> Self {
+    pub const fn value(value: JsonText) -> Self {
         Self {
             kind: OutcomeKind::Value,
             value: Some(value),
@@ -451,7 +451,7 @@ impl Outcome {
 
     /// Returns the digest of the result, wherever it stands.
     pub fn digest(&self) -> String {
-        let text = self.value.as_ref().map_or("", Json::text);
+        let text = self.value.as_ref().map_or("", JsonText::as_str);
         let short = || crate::base::digest::sha256_hex(text.as_bytes());
         self.blob.clone().unwrap_or_else(short)
     }

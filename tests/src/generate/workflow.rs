@@ -1,6 +1,5 @@
 //! Records of workflow journals, made from choices.
 
-use plan_core::base::record::Json;
 use plan_core::workflow::identity::Effect;
 use plan_core::workflow::ledger::{Cost, Usage};
 use plan_core::workflow::policy::Limits;
@@ -10,18 +9,19 @@ use plan_core::workflow::record::{
     PhaseBegun, Rule, RunDiverged, RunEnd, RunEnded, RunOpened, RunRecord,
 };
 use plan_core::workflow::vm::{
-    CallKind, Combinator, Report, VmCall, VmError, VmEvent, VmJoin, VmLog, VmOpen, VmPhase,
-    VmState, VmWarning,
+    Budget, Call, CallError, CallKind, Command, End, Event, Join, JsonText, Level, LogLine, Nested,
+    Open, PhaseEntered, Report, ScopeKind, Settle, Start, VmError, VmState, Warning,
 };
 
 use super::wire::{Make, make, records, variants};
 use super::{Draw, value};
 
 make! {
-    Json => |draw| Json::of(&value(draw));
+    JsonText => |draw| JsonText::new(&value(draw));
     Cost => |draw| Cost(draw.pick(0, &[1, 250_000, 3_000_000]));
+    Level => |draw| draw.pick(Level::Log, Level::ALL);
     CallKind => |draw| draw.pick(CallKind::Agent, CallKind::ALL);
-    Combinator => |draw| draw.pick(Combinator::Parallel, Combinator::ALL);
+    ScopeKind => |draw| draw.pick(ScopeKind::Parallel, ScopeKind::ALL);
     Effect => |draw| draw.pick(Effect::Pure, Effect::ALL);
     OutcomeKind => |draw| draw.pick(OutcomeKind::Value, OutcomeKind::ALL);
     Rule => |draw| draw.pick(Rule::Exact, Rule::ALL);
@@ -48,13 +48,19 @@ records! {
     CheckpointAnswered { id, answer, at }
     LimitsRaised { limits }
     RunEnded { epoch, end, reason, outcome, at }
-    VmCall { id, path, scope, ordinal, kind, payload, phase, label }
-    VmOpen { scope, parent, ordinal, kind, branches }
-    VmJoin { scope }
-    VmPhase { title, budget }
-    VmLog { level, message }
-    VmWarning { message }
+    Call { id, path, scope, ordinal, kind, payload, phase, label }
+    Open { scope, parent, ordinal, kind, branches }
+    Join { scope }
+    PhaseEntered { title, budget }
+    LogLine { level, message }
+    Budget { total, spent }
+    Start { script, statement, name, args, cwd, phases, budget, memory, fuel }
+    Nested { script, statement, name, phases }
+    CallError { code, message, recoverable }
+    Settle { call, value, error, spent }
+    Warning { message }
     VmError { code, message, line, column, stack }
+    End { }
     Report { events, state, value, error, fuel }
 }
 
@@ -63,5 +69,6 @@ variants! {
         Opened Started Issued Attempt Placed Settled Adopted Abandoned Diverged Phase Logged Asked
         Answered Raised Ended
     }
-    VmEvent { Call Open Join Phase Log Warning }
+    Command { Start Settle End }
+    Event { Call Open Join Phase Log Warning }
 }

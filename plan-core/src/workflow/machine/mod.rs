@@ -21,9 +21,9 @@ use super::identity::Effect;
 use super::ledger::{Ledger, Reserved, Usage};
 use super::policy::{Limits, Reuse};
 use super::record::{ExecStarted, Outcome, RunEnd, RunRecord};
-use super::vm::{VmCall, VmError, VmJoin, VmLog, VmOpen, VmPhase, VmState, VmWarning};
+use super::vm::{self, VmError, VmState};
 use crate::base::map::Set;
-use crate::base::record::Json;
+use crate::base::record::JsonText;
 
 /// What to do when an unedited script calls something else than before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,16 +62,16 @@ pub struct Question {
     /// The checkpoint's name.
     pub id: String,
     /// What is asked.
-    pub text: Json,
+    pub text: JsonText,
     /// What counts when nobody is asked; `None` waits for a person.
-    pub reply: Option<Json>,
+    pub reply: Option<JsonText>,
 }
 
 /// What the driver knows of a call that the script made.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Call {
+pub struct Issued {
     /// The call.
-    pub call: VmCall,
+    pub call: vm::Call,
     /// The key of its content.
     pub content: String,
     /// What it may change.
@@ -88,17 +88,17 @@ pub struct Call {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
     /// It calls.
-    Call(Box<Call>),
+    Call(Box<Issued>),
     /// A combinator begins.
-    Open(VmOpen),
+    Open(vm::Open),
     /// A combinator ends.
-    Join(VmJoin),
+    Join(vm::Join),
     /// A phase begins.
-    Phase(VmPhase),
+    Phase(vm::PhaseEntered),
     /// It says something.
-    Log(VmLog),
+    Log(vm::LogLine),
     /// Something looks wrong.
-    Warning(VmWarning),
+    Warning(vm::Warning),
 }
 
 /// Somebody wants something.
@@ -117,7 +117,7 @@ pub enum Control {
         /// The checkpoint.
         id: String,
         /// The answer.
-        answer: Json,
+        answer: JsonText,
     },
 }
 

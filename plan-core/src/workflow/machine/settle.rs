@@ -5,9 +5,9 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::{
-    Call, Command, Control, Ending, Item, Live, Lost, Machine, OnDivergence, Settled, Stage,
+    Command, Control, Ending, Issued, Item, Live, Lost, Machine, OnDivergence, Settled, Stage,
 };
-use crate::base::record::Json;
+use crate::base::record::JsonText;
 use crate::workflow::history::{Match, Wanted};
 use crate::workflow::identity::Effect;
 use crate::workflow::policy::{self, Reuse};
@@ -36,13 +36,15 @@ impl Machine {
                 let record = RunRecord::Phase(PhaseBegun { epoch, title });
                 self.out.push(Command::Append(record));
             }
-            Item::Log(log) => self.out.push(logged(log.level, log.message)),
+            Item::Log(log) => self
+                .out
+                .push(logged(log.level.as_str().to_string(), log.message)),
             Item::Warning(warning) => self.out.push(logged("warn".to_string(), warning.message)),
             Item::Call(call) => self.issue(*call),
         }
     }
 
-    fn issue(&mut self, call: Call) {
+    fn issue(&mut self, call: Issued) {
         let number = self.calls.len() as u64;
         let causal = self.scopes.digest(&call.call.scope);
         let is_agent = call.call.kind == CallKind::Agent;
@@ -141,7 +143,7 @@ impl Machine {
     }
 
     /// Looks whether a call that has no earlier result should have had one.
-    fn compare(&mut self, call: &Call) {
+    fn compare(&mut self, call: &Issued) {
         let is_free = |index: usize| !self.claimed.contains(&index);
         if call.effect == Effect::External && self.history.did_outside(&call.content, is_free) {
             let path = &call.call.path;
@@ -176,8 +178,7 @@ impl Machine {
         match state {
             VmState::Waiting => {}
             VmState::Done => {
-                let value = value
-                    .unwrap_or_else(|| Outcome::value(Json::of(&crate::base::json::Value::Null)));
+                let value = value.unwrap_or_else(|| Outcome::value(JsonText::default()));
                 self.ends(RunEnd::Completed, None, Some(value));
             }
             VmState::Failed | VmState::Deadlock => {

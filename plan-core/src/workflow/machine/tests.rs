@@ -19,25 +19,25 @@ fn opened(limits: Limits) -> RunRecord {
         path: None,
         cwd: "/w".into(),
         base: None,
-        args: Json::of(&Value::Null),
+        args: JsonText::new(&Value::Null),
         limits,
         at: 0,
     })
 }
 
 fn text(words: &str) -> Outcome {
-    Outcome::value(Json::of(&Value::from(String::from(words))))
+    Outcome::value(JsonText::new(&Value::from(String::from(words))))
 }
 
 fn call(id: u64, content: &str) -> Item {
-    Item::Call(Box::new(Call {
-        call: VmCall {
+    Item::Call(Box::new(Issued {
+        call: vm::Call {
             id,
             path: format!("/{id}"),
             scope: String::new(),
             ordinal: id,
             kind: CallKind::Agent,
-            payload: Json::of(&Value::Null),
+            payload: JsonText::new(&Value::Null),
             phase: None,
             label: None,
         },
@@ -370,7 +370,7 @@ fn a_checkpoint_waits_for_its_answer_and_keeps_it() {
         asked.call.kind = CallKind::Checkpoint;
         asked.question = Some(Question {
             id: "gate".into(),
-            text: Json::of(&Value::from("ok?")),
+            text: JsonText::new(&Value::from("ok?")),
             reply: None,
         });
         Item::Call(asked)
@@ -388,7 +388,7 @@ fn a_checkpoint_waits_for_its_answer_and_keeps_it() {
         panic!("{over:?}")
     };
     assert_eq!(reason.as_deref(), Some("checkpoint"));
-    let answer = Json::of(&Value::Bool(true));
+    let answer = JsonText::new(&Value::Bool(true));
     desk.journal.push(RunRecord::Answered(
         crate::workflow::record::CheckpointAnswered {
             id: "gate".into(),

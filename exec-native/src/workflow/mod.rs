@@ -1,0 +1,3 @@
+//! Workflows on this machine: where runs are kept.
+
+pub mod store;
