@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -21,7 +20,7 @@ use plan_core::workflow::record::{Outcome, RunOpened, RunRecord};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::{self, FILE_NAME, encode};
 use crate::os::clock;
-use crate::os::dir::{Dir, Kind};
+use crate::os::dir::{Dir, File, Kind};
 use crate::os::durable::sync_file;
 use crate::os::fs::{self, Attributes, read_at, write_draft};
 use crate::os::lock::Lock;
