@@ -9,6 +9,7 @@ pub mod map;
 pub mod path;
 pub mod record;
 pub mod secret;
+pub mod tagged;
 pub mod text;
 pub mod toml;
 pub mod yaml;
