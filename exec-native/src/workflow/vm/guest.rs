@@ -16,9 +16,10 @@ const LOCKDOWN: &str = include_str!("lockdown.js");
 const OWN_FILE: &str = "callsheet:prelude";
 /// What stands in front of a script, on its own first line, so that its lines keep their
 /// numbers. The outer function gets the arguments; the inner one is the body, in which a
-/// script may still declare an `args` of its own.
-const BEFORE: &str = "(args)=>async()=>{";
-const AFTER: &str = "\n}";
+/// script may still declare an `args` of its own. A script that closes a brace too many does
+/// not get out of the round ones.
+const BEFORE: &str = "((args)=>async()=>{";
+const AFTER: &str = "\n})";
 
 /// A function that lives as long as the engine.
 pub(super) type Kept = Persistent<Function<'static>>;
@@ -127,15 +128,7 @@ fn compile<'js>(
         ));
     };
     let source = format!("{BEFORE}{body}{AFTER}");
-    let made: Value<'js> = ctx.eval_with_options(source, named(&name))?;
-    if made.is_function() {
-        return Ok(made);
-    }
-    // Only a script that closes the function around it gets here.
-    Err(Exception::throw_syntax(
-        &ctx,
-        "the script closes a brace that it has not opened",
-    ))
+    ctx.eval_with_options(source, named(&name))
 }
 
 /// Puts blanks in place of a range; lines and columns behind it stay.

@@ -82,7 +82,8 @@
     }
   }
 
-  // Where errors were made: error → [line, column] in the script that made it.
+  // Where errors were made: error → the line and column in the script that made it, and the
+  // stack. An error that is thrown again keeps the first.
   const places = new WeakMap();
   const internal = InternalError.prototype;
   const setPlace = places.set.bind(places);
@@ -94,19 +95,21 @@
     if (getPrototypeOf(error) === internal && error.message === 'out of memory') {
       host.outOfMemory();
     }
-    let text = '';
-    let place;
+    const known = getPlace(error);
+    if (known !== undefined) return known.text;
+    const place = { line: undefined, column: undefined, text: '' };
     for (let i = 0; sites !== null && i < sites.length; i += 1) {
       const file = sites[i].getFileName();
       const line = sites[i].getLineNumber();
       if (typeof file !== 'string' || file === host.file || !(line > 0)) continue;
       let column = sites[i].getColumnNumber();
       if (line === 1) column -= host.prefix;
-      place ??= [line, column];
-      text += `    at ${sites[i].getFunctionName() || '<anonymous>'} (${file}:${line}:${column})\n`;
+      place.line ??= line;
+      place.column ??= column;
+      place.text += `    at ${sites[i].getFunctionName() || '<anonymous>'} (${file}:${line}:${column})\n`;
     }
-    if (place !== undefined) setPlace(error, place);
-    return text;
+    if (place.line !== undefined) setPlace(error, place);
+    return place.text;
   }
 
   // An error as the host's report names it.
@@ -125,8 +128,8 @@
     return stringify({
       code: codeOf(error) ?? fallback,
       message: name === '' ? message : `${name}: ${message}`,
-      line: place?.[0],
-      column: place?.[1],
+      line: place?.line,
+      column: place?.column,
       stack: stack === '' ? undefined : stack,
     });
   }
@@ -334,12 +337,12 @@
       return host.compile(script.script, script.statement[0], script.statement[1], script.name);
     } catch (error) {
       const place = getPlace(error);
-      const line = place === undefined ? '' : script.script.split('\n')[place[0] - 1] ?? '';
+      const line = script.script.split('\n')[(place?.line ?? 0) - 1] ?? '';
       const typed = /^\s*(interface|type|enum)\s+\w|[\w)\]]\??\s*:\s*\w+|\bas\s+\w|<\w+>\(/.test(line);
       const hint = typed ? ' (scripts are JavaScript: types are not understood)' : '';
       const invalid = failure(INVALID, `${messageOf(error)}${hint}`);
       if (place !== undefined) setPlace(invalid, place);
-      defineProperty(invalid, 'stack', { value: error.stack });
+      defineProperty(invalid, 'stack', { value: place?.text });
       throw invalid;
     }
   }
@@ -564,5 +567,5 @@
     random: () => issue('random', {}, plainly),
     uuid: () => issue('uuid', {}, plainly),
   };
-  return { world, begin, settle, turn, prepareStack, wrong, failure, codeOf, isObject, optionsOf };
+  return { world, begin, settle, turn, describe, prepareStack, wrong, failure, codeOf, isObject, optionsOf };
 })
