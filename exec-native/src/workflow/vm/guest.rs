@@ -14,11 +14,11 @@ const HELPERS: &str = include_str!("helpers.js");
 const LOCKDOWN: &str = include_str!("lockdown.js");
 /// The file that stacks never show.
 const OWN_FILE: &str = "callsheet:prelude";
-/// What stands in front of a script, on its own first line, so that its lines keep their
-/// numbers. The outer function gets the arguments; the inner one is the body, in which a
-/// script may still declare an `args` of its own. A script that closes a brace too many does
-/// not get out of the round ones.
-const BEFORE: &str = "((args)=>async()=>{";
+/// What stands around a script, on lines of its own: the engine counts the columns of the
+/// first line in another way. The outer function gets the arguments; the inner one is the
+/// body, in which a script may still declare an `args` of its own. A script that closes a
+/// brace too many does not get out of the round ones.
+const BEFORE: &str = "((args)=>async()=>{\n";
 const AFTER: &str = "\n})";
 
 /// A function that lives as long as the engine.
@@ -64,7 +64,6 @@ fn host<'js>(ctx: &Ctx<'js>, start: &Start, shared: &Rc<Shared>) -> Result<Objec
     let host = Object::new(ctx.clone())?;
     host.set("config", config(start))?;
     host.set("file", OWN_FILE)?;
-    host.set("prefix", BEFORE.len())?;
     let noted = Rc::clone(shared);
     let emit = move |ctx: Ctx<'js>, text: String| {
         let taken = noted.take(&text);

@@ -269,10 +269,7 @@ fn engine(
     let noted = Rc::clone(shared);
     runtime.set_interrupt_handler(Some(Box::new(move || noted.tick())));
     let context = Context::custom::<Language>(&runtime)?;
-    let guest = context.with(|ctx| {
-        let guest = prepare(&ctx, start, shared);
-        guest.inspect_err(|_| { let e = ctx.catch(); eprintln!("{:?} {:?}", e.as_exception().and_then(|e| e.message()), e.as_exception().and_then(|e| e.stack())) })
-    })?;
+    let guest = context.with(|ctx| prepare(&ctx, start, shared))?;
     let noted = Rc::clone(shared);
     runtime.set_host_promise_rejection_tracker(Some(Box::new(
         move |ctx, promise, reason, is_handled| {

@@ -89,8 +89,25 @@
   const setPlace = places.set.bind(places);
   const getPlace = places.get.bind(places);
 
+  // File → its lines, for columns that count characters: the engine counts bytes.
+  const files = new Map();
+
+  function columnOf(file, line, bytes) {
+    const text = files.get(file)?.[line - 1] ?? '';
+    let left = bytes - 1;
+    let column = 1;
+    for (const char of text) {
+      if (left <= 0) return column;
+      const point = char.codePointAt(0);
+      left -= point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+      column += 1;
+    }
+    return column + left;
+  }
+
   // The engine asks this for the stack of every error, also of those that it makes itself.
-  // Frames of this file are left out, and the wrapper's columns taken off the first line.
+  // Frames of this file are left out. One without frames of a script gets its place where the
+  // script hears of it.
   function prepareStack(error, sites) {
     if (getPrototypeOf(error) === internal && error.message === 'out of memory') {
       host.outOfMemory();
@@ -100,15 +117,16 @@
     const place = { line: undefined, column: undefined, text: '' };
     for (let i = 0; sites !== null && i < sites.length; i += 1) {
       const file = sites[i].getFileName();
-      const line = sites[i].getLineNumber();
+      // The wrapper has a line of its own in front.
+      const line = sites[i].getLineNumber() - 1;
       if (typeof file !== 'string' || file === host.file || !(line > 0)) continue;
-      let column = sites[i].getColumnNumber();
-      if (line === 1) column -= host.prefix;
+      const column = columnOf(file, line, sites[i].getColumnNumber());
       place.line ??= line;
       place.column ??= column;
       place.text += `    at ${sites[i].getFunctionName() || '<anonymous>'} (${file}:${line}:${column})\n`;
     }
-    if (place.line !== undefined) setPlace(error, place);
+    if (place.line === undefined) return undefined;
+    setPlace(error, place);
     return place.text;
   }
 
@@ -333,11 +351,13 @@
 
   // Turns a script into a function that takes its arguments and gives its body.
   function compile(script) {
+    const lines = script.script.split('\n');
+    files.set(script.name, lines);
     try {
       return host.compile(script.script, script.statement[0], script.statement[1], script.name);
     } catch (error) {
       const place = getPlace(error);
-      const line = script.script.split('\n')[(place?.line ?? 0) - 1] ?? '';
+      const line = lines[(place?.line ?? 0) - 1] ?? '';
       const typed = /^\s*(interface|type|enum)\s+\w|[\w)\]]\??\s*:\s*\w+|\bas\s+\w|<\w+>\(/.test(line);
       const hint = typed ? ' (scripts are JavaScript: types are not understood)' : '';
       const invalid = failure(INVALID, `${messageOf(error)}${hint}`);
