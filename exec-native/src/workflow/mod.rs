@@ -1,4 +1,4 @@
-//! Workflows: scripts that call agents. `plan-core` knows what a script says about itself and
-//! what happened in a run; here scripts run.
+//! Workflows on this machine: where runs are kept, and where their scripts run.
 
+pub mod store;
 pub mod vm;

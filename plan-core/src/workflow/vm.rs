@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::base::diag::{Diagnostic, Path};
-use crate::base::json::{self, Print, Value, Writer};
+use crate::base::json;
+pub use crate::base::record::JsonText;
 use crate::base::record::{Scan, record, words};
 use crate::base::tagged::tagged;
 
@@ -27,50 +28,6 @@ pub mod code {
 
 /// The deepest value that crosses: a report puts some levels around it.
 pub const MAX_DEPTH: usize = 100;
-
-/// A value as compact JSON. Most values only pass through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsonText(String);
-
-impl JsonText {
-    /// Takes a value.
-    pub fn new(value: &Value<'_>) -> Self {
-        Self(json::print(value))
-    }
-
-    /// Returns the JSON.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns the value.
-    pub fn value(&self) -> Value<'_> {
-        // The text was printed by us, so it reads.
-        json::read(&self.0).unwrap_or_default()
-    }
-}
-
-impl Default for JsonText {
-    fn default() -> Self {
-        Self(String::from("null"))
-    }
-}
-
-impl Print for JsonText {
-    fn print(&self, out: &mut Writer) {
-        if out.is_compact() {
-            out.raw(&self.0);
-        } else {
-            self.value().print(out);
-        }
-    }
-}
-
-impl Scan<'_> for JsonText {
-    fn scan(value: &Value<'_>, _at: &Path<'_>) -> Result<Self, Diagnostic> {
-        Ok(Self::new(value))
-    }
-}
 
 words! {
     /// What a call asks for.
