@@ -30,6 +30,7 @@ use crate::os::ns::MAP_COMMAND;
 use crate::os::pty::TERMINAL_COMMAND;
 use crate::os::{env, guard};
 use crate::state::StateHome;
+use crate::workflow::vm::child::{VM_COMMAND, host_script};
 use failure::Failure;
 use output::Output;
 
@@ -80,6 +81,9 @@ enum Command {
     /// Becomes a program in a terminal.
     #[command(name = TERMINAL_COMMAND, hide = true)]
     SeatTerminal(seat::TerminalCommand),
+    /// Runs the script of a workflow, for a driver.
+    #[command(name = VM_COMMAND, hide = true)]
+    VmHost,
     /// Lists runs: those that live, and those that need recovery.
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
@@ -144,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Seat(command) => command.answer(&output),
         Command::SeatHost(command) => command.answer(),
         Command::SeatTerminal(command) => Ok(command.answer(&output)),
+        Command::VmHost => host_script().map_err(Failure::from),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
         Command::Changes(command) => command.answer(&output),

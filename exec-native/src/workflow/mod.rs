@@ -1,3 +1,4 @@
-//! Workflows on this machine: where runs are kept.
+//! Workflows on this machine: where runs are kept, and where their scripts run.
 
 pub mod store;
+pub mod vm;
