@@ -1,6 +1,6 @@
 //! Who works on the calls of a script.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plan_core::base::json::{self, Object, Value};
 use plan_core::workflow::identity::{AgentContent, Effect, content_key};
@@ -12,13 +12,12 @@ use plan_core::workflow::policy::{
 use plan_core::workflow::record::Outcome;
 use plan_core::workflow::vm::{CallKind, JsonText};
 
+use super::store::MARKS;
 use crate::os::ask::{self, Task};
 use crate::os::proc::{Cancel, Stopped};
 
 /// The end of an error output that a message shows.
 const SHOWN: usize = 400;
-/// Where process groups are named while they work, below a run.
-pub const MARKS: &str = "marks";
 
 /// What is known of a call before anybody works on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +93,9 @@ fn number(payload: &Value<'_>, name: &str) -> Option<u64> {
 impl Agents for AgentCommand {
     fn prepare(&self, payload: &Value<'_>) -> Prepared {
         let text = |name: &str| option(payload, name).map(String::from);
-        let schema = payload.get("options").and_then(|options| options.get("schema"));
+        let schema = payload
+            .get("options")
+            .and_then(|options| options.get("schema"));
         let content = AgentContent {
             prompt: payload.get_str("prompt").unwrap_or_default().to_owned(),
             plan: Some(self.command.clone()),
@@ -120,7 +121,7 @@ impl Agents for AgentCommand {
     fn work(&self, work: &Work) -> Event {
         let (call, attempt) = (work.call, work.attempt);
         let cwd = option(&work.payload, "cwd").map_or_else(|| work.cwd.clone(), PathBuf::from);
-        let input = self.input(work, &cwd);
+        let input = Self::input(work, &cwd);
         let mark = work.run.join(MARKS).join(format!("{call}-{attempt}"));
         let limit = number(&work.payload, "timeoutMs").or(work.limit);
         let done = ask::work(&Task {
@@ -171,14 +172,20 @@ impl Agents for AgentCommand {
 
 impl AgentCommand {
     /// The one object that the command reads.
-    fn input(&self, work: &Work, cwd: &std::path::Path) -> String {
+    fn input(work: &Work, cwd: &Path) -> String {
         let options = work.payload.get("options");
         let given = |name: &str| {
             let value = options.and_then(|options| options.get(name));
             value.cloned().unwrap_or(Value::Null)
         };
         let mut input = Object::new();
-        input.insert("prompt", work.payload.get_str("prompt").unwrap_or_default().to_owned());
+        input.insert(
+            "prompt",
+            work.payload
+                .get_str("prompt")
+                .unwrap_or_default()
+                .to_owned(),
+        );
         input.insert("label", work.label.clone().map_or(Value::Null, Value::from));
         input.insert("model", given("model"));
         input.insert("schema", given("schema"));
@@ -233,13 +240,12 @@ fn value(result: &Value<'_>, wants_data: bool) -> Outcome {
         }
         if wants_data {
             // An agent may say its data in words.
-            return match json::read(text) {
-                Ok(data) => Outcome::value(JsonText::new(&data)),
-                Err(_) => {
-                    let message = "the agent's answer is no JSON, and the call has a schema";
-                    Outcome::error(SCHEMA_NONCOMPLIANCE, message, false)
-                }
-            };
+            let data = json::read(text).ok();
+            let message = "the agent's answer is no JSON, and the call has a schema";
+            return data.map_or_else(
+                || Outcome::error(SCHEMA_NONCOMPLIANCE, message, false),
+                |data| Outcome::value(JsonText::new(&data)),
+            );
         }
     }
     Outcome::value(JsonText::new(result))
@@ -278,7 +284,12 @@ mod tests {
         let usage = usage.unwrap_or_default();
         let value = outcome.value.map(|value| value.as_str().to_owned());
         let code = outcome.code.unwrap_or_default();
-        format!("{} {} {}", value.unwrap_or(code), usage.tokens(), usage.cost.0)
+        format!(
+            "{} {} {}",
+            value.unwrap_or(code),
+            usage.tokens(),
+            usage.cost.0
+        )
     }
 
     #[test]
@@ -287,17 +298,26 @@ mod tests {
         assert_eq!(told("17", "{}"), "\"17\" 3 0");
         assert_eq!(told("[1]", "{}"), "[1] 3 0");
         assert_eq!(told("17", r#"{"schema":{}}"#), "17 3 0");
-        assert_eq!(told("words", r#"{"schema":{}}"#), "SCHEMA_NONCOMPLIANCE 4 0");
+        assert_eq!(
+            told("words", r#"{"schema":{}}"#),
+            "SCHEMA_NONCOMPLIANCE 4 0"
+        );
         assert_eq!(told("  ", "{}"), "AGENT_EMPTY_OUTPUT 2 0");
         let usage = r#"{"result":"r","usage":{"input":3,"output":4,"cost":0.25}}"#;
         assert_eq!(told(usage, "{}"), "\"r\" 7 250000");
-        assert_eq!(told(r#"{"result":"{\"a\":1}"}"#, r#"{"schema":{}}"#), "{\"a\":1} 0 0");
+        assert_eq!(
+            told(r#"{"result":"{\"a\":1}"}"#, r#"{"schema":{}}"#),
+            "{\"a\":1} 0 0"
+        );
     }
 
     #[test]
     fn the_end_of_an_error_output_is_told() {
         assert_eq!(failed(3, "  \n"), "the agent ended with 3");
         let long = "x".repeat(1_000);
-        assert_eq!(failed(3, &long).len(), "the agent ended with 3: ".len() + SHOWN);
+        assert_eq!(
+            failed(3, &long).len(),
+            "the agent ended with 3: ".len() + SHOWN
+        );
     }
 }

@@ -15,9 +15,7 @@ use plan_core::workflow::machine::{
 };
 use plan_core::workflow::policy::{Limits, SCRIPT_VALIDATION_ERROR};
 use plan_core::workflow::record::{Outcome, RunEnd, RunRecord};
-use plan_core::workflow::vm::{
-    self, Budget, CallError, CallKind, JsonText, Report, Settle, Start,
-};
+use plan_core::workflow::vm::{self, Budget, CallError, CallKind, JsonText, Report, Settle, Start};
 
 use super::agent::{Agents, Work};
 use super::script::Script;
@@ -113,7 +111,7 @@ struct Driver<'d, 'e> {
     sender: Sender<Event>,
     scope: &'d threads::Scope<'d, 'e>,
     finished: Option<Driven>,
-    /// The longest prompt tells nothing: what a call said is kept until it is told.
+    /// The signal that was heard.
     asked: Option<u8>,
 }
 
@@ -134,7 +132,7 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
         let host_record = Host {
             script: store.keep(&drive.script.text)?,
             args,
-            engine: super::vm::ENGINE.to_owned(),
+            engine: super::vm::engine(),
             pid: u64::from(own_id()),
         };
         let history = store.history().clone();
@@ -162,7 +160,7 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
     })
 }
 
-impl<'d> Driver<'d, '_> {
+impl Driver<'_, '_> {
     fn run(
         &mut self,
         commands: Vec<Command>,
@@ -337,11 +335,18 @@ impl<'d> Driver<'d, '_> {
             });
         }
         let value = report.value.map(|value| self.store.outcome(value));
+        let file = &self.drive.script.file;
+        let error = report.error.map(|mut error| {
+            if let (Some(line), Some(column)) = (error.line, error.column) {
+                error.message = format!("{file}:{line}:{column}: {}", error.message);
+            }
+            error
+        });
         Ok(Event::Report {
             items,
             state: report.state,
             value: value.transpose()?,
-            error: report.error,
+            error,
         })
     }
 
@@ -367,7 +372,9 @@ impl<'d> Driver<'d, '_> {
             CallKind::Env => {
                 let name = payload.get_str("name").unwrap_or_default();
                 if !self.drive.variables.contains_key(name) {
-                    let message = format!("the script may not ask for the variable {name}: allow it with --env {name}");
+                    let message = format!(
+                        "the script may not ask for the variable {name}: allow it with --env {name}"
+                    );
                     issued.refused = Some(Outcome::error(SCRIPT_VALIDATION_ERROR, message, false));
                 }
             }
@@ -456,8 +463,15 @@ impl<'d> Driver<'d, '_> {
             wishes.extend(simple::control(&asked, self.limits()).map(Event::Control));
         }
         // Timers that nobody waits for must not keep a run that ends.
-        if wishes.iter().any(|wish| !matches!(wish, Event::Control(Control::Raise(_) | Control::Answer { .. }))) {
-            let waiting = self.timers.extract_if(.., |(_, event)| matches!(event, Event::Settled(_)));
+        if wishes.iter().any(|wish| {
+            !matches!(
+                wish,
+                Event::Control(Control::Raise(_) | Control::Answer { .. })
+            )
+        }) {
+            let waiting = self
+                .timers
+                .extract_if(.., |(_, event)| matches!(event, Event::Settled(_)));
             let lost: Vec<Event> = waiting.filter_map(|(_, event)| lost(event)).collect();
             wishes.extend(lost);
         }

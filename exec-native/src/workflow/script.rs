@@ -8,7 +8,6 @@ use plan_core::workflow::vm::Nested;
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::fs;
-use crate::os::walk::text_of;
 
 /// A script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,27 +39,28 @@ impl Script {
             file: file.to_owned(),
             name: meta.name.clone(),
             description: meta.description.clone(),
-            phases: meta.phases.iter().map(|phase| phase.title.clone()).collect(),
+            phases: meta
+                .phases
+                .iter()
+                .map(|phase| phase.title.clone())
+                .collect(),
             model: meta.model.clone(),
             statement: (meta.statement.start, meta.statement.end),
             text: text.to_owned(),
         })
     }
 
-    /// Reads a script from its file.
+    /// Reads the text of a script's file.
     ///
     /// # Errors
-    /// The file cannot be read, or the script does not say what it is.
-    pub fn of_file(path: &Path) -> Result<Self, ExecError> {
+    /// The file cannot be read, or is no text.
+    pub fn read(path: &Path) -> Result<String, ExecError> {
         let bytes = fs::read(path).at(path)?;
-        let text = String::from_utf8(bytes).map_err(|error| {
+        String::from_utf8(bytes).map_err(|error| {
             let message = "the script is no text in UTF-8";
             ExecError::new(ExecErrorKind::Refused, message)
                 .at(path)
                 .because(error)
-        })?;
-        Self::of_text(&text, &text_of(path)).map_err(|problem| {
-            ExecError::with_problems(ExecErrorKind::Failed, "the script cannot be run", vec![problem])
         })
     }
 

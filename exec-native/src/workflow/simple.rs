@@ -69,7 +69,11 @@ fn uuid(mut bytes: [u8; 16]) -> String {
         if matches!(place, 4 | 6 | 8 | 10) {
             text.push('-');
         }
-        text.push_str(&format!("{byte:02x}"));
+        text.extend(
+            [byte >> 4, byte & 15]
+                .iter()
+                .filter_map(|digit| char::from_digit(u32::from(*digit), 16)),
+        );
     }
     text
 }
@@ -124,7 +128,10 @@ mod tests {
             let value = plan_core::base::json::read(text).expect("JSON");
             control(&value, &Limits::default())
         };
-        assert_eq!(wish(r#"{"do":"pause","reason":"r"}"#), Some(Control::Pause("r".into())));
+        assert_eq!(
+            wish(r#"{"do":"pause","reason":"r"}"#),
+            Some(Control::Pause("r".into()))
+        );
         let Some(Control::Raise(limits)) = wish(r#"{"do":"raise","budget":5}"#) else {
             panic!("a wish")
         };
