@@ -257,19 +257,7 @@ impl Fleet {
 
     /// Lists every process that was started for this fleet, by whomever.
     pub fn processes(&self) -> Answer<Vec<String>> {
-        let mark = self.stage.path("").display().to_string();
-        let mut found = Vec::new();
-        for entry in fs::read_dir("/proc")? {
-            let path = entry?.path();
-            // One that goes meanwhile is none.
-            let environ = fs::read(path.join("environ")).unwrap_or_default();
-            if String::from_utf8_lossy(&environ).contains(&mark) {
-                let line = fs::read(path.join("cmdline")).unwrap_or_default();
-                let line = String::from_utf8_lossy(&line).replace('\0', " ");
-                found.push(format!("{} {line}", path.display()));
-            }
-        }
-        Ok(found)
+        left_over(&self.stage.path("").display().to_string())
     }
 
     /// Lists the files that a fleet that is down has left in its run directory.
@@ -318,6 +306,23 @@ impl Drop for Fleet {
             Command::new("kill").arg("-9").args(pid).output().ok();
         }
     }
+}
+
+/// Lists every process whose environment holds a text: a directory of a test's own, for
+/// example.
+pub fn left_over(mark: &str) -> Answer<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let path = entry?.path();
+        // One that goes meanwhile is none.
+        let environ = fs::read(path.join("environ")).unwrap_or_default();
+        if String::from_utf8_lossy(&environ).contains(mark) {
+            let line = fs::read(path.join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            found.push(format!("{} {line}", path.display()));
+        }
+    }
+    Ok(found)
 }
 
 fn files(dir: &std::path::Path, found: &mut Vec<PathBuf>) -> Answer<()> {

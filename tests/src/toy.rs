@@ -349,6 +349,7 @@ pub fn opened(limits: Limits) -> RunRecord {
         version: 1,
         run: "run".to_owned(),
         name: "toy".to_owned(),
+        script: "script".to_owned(),
         path: None,
         cwd: "/".to_owned(),
         base: None,

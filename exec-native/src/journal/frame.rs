@@ -7,6 +7,9 @@ pub enum FrameProblem {
     /// The bytes end within the frame.
     #[error("the line is cut off")]
     Torn,
+    /// The record is whole, and something else stands where its line should end.
+    #[error("the line does not end where it should")]
+    Unended,
     /// The bytes do not fit their length or checksum.
     #[error("the line does not fit its checksum")]
     Altered,
@@ -27,14 +30,13 @@ pub fn decode(bytes: &[u8]) -> Result<(&str, &[u8]), FrameProblem> {
     let (checksum, rest) = word(rest)?;
     let length: usize = length.parse().map_err(|_| FrameProblem::Altered)?;
     let (json, rest) = rest.split_at_checked(length).ok_or(FrameProblem::Torn)?;
+    let fits = format!("{:08x}", crc32fast::hash(json)) == checksum;
     let rest = match rest.split_first() {
-        Some((b'\n', rest)) => rest,
+        Some((b'\n', rest)) if fits => rest,
+        Some(_) if fits => return Err(FrameProblem::Unended),
         Some(_) => return Err(FrameProblem::Altered),
         None => return Err(FrameProblem::Torn),
     };
-    if format!("{:08x}", crc32fast::hash(json)) != checksum {
-        return Err(FrameProblem::Altered);
-    }
     let json = str::from_utf8(json).map_err(|_| FrameProblem::Altered)?;
     Ok((json, rest))
 }
@@ -68,7 +70,8 @@ pub fn split(bytes: &[u8]) -> Result<Frames<'_>, (usize, FrameProblem)> {
                 frames.lines.push(line);
                 rest = after;
             }
-            Err(problem) if has_frame_behind(rest) => {
+            // No crash leaves a whole record with something else behind it.
+            Err(problem) if problem == FrameProblem::Unended || has_frame_behind(rest) => {
                 return Err((frames.lines.len() + 1, problem));
             }
             Err(_) => break,

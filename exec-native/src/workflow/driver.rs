@@ -227,9 +227,13 @@ impl Driver<'_, '_> {
     /// in one piece.
     fn take(&mut self, events: Vec<Event>) -> Result<(), ExecError> {
         let mut commands = Vec::new();
-        for event in events {
-            if let Event::Settled(settled) = &event {
+        for mut event in events {
+            if let Event::Settled(settled) = &mut event {
                 self.cancels.remove(&settled.call);
+                // One that is long goes to a file.
+                if let Some(value) = settled.outcome.value.take() {
+                    settled.outcome = self.store.outcome(value)?;
+                }
             }
             if let Event::Lost(lost) = &event {
                 self.cancels.remove(&lost.call);

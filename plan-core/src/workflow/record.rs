@@ -85,6 +85,8 @@ record! {
         pub run: String => "run",
         /// The script's name.
         pub name: String => "name",
+        /// The digest of the script that it began with, which is in a file of that name.
+        pub script: String => "script",
         /// Where the script was read.
         pub path: Option<String> => "path",
         /// The workspace.

@@ -33,7 +33,7 @@ records! {
     Limits { concurrency, max_agents, budget, timeout, retries }
     Usage { input, output, cache_read, cache_write, cost, estimated }
     Outcome { kind, value, blob, code, message, recoverable }
-    RunOpened { version, run, name, path, cwd, base, args, limits, at }
+    RunOpened { version, run, name, script, path, cwd, base, args, limits, at }
     ExecStarted { epoch, script, args, engine, pid, at }
     CallIssued { epoch, call, path, kind, content, causal, effect, label, phase }
     CallAttempt { epoch, call, attempt, due }

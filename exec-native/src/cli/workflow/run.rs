@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use plan_core::base::digest::sha256_hex;
 use plan_core::base::json::{self, Writer, print};
 use plan_core::base::secret::is_secret_name;
 use plan_core::workflow::identity::Effect;
@@ -196,6 +197,7 @@ impl RunCommand {
             version: RUN_VERSION,
             run: id,
             name: script.name.clone(),
+            script: sha256_hex(script.text.as_bytes()),
             path: fs::absolute(&self.script)
                 .ok()
                 .map(|path| path.display().to_string()),
@@ -252,18 +254,15 @@ impl ResumeCommand {
             None => args,
             Some(text) => arguments(Some(text))?,
         };
-        let script = match (&self.script, history.started()) {
-            (Some(path), _) => load(path)?,
-            (None, Some(started)) => {
-                let text = file.blob(&started.script)?;
+        let script = match &self.script {
+            Some(path) => load(path)?,
+            None => {
+                let latest = history.started().map(|started| &started.script);
+                let first = opened.map(|opened| &opened.script);
+                let text = file.blob(latest.or(first).map_or("", String::as_str))?;
                 let name = opened.and_then(|opened| opened.path.clone());
                 let name = name.unwrap_or_else(|| "workflow.js".to_owned());
                 Script::of_text(&text, &name).map_err(Failure::of)?
-            }
-            (None, None) => {
-                let message = "the run was never started";
-                let error = ExecError::new(ExecErrorKind::Refused, message);
-                return Err(error.hint("name its script with --script").into());
             }
         };
         let limits = self.work.limits(history.limits());

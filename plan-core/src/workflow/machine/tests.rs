@@ -18,6 +18,7 @@ fn opened(limits: Limits) -> RunRecord {
         version: 1,
         run: "r".into(),
         name: "test".into(),
+        script: "s".into(),
         path: None,
         cwd: "/w".into(),
         base: None,
