@@ -1,3 +1,4 @@
 //! Workflows.
 
 mod laws;
+mod vm;

@@ -208,7 +208,11 @@ fn places_are_those_of_the_file() {
         ("const ä = 'ö'; nameless", 16),
     ] {
         let place = code_and_place(script);
-        assert_eq!(place, ("SCRIPT_ERROR".into(), Some(1), Some(column)), "{script}");
+        assert_eq!(
+            place,
+            ("SCRIPT_ERROR".into(), Some(1), Some(column)),
+            "{script}"
+        );
     }
     let script = "\n\nconst inner = async () => {\n  await agent('x');\n  throw new Error('no')\n}\nawait inner()";
     let error = failure(script);
@@ -226,7 +230,10 @@ fn places_are_those_of_the_file() {
         |_| 0,
         |_| Answer::Error("MODEL_NOT_FOUND", "no such model", false),
     );
-    assert_eq!((whole.error().line, whole.error().column), (Some(3), Some(9)));
+    assert_eq!(
+        (whole.error().line, whole.error().column),
+        (Some(3), Some(9))
+    );
 }
 
 #[test]
