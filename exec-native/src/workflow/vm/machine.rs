@@ -138,13 +138,10 @@ impl Machine {
         self.context.with(|ctx| {
             let called = which(&self.guest).clone().restore(&ctx);
             let answer = called.and_then(|function| function.call::<_, Value<'_>>(arguments));
-            match answer {
-                Ok(value) => value.as_bool(),
-                Err(_) => {
-                    self.broken(&ctx);
-                    None
-                }
+            if answer.is_err() {
+                self.broken(&ctx);
             }
+            answer.ok()?.as_bool()
         })
     }
 
@@ -188,7 +185,7 @@ impl Machine {
         self.steps += 1;
         let open = self.shared.open.get();
         let is_over = self.shared.outcome.borrow().is_some() || open == 0;
-        if is_over || before % 16 == 0 || self.shared.is_stopped() {
+        if is_over || before.is_multiple_of(16) || self.shared.is_stopped() {
             self.shared.look_at_memory();
         }
         let outcome = self.shared.outcome.borrow_mut().take();

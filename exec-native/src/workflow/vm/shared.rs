@@ -61,7 +61,7 @@ impl Shared {
     /// amounts of work, so the same script stops at the same place every time.
     pub(super) fn tick(&self) -> bool {
         self.used.set(self.used.get().saturating_add(1));
-        if self.used.get() % 16 == 0 {
+        if self.used.get().is_multiple_of(16) {
             self.look_at_memory();
         }
         self.is_stopped()
@@ -70,7 +70,7 @@ impl Shared {
     /// Counts a job.
     pub(super) fn job(&self) {
         self.jobs.set(self.jobs.get() + 1);
-        if self.jobs.get() % JOBS_A_TICK == 0 {
+        if self.jobs.get().is_multiple_of(JOBS_A_TICK) {
             self.tick();
         }
     }
