@@ -191,16 +191,16 @@ fn deep_recursion_is_an_error_that_can_be_caught() {
 
 #[test]
 fn places_are_those_of_the_file() {
-    let script = "export const meta = { name: 'ä' }; //-\n\n  const x = ;";
+    let script = "export const meta = { name: 'ä' }; /*-*/\n\n  const x = ;";
     let place = code_and_place(script);
     assert_eq!(place, ("SCRIPT_VALIDATION_ERROR".into(), Some(3), Some(13)));
     // Behind the statement, on the first line, and behind characters of several bytes.
-    let script = "export const meta = { name: 'äöü' }; //-\nnull.x";
+    let script = "export const meta = { name: 'äöü' }; /*-*/\nnull.x";
     let place = code_and_place(script);
     assert_eq!(place, ("SCRIPT_ERROR".into(), Some(2), Some(1)));
-    let script = "export const meta = {\n  name: 'äöü' }; /*//-*/ null.x";
+    let script = "export const meta = {\n  name: 'äöü' }; /*-*/ null.x";
     let place = code_and_place(script);
-    assert_eq!(place, ("SCRIPT_ERROR".into(), Some(2), Some(26)));
+    assert_eq!(place, ("SCRIPT_ERROR".into(), Some(2), Some(24)));
     for (script, column) in [
         ("null.x", 1),
         ("const ä = 'ö'; null.x", 16),
