@@ -105,6 +105,15 @@ fn what_is_within_the_limit_is_no_failure() -> Answer<()> {
     let script = "let n = 0; for (let i = 0; i < 300; i++) { const a = Array.from({ length: 10000 }, (_, j) => ({ j })); n += a.length } return n";
     let report = patient()?.start(start_of(script))?;
     assert_eq!(report.value.ok_or("no value")?.as_str(), "3000000");
+    // Large messages are not the script's memory.
+    let mut host = patient()?;
+    let report = host.start(start_of(
+        "const kept = Array.from({ length: 200_000 }, (_, i) => 'kept ' + i);
+         const answer = await agent('ä'.repeat(3e6)); return answer.length + kept.length",
+    ))?;
+    assert_eq!(report.state, VmState::Waiting, "{:?}", report.error);
+    let report = host.settle(answer(0, &Value::from("ö".repeat(3_000_000))))?;
+    assert_eq!(report.value.ok_or("no value")?.as_str(), "3200000");
     Ok(())
 }
 

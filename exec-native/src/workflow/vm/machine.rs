@@ -12,7 +12,7 @@ use rquickjs::context::intrinsic;
 use rquickjs::{Context, Ctx, Persistent, Runtime, Value};
 
 use super::guest::{Guest, Kept, prepare};
-use super::shared::{Outcome, Shared};
+use super::shared::{Outcome, SLACK, Shared};
 use crate::error::{ExecError, ExecErrorKind};
 
 /// How deep the functions of a script may call one another, in bytes of our stack.
@@ -261,7 +261,8 @@ fn engine(
     shared: &Rc<Shared>,
 ) -> Result<(Guest, Context, Runtime), rquickjs::Error> {
     let runtime = Runtime::new()?;
-    runtime.set_memory_limit(usize::try_from(start.memory).unwrap_or(usize::MAX));
+    let most = start.memory.saturating_add(SLACK);
+    runtime.set_memory_limit(usize::try_from(most).unwrap_or(usize::MAX));
     runtime.set_max_stack_size(STACK_BYTES);
     let noted = Rc::clone(shared);
     runtime.set_interrupt_handler(Some(Box::new(move || noted.tick())));

@@ -13,6 +13,13 @@ use super::machine::Gauge;
 /// alone, without a function of the script, do not count otherwise.
 const JOBS_A_TICK: u64 = 1000;
 
+/// What the messages of a script may take besides its own values. The engine is refused
+/// memory only behind this: so whoever was refused has made the process grow by more than a
+/// script within its limit does, and the gauge sees it, whatever is given back afterwards.
+pub(super) const SLACK: u64 = 64 << 20;
+/// How much of what the engine counts the process may not show, at most.
+const BLUR: u64 = 1 << 20;
+
 /// How a script ended.
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
@@ -105,7 +112,8 @@ impl Shared {
         let Ok(mut gauge) = self.gauge.try_borrow_mut() else {
             return;
         };
-        if gauge().is_some_and(|grown| grown >= self.memory) {
+        let most = self.memory.saturating_add(SLACK - BLUR);
+        if gauge().is_some_and(|grown| grown >= most) {
             self.starve();
         }
     }
