@@ -81,6 +81,10 @@ fn a_script_runs_in_a_process_of_its_own() -> Answer<()> {
 
 #[test]
 fn memory_that_was_used_up_fails_the_run_whatever_the_script_does() -> Answer<()> {
+    if !Path::new("/proc/self/status").exists() {
+        println!("skipped: this system does not tell how much memory a process has needed");
+        return Ok(());
+    }
     for script in [
         "const a = []; try { for (;;) a.push({ a: a.length }) } catch { return 'went on' }",
         "try { for (let s = []; ; ) s = [s, s.length] } catch {} return 'went on'",
