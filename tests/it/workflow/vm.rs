@@ -87,6 +87,7 @@ fn memory_that_was_used_up_fails_the_run_whatever_the_script_does() -> Answer<()
     }
     for script in [
         "const a = []; try { for (;;) a.push({ a: a.length }) } catch { return 'went on' }",
+        "try { const a = []; for (;;) a.push('x'.repeat(1000) + a.length) } catch { return 1 }",
         "try { for (let s = []; ; ) s = [s, s.length] } catch {} return 'went on'",
         "try { JSON.parse('[' + '{\"a\":1},'.repeat(1e6) + '1]') } catch {} return 'went on'",
         "const f = () => Promise.resolve().then(f); await f()",

@@ -5,9 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use plan_core::base::json;
-use plan_core::workflow::vm::{
-    Event, JsonText, Report, Settle, Start, VmError, VmState, Warning, code,
-};
+use plan_core::workflow::vm::{Event, Report, Settle, Start, VmError, VmState, Warning, code};
 use rquickjs::context::intrinsic;
 use rquickjs::{Context, Ctx, Persistent, Runtime, Value};
 
@@ -295,14 +293,4 @@ fn reason_of(reason: &Value<'_>) -> String {
 /// A gauge for hosts that share their process with others.
 pub fn no_gauge() -> Gauge {
     Box::new(|| None)
-}
-
-/// Makes the answer that gives a call a value.
-pub fn value(call: u64, value: JsonText, spent: u64) -> Settle {
-    Settle {
-        call,
-        value: Some(value),
-        error: None,
-        spent,
-    }
 }
