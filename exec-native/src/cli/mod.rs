@@ -16,6 +16,7 @@ mod run;
 mod runs;
 mod seat;
 mod session;
+mod workflow;
 
 use std::process::ExitCode;
 
@@ -105,6 +106,8 @@ enum Command {
     Persona(persona::PersonaCommand),
     /// Staffs a fleet of agents from profiles and roles.
     Fleet(fleet::FleetCommand),
+    /// Runs scripts that call agents.
+    Workflow(workflow::WorkflowCommand),
     /// Checks this machine: harnesses, programs, runs that need recovery.
     Doctor(doctor::DoctorCommand),
     /// Serves another process over its pipes, for the npm package.
@@ -159,6 +162,7 @@ pub fn main() -> ExitCode {
         Command::Gc(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),
         Command::Fleet(command) => command.answer(&output),
+        Command::Workflow(command) => command.answer(&output),
         Command::Doctor(command) => command.answer(&output),
         Command::Serve { .. } => StateHome::from_env().and_then(serve).map_err(Failure::from),
         Command::Completions { shell } => {

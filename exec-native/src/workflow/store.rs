@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -21,17 +20,20 @@ use plan_core::workflow::record::{Outcome, RunOpened, RunRecord};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::journal::{self, FILE_NAME, encode};
 use crate::os::clock;
-use crate::os::dir::{Dir, Kind};
+use crate::os::dir::{Dir, File, Kind};
 use crate::os::durable::sync_file;
 use crate::os::fs::{self, Attributes, read_at, write_draft};
 use crate::os::lock::Lock;
 use crate::os::owner::own_id;
+use crate::os::proc::end_leftover;
 use crate::state::{LEASE, StateHome, unique};
 
 /// Results that are longer stand in files of their own.
 const LONGEST_LINE: usize = 32 * 1024;
 const BLOBS: &str = "blobs";
 const CONTROL: &str = "control";
+/// Where process groups are named while they work.
+pub const MARKS: &str = "marks";
 const RUNS: &str = "workflows";
 const UNBORN: &str = ".new-";
 
@@ -267,7 +269,7 @@ impl Store {
         let draft = OsStr::new(&draft);
         runs.make_dir(draft, 0o700).at(&path)?;
         let dir = runs.child(draft).at(&path)?;
-        for name in [BLOBS, CONTROL] {
+        for name in [BLOBS, CONTROL, MARKS] {
             dir.make_dir(OsStr::new(name), 0o700).at(&path)?;
         }
         let lease = take_lease(&dir)?.ok_or_else(|| busy(&id, &dir))?;
@@ -318,6 +320,21 @@ impl Store {
         }
         lease.note(&owner()).at(&path)?;
         Ok((Self::on(dir, file, read.history.clone(), lease), read))
+    }
+
+    /// Ends what agents of an execution that died have left running.
+    ///
+    /// # Errors
+    /// A mark cannot be read or removed.
+    pub fn end_leftovers(&self) -> Result<usize, ExecError> {
+        let path = self.dir.path().join(MARKS);
+        let dir = self.dir.child(OsStr::new(MARKS)).at(&path)?;
+        let mut ended = 0;
+        for name in dir.names().at(&path)? {
+            let mark = path.join(&name);
+            ended += usize::from(end_leftover(&mark).at(&mark)?);
+        }
+        Ok(ended)
     }
 
     const fn on(dir: Dir, file: File, history: History, lease: Lock) -> Self {
@@ -432,13 +449,13 @@ impl Store {
         Ok(asked)
     }
 
-    /// Removes the run with all that it keeps.
+    /// Removes the run with all that it keeps. It is gone when its journal is.
     ///
     /// # Errors
     /// Something cannot be removed.
     pub fn remove(self) -> Result<(), ExecError> {
         let path = self.dir.path().to_owned();
-        for name in [BLOBS, CONTROL] {
+        for name in [BLOBS, CONTROL, MARKS] {
             let Ok(dir) = self.dir.child(OsStr::new(name)) else {
                 continue;
             };

@@ -21,3 +21,16 @@ mod shared;
 mod tests;
 
 pub use client::{VmHost, VmLimits};
+
+/// Names the engine and what a script finds in its world: another one may order things
+/// differently.
+pub fn engine() -> String {
+    let world = concat!(
+        include_str!("prelude.js"),
+        include_str!("helpers.js"),
+        include_str!("lockdown.js")
+    );
+    let digest = plan_core::base::digest::sha256_hex(world.as_bytes());
+    let short: String = digest.chars().take(12).collect();
+    format!("quickjs-ng, world {short}")
+}

@@ -12,7 +12,7 @@ mod settle;
 mod tests;
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::causal::Scopes;
@@ -20,7 +20,7 @@ use super::history::History;
 use super::identity::Effect;
 use super::ledger::{Ledger, Reserved, Usage};
 use super::policy::{Limits, Reuse};
-use super::record::{ExecStarted, Outcome, RunEnd, RunRecord};
+use super::record::{CallAbandoned, ExecStarted, Outcome, RunEnd, RunRecord};
 use super::vm::{self, VmError, VmState};
 use crate::base::map::Set;
 use crate::base::record::JsonText;
@@ -341,8 +341,20 @@ impl Machine {
             over: false,
             out: Vec::new(),
         };
-        let record = RunRecord::Started(started);
-        (machine, Vec::from([Command::Append(record)]))
+        let mut commands = Vec::from([Command::Append(RunRecord::Started(started))]);
+        // Nobody waits any more for those whose process died.
+        let left = machine.history.left().map(|begun| {
+            Command::Append(RunRecord::Abandoned(CallAbandoned {
+                epoch: begun.issued.epoch,
+                call: begun.issued.call,
+                attempt: begun.attempt,
+                reason: "crash".to_string(),
+                usage: None,
+                salvage: None,
+            }))
+        });
+        commands.extend(left);
+        (machine, commands)
     }
 
     /// Takes an event at a time, in milliseconds since 1970, and says what to do.

@@ -1,3 +1,5 @@
+//! One run at a time, step by step.
+
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString as _};
