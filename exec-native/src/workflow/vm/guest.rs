@@ -1,5 +1,6 @@
 //! What the prelude may ask of us, and how a script becomes a function.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use plan_core::base::json::{self, Object as Record};
@@ -84,7 +85,10 @@ fn host<'js>(ctx: &Ctx<'js>, start: &Start, shared: &Rc<Shared>) -> Result<Objec
         "outOfMemory",
         Function::new(ctx.clone(), move || noted.starve())?,
     )?;
-    host.set("compile", Function::new(ctx.clone(), compile)?)?;
+    let made = move |ctx: Ctx<'js>, script: String, from: usize, to: usize, name: String| {
+        compile(&ctx, &script, from..to, &name)
+    };
+    host.set("compile", Function::new(ctx.clone(), made)?)?;
     Ok(host)
 }
 
@@ -113,30 +117,34 @@ fn config(start: &Start) -> String {
 
 /// Turns the text of a script into a function, with its meta statement left out.
 fn compile<'js>(
-    ctx: Ctx<'js>,
-    script: String,
-    from: usize,
-    to: usize,
-    name: String,
+    ctx: &Ctx<'js>,
+    script: &str,
+    statement: Range<usize>,
+    name: &str,
 ) -> Result<Value<'js>> {
-    let body = blanked(&script, from, to);
-    let Some(body) = body.filter(|body| !body.contains('\0')) else {
-        return Err(Exception::throw_syntax(
-            &ctx,
-            "the script holds a NUL character",
-        ));
+    let body = blanked(script, statement).filter(|body| !body.contains('\0'));
+    let Some(body) = body else {
+        let message = "the script holds a NUL character, or its statement is not in it";
+        return Err(Exception::throw_syntax(ctx, message));
     };
-    let source = format!("{BEFORE}{body}{AFTER}");
-    ctx.eval_with_options(source, named(&name))
+    ctx.eval_with_options(format!("{BEFORE}{body}{AFTER}"), named(name))
 }
 
 /// Puts blanks in place of a range; lines and columns behind it stay.
-fn blanked(script: &str, from: usize, to: usize) -> Option<String> {
-    let (before, after) = (script.get(..from)?, script.get(to..)?);
-    let statement = script.get(from..to)?;
-    let ends_line = |char: &char| matches!(char, '\n' | '\r' | '\u{2028}' | '\u{2029}');
-    let blanks = statement
-        .chars()
-        .map(|char| if ends_line(&char) { char } else { ' ' });
-    Some(before.chars().chain(blanks).chain(after.chars()).collect())
+fn blanked(script: &str, range: Range<usize>) -> Option<String> {
+    let (before, after) = (script.get(..range.start)?, script.get(range.end..)?);
+    let statement = script.get(range)?;
+    let ends_line = |char: char| matches!(char, '\n' | '\r' | '\u{2028}' | '\u{2029}');
+    let mut body = String::with_capacity(script.len());
+    body.push_str(before);
+    for char in statement.chars() {
+        if ends_line(char) {
+            body.push(char);
+        } else {
+            // As many bytes: the engine counts those.
+            body.extend(std::iter::repeat_n(' ', char.len_utf8()));
+        }
+    }
+    body.push_str(after);
+    Some(body)
 }

@@ -5,14 +5,12 @@ use std::fmt;
 use std::rc::Rc;
 
 use plan_core::base::json;
-use plan_core::workflow::vm::{
-    Event, JsonText, Report, Settle, Start, VmError, VmState, Warning, code,
-};
+use plan_core::workflow::vm::{Event, Report, Settle, Start, VmError, VmState, Warning, code};
 use rquickjs::context::intrinsic;
 use rquickjs::{Context, Ctx, Persistent, Runtime, Value};
 
 use super::guest::{Guest, Kept, prepare};
-use super::shared::{Outcome, Shared};
+use super::shared::{Outcome, SLACK, Shared};
 use crate::error::{ExecError, ExecErrorKind};
 
 /// How deep the functions of a script may call one another, in bytes of our stack.
@@ -138,13 +136,10 @@ impl Machine {
         self.context.with(|ctx| {
             let called = which(&self.guest).clone().restore(&ctx);
             let answer = called.and_then(|function| function.call::<_, Value<'_>>(arguments));
-            match answer {
-                Ok(value) => value.as_bool(),
-                Err(_) => {
-                    self.broken(&ctx);
-                    None
-                }
+            if answer.is_err() {
+                self.broken(&ctx);
             }
+            answer.ok()?.as_bool()
         })
     }
 
@@ -188,7 +183,7 @@ impl Machine {
         self.steps += 1;
         let open = self.shared.open.get();
         let is_over = self.shared.outcome.borrow().is_some() || open == 0;
-        if is_over || before % 16 == 0 || self.shared.is_stopped() {
+        if is_over || before.is_multiple_of(16) || self.shared.is_stopped() {
             self.shared.look_at_memory();
         }
         let outcome = self.shared.outcome.borrow_mut().take();
@@ -264,7 +259,8 @@ fn engine(
     shared: &Rc<Shared>,
 ) -> Result<(Guest, Context, Runtime), rquickjs::Error> {
     let runtime = Runtime::new()?;
-    runtime.set_memory_limit(usize::try_from(start.memory).unwrap_or(usize::MAX));
+    let most = start.memory.saturating_add(SLACK);
+    runtime.set_memory_limit(usize::try_from(most).unwrap_or(usize::MAX));
     runtime.set_max_stack_size(STACK_BYTES);
     let noted = Rc::clone(shared);
     runtime.set_interrupt_handler(Some(Box::new(move || noted.tick())));
@@ -297,14 +293,4 @@ fn reason_of(reason: &Value<'_>) -> String {
 /// A gauge for hosts that share their process with others.
 pub fn no_gauge() -> Gauge {
     Box::new(|| None)
-}
-
-/// Makes the answer that gives a call a value.
-pub fn value(call: u64, value: JsonText, spent: u64) -> Settle {
-    Settle {
-        call,
-        value: Some(value),
-        error: None,
-        spent,
-    }
 }

@@ -7,6 +7,10 @@
 //!
 //! A script is not trusted: the engine is written in C, so it gets a process without files,
 //! with little memory, that can be killed at any time without harm to the run.
+//!
+//! What is not noticed of memory: a script that hands a built-in function itself to a promise
+//! (`p.then(String.prototype.repeat.bind('x'))`), is refused one large piece there, and catches
+//! the error, goes on. The memory itself is limited all the same.
 
 pub mod child;
 pub mod client;

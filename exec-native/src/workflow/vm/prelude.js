@@ -349,6 +349,9 @@
     });
   }
 
+  // What only a line with types has.
+  const TYPES = /^\s*(interface|type|enum)\s+\w|\)?\??\s*:\s*((string|number|boolean|any|unknown|void|never|object)\b|(Promise|Array|Record)<|\w+\[\])|\bas\s+\w/;
+
   // Turns a script into a function that takes its arguments and gives its body.
   function compile(script) {
     const lines = script.script.split('\n');
@@ -358,7 +361,7 @@
     } catch (error) {
       const place = getPlace(error);
       const line = lines[(place?.line ?? 0) - 1] ?? '';
-      const typed = /^\s*(interface|type|enum)\s+\w|[\w)\]]\??\s*:\s*\w+|\bas\s+\w|<\w+>\(/.test(line);
+      const typed = TYPES.test(line);
       const hint = typed ? ' (scripts are JavaScript: types are not understood)' : '';
       const invalid = failure(INVALID, `${messageOf(error)}${hint}`);
       if (place !== undefined) setPlace(invalid, place);

@@ -13,6 +13,13 @@ use super::machine::Gauge;
 /// alone, without a function of the script, do not count otherwise.
 const JOBS_A_TICK: u64 = 1000;
 
+/// What the messages of a script may take besides its own values. The engine is refused
+/// memory only behind this: so whoever was refused has made the process grow by more than a
+/// script within its limit does, and the gauge sees it, whatever is given back afterwards.
+pub(super) const SLACK: u64 = 64 << 20;
+/// How much of what the engine counts the process may not show, at most.
+const BLUR: u64 = 1 << 20;
+
 /// How a script ended.
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
@@ -61,7 +68,7 @@ impl Shared {
     /// amounts of work, so the same script stops at the same place every time.
     pub(super) fn tick(&self) -> bool {
         self.used.set(self.used.get().saturating_add(1));
-        if self.used.get() % 16 == 0 {
+        if self.used.get().is_multiple_of(16) {
             self.look_at_memory();
         }
         self.is_stopped()
@@ -70,7 +77,7 @@ impl Shared {
     /// Counts a job.
     pub(super) fn job(&self) {
         self.jobs.set(self.jobs.get() + 1);
-        if self.jobs.get() % JOBS_A_TICK == 0 {
+        if self.jobs.get().is_multiple_of(JOBS_A_TICK) {
             self.tick();
         }
     }
@@ -105,7 +112,8 @@ impl Shared {
         let Ok(mut gauge) = self.gauge.try_borrow_mut() else {
             return;
         };
-        if gauge().is_some_and(|grown| grown >= self.memory) {
+        let most = self.memory.saturating_add(SLACK - BLUR);
+        if gauge().is_some_and(|grown| grown >= most) {
             self.starve();
         }
     }

@@ -16,7 +16,7 @@ use super::machine::{Machine, no_gauge};
 
 /// A script with what every test starts with; its first line is the meta statement.
 fn start_of(script: &str) -> Start {
-    let end = script.find("//-").unwrap_or(0);
+    let end = script.find("/*-*/").unwrap_or(0);
     Start {
         script: script.to_owned(),
         statement: vec![0, end as u64],
