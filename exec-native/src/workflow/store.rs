@@ -35,7 +35,9 @@ const CONTROL: &str = "control";
 /// Where process groups are named while they work.
 pub const MARKS: &str = "marks";
 const RUNS: &str = "workflows";
-const UNBORN: &str = ".new-";
+/// What names of run directories begin with that are not complete yet.
+const UNBORN: &str = ".new";
+const GATE: &str = ".gate";
 
 /// A run as its files tell it.
 #[derive(Debug, Clone)]
@@ -86,9 +88,7 @@ pub fn new_id(name: &str) -> Result<String, ExecError> {
     let slug: String = words.join("-").chars().take(40).collect();
     let slug = slug.trim_end_matches('-');
     let head = if slug.is_empty() { "workflow" } else { slug };
-    unique(head).map_err(|error| {
-        ExecError::new(ExecErrorKind::Failed, "there is no randomness").because(error)
-    })
+    unique(head).map_err(no_randomness)
 }
 
 /// Tells whether a text can be the id of a run: it is a name of a directory.
@@ -210,9 +210,7 @@ impl RunFile {
     pub fn ask(&self, request: &Value<'_>) -> Result<(), ExecError> {
         let path = self.path.join(CONTROL);
         let dir = Dir::open(&path).at(&path)?;
-        let failed =
-            |error| ExecError::new(ExecErrorKind::Failed, "there is no randomness").because(error);
-        let name = unique("ask").map_err(failed)?;
+        let name = unique("ask").map_err(no_randomness)?;
         let draft = format!(".{name}");
         write_draft(
             &dir,
@@ -265,7 +263,11 @@ impl Store {
         let runs = runs(state)?;
         let id = opened.run.clone();
         let path = runs.path().join(&id);
-        let draft = format!("{UNBORN}{id}");
+        // Runs are born one at a time: what is half there then is a dead process's.
+        let gate = OsStr::new(GATE);
+        let _gate = Lock::take(&runs, gate).at(runs.path())?;
+        sweep(&runs)?;
+        let draft = unique(UNBORN).map_err(no_randomness)?;
         let draft = OsStr::new(&draft);
         runs.make_dir(draft, 0o700).at(&path)?;
         let dir = runs.child(draft).at(&path)?;
@@ -449,32 +451,54 @@ impl Store {
         Ok(asked)
     }
 
-    /// Removes the run with all that it keeps. It is gone when its journal is.
+    /// Removes the run with all that it keeps.
     ///
     /// # Errors
     /// Something cannot be removed.
     pub fn remove(self) -> Result<(), ExecError> {
-        let path = self.dir.path().to_owned();
-        for name in [BLOBS, CONTROL, MARKS] {
-            let Ok(dir) = self.dir.child(OsStr::new(name)) else {
-                continue;
-            };
-            for file in dir.names().at(&path)? {
-                dir.remove_file(&file).at(&path)?;
-            }
-            self.dir.remove_dir(OsStr::new(name)).at(&path)?;
-        }
-        // Without its journal there is no run.
-        for name in [FILE_NAME, LEASE] {
-            self.dir.remove_file(OsStr::new(name)).at(&path)?;
-        }
-        let above = path.parent().unwrap_or(&path);
-        let name = path.file_name().unwrap_or_default();
-        Dir::open(above)
-            .and_then(|runs| runs.remove_dir(name))
-            .at(&path)?;
-        Ok(())
+        clear(&self.dir)
     }
+}
+
+/// Removes what a crash left of runs that were being created; the caller holds the gate.
+fn sweep(runs: &Dir) -> Result<(), ExecError> {
+    for name in runs.names().at(runs.path())? {
+        if !name.to_string_lossy().starts_with(UNBORN) {
+            continue;
+        }
+        let path = runs.path().join(&name);
+        let dir = runs.child(&name).at(path)?;
+        clear(&dir)?;
+    }
+    Ok(())
+}
+
+/// Removes the directory of a run. Without its journal there is no run.
+fn clear(dir: &Dir) -> Result<(), ExecError> {
+    let path = dir.path().to_owned();
+    dir.remove_file(OsStr::new(FILE_NAME)).at(&path)?;
+    for name in [BLOBS, CONTROL, MARKS] {
+        let Ok(below) = dir.child(OsStr::new(name)) else {
+            continue;
+        };
+        for file in below.names().at(&path)? {
+            below.remove_file(&file).at(&path)?;
+        }
+        dir.remove_dir(OsStr::new(name)).at(&path)?;
+    }
+    for file in dir.names().at(&path)? {
+        dir.remove_file(&file).at(&path)?;
+    }
+    let above = path.parent().unwrap_or(&path);
+    let name = path.file_name().unwrap_or_default();
+    Dir::open(above)
+        .and_then(|runs| runs.remove_dir(name))
+        .at(&path)?;
+    Ok(())
+}
+
+fn no_randomness(error: io::Error) -> ExecError {
+    ExecError::new(ExecErrorKind::Failed, "there is no randomness").because(error)
 }
 
 /// Keeps the whole records before the first damaged line of a journal; what is cut off lies

@@ -182,9 +182,10 @@ fn killed(script: &str, kills: usize, seed: u64) -> Answer<()> {
             } else {
                 ["resume", "--concurrency", "4"]
             };
-            let before: BTreeSet<String> = match fresh {
-                true => BTreeSet::new(),
-                false => known(&desk.file(&id)?),
+            let before = if fresh {
+                BTreeSet::new()
+            } else {
+                known(&desk.file(&id)?)
             };
             desk.forget();
             let call = desk

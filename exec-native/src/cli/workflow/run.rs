@@ -254,16 +254,15 @@ impl ResumeCommand {
             None => args,
             Some(text) => arguments(Some(text))?,
         };
-        let script = match &self.script {
-            Some(path) => load(path)?,
-            None => {
-                let latest = history.started().map(|started| &started.script);
-                let first = opened.map(|opened| &opened.script);
-                let text = file.blob(latest.or(first).map_or("", String::as_str))?;
-                let name = opened.and_then(|opened| opened.path.clone());
-                let name = name.unwrap_or_else(|| "workflow.js".to_owned());
-                Script::of_text(&text, &name).map_err(Failure::of)?
-            }
+        let script = if let Some(path) = &self.script {
+            load(path)?
+        } else {
+            let latest = history.started().map(|started| &started.script);
+            let first = opened.map(|opened| &opened.script);
+            let text = file.blob(latest.or(first).map_or("", String::as_str))?;
+            let name = opened.and_then(|opened| opened.path.clone());
+            let name = name.unwrap_or_else(|| "workflow.js".to_owned());
+            Script::of_text(&text, &name).map_err(Failure::of)?
         };
         let limits = self.work.limits(history.limits());
         if limits != *history.limits() {
