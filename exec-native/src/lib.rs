@@ -20,6 +20,7 @@ pub mod os;
 pub mod personas;
 pub mod skills;
 pub mod state;
+pub mod worktree;
 
 pub use apply::{
     ApplyOptions, Attached, Cleared, DisposeEntry, DisposeReport, Event, ExecuteOptions, GcOptions,
