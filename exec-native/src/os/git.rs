@@ -79,6 +79,7 @@ const SETTINGS: [&str; 8] = [
 ];
 
 /// What git gets as its standard input.
+#[derive(Clone, Copy)]
 enum Stdin<'s> {
     /// A text that it reads.
     Text(&'s [u8]),

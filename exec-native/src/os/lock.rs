@@ -82,7 +82,9 @@ impl Lock {
     /// The directory may not be searched.
     pub fn is_at(&self, dir: &Dir, name: &OsStr) -> io::Result<bool> {
         let own = file_meta(&self.file)?;
-        Ok(dir.stat(name)?.is_some_and(|there| there.identity == own.identity))
+        Ok(dir
+            .stat(name)?
+            .is_some_and(|there| there.identity == own.identity))
     }
 
     /// Takes the lock of a file, waiting while somebody else holds it.

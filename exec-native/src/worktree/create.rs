@@ -231,7 +231,13 @@ impl Trees {
             Ok((files, record))
         });
         match made {
-            Ok((files, record)) => Ok(Tree::new(Arc::clone(&self.shop), shelf, record, files, lock)),
+            Ok((files, record)) => Ok(Tree::new(
+                Arc::clone(&self.shop),
+                shelf,
+                record,
+                files,
+                lock,
+            )),
             Err(error) => Err(self.give_up(&record, &shelf, undo, error)),
         }
     }
@@ -277,7 +283,9 @@ impl Trees {
                     ..record.clone()
                 };
                 shelf.write(&record).ok();
-                error.hint(format!("a part of it is left and will be removed later: {left}"))
+                error.hint(format!(
+                    "a part of it is left and will be removed later: {left}"
+                ))
             }
         }
     }
@@ -306,10 +314,8 @@ impl Trees {
                     wait_before(&mut tries);
                 }
                 Attempt::Refused(refusal) => {
-                    let error = refusal.into_error(
-                        ExecErrorKind::Isolation,
-                        "a tree of its own cannot be made",
-                    );
+                    let error = refusal
+                        .into_error(ExecErrorKind::Isolation, "a tree of its own cannot be made");
                     return Err(error.at(&record.path));
                 }
                 Attempt::Failed(error) if error.kind() == ExecErrorKind::Failed => {
@@ -360,7 +366,10 @@ fn exclude(repo: &Repo) -> Result<(), ExecError> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             read => read?,
         };
-        if text.split(|byte| *byte == b'\n').any(|there| there == line.as_bytes()) {
+        if text
+            .split(|byte| *byte == b'\n')
+            .any(|there| there == line.as_bytes())
+        {
             return Ok(());
         }
         if !text.is_empty() && !text.ends_with(b"\n") {
@@ -381,17 +390,16 @@ impl Shop {
     /// Refuses a place at which the longest path would be too long.
     fn check_length(&self, path: &Path, base: &CommitId) -> Result<(), ExecError> {
         let mut lengths = self.lengths.lock().unwrap_or_else(PoisonError::into_inner);
-        let longest = match lengths.get(base) {
-            Some(longest) => *longest,
-            None => {
-                let args = ["ls-tree", "-r", "-z", "--name-only", base.as_str()];
-                let told = self.repo.call().look(&args);
-                let told = told.or_failed("the base cannot be read")?;
-                let names = told.split(|byte| *byte == 0).map(<[u8]>::len);
-                let longest = names.max().unwrap_or(0);
-                lengths.insert(base.clone(), longest);
-                longest
-            }
+        let longest = if let Some(longest) = lengths.get(base) {
+            *longest
+        } else {
+            let args = ["ls-tree", "-r", "-z", "--name-only", base.as_str()];
+            let told = self.repo.call().look(&args);
+            let told = told.or_failed("the base cannot be read")?;
+            let names = told.split(|byte| *byte == 0).map(<[u8]>::len);
+            let longest = names.max().unwrap_or(0);
+            lengths.insert(base.clone(), longest);
+            longest
         };
         let length = path.as_os_str().len() + 1 + longest + SPARE;
         if length <= LONGEST {
@@ -410,7 +418,7 @@ impl Shop {
         undo: &mut Undo,
     ) -> Result<Files, Attempt> {
         let (name, path) = (record.name(), &record.path);
-        self.check_free(path)?;
+        check_free(path)?;
         let held = self.repo.hold(&name.reason())?;
         if admin_of(&self.repo, &held, path)?.is_some() {
             let message = "git still knows a worktree there that was removed behind its back";
@@ -424,7 +432,8 @@ impl Shop {
         if let Some(branch) = &record.branch {
             // The branch comes first and must be new: when it is not, nothing else exists yet.
             let reference = format!("refs/heads/{branch}");
-            self.repo.create_reference(&held, &reference, &record.base)?;
+            self.repo
+                .create_reference(&held, &reference, &record.base)?;
             *undo = Undo::Own;
             what = branch;
             step("branch");
@@ -445,16 +454,17 @@ impl Shop {
         };
         drop(held);
         step("released");
-        self.check_out(&files, lock)?;
+        check_out(&files, lock)?;
         Ok(files)
     }
 
     fn make_clone(&self, record: &Record, lock: &Lock, undo: &mut Undo) -> Result<Files, Attempt> {
         let (name, path) = (record.name(), &record.path);
-        self.check_free(path)?;
+        check_free(path)?;
         let held = self.repo.hold(&name.reason())?;
         // The clone borrows objects: they must not be removed from under it.
-        self.repo.create_reference(&held, &name.keep(), &record.base)?;
+        self.repo
+            .create_reference(&held, &name.keep(), &record.base)?;
         drop(held);
         *undo = Undo::Own;
         step("kept");
@@ -490,28 +500,28 @@ impl Shop {
             }
             None => drop(call.run(&["update-ref", "--no-deref", "HEAD", base])?),
         }
-        self.check_out(&files, lock)?;
+        check_out(&files, lock)?;
         Ok(files)
     }
+}
 
-    fn check_free(&self, path: &Path) -> Result<(), ExecError> {
-        let place = path.parent().zip(path.file_name());
-        let there = place.and_then(|(parent, name)| Dir::open(parent).ok()?.stat(name).ok()?);
-        if there.is_none() {
-            return Ok(());
-        }
-        let message = "something stands already where the tree would be made";
-        Err(ExecError::new(ExecErrorKind::Isolation, message)
-            .hint("move it away, or give the next attempt a number of its own")
-            .at(path))
+fn check_free(path: &Path) -> Result<(), ExecError> {
+    let place = path.parent().zip(path.file_name());
+    let there = place.and_then(|(parent, name)| Dir::open(parent).ok()?.stat(name).ok()?);
+    if there.is_none() {
+        return Ok(());
     }
+    let message = "something stands already where the tree would be made";
+    Err(ExecError::new(ExecErrorKind::Isolation, message)
+        .hint("move it away, or give the next attempt a number of its own")
+        .at(path))
+}
 
-    /// Writes the files of a tree.
-    fn check_out(&self, files: &Files, lock: &Lock) -> Result<(), Refusal> {
-        let _turn = Turn::take();
-        let call = Call::within(files).holding(lock).fetching();
-        call.run(&["reset", "--hard", "--quiet"]).map(drop)
-    }
+/// Writes the files of a tree.
+fn check_out(files: &Files, lock: &Lock) -> Result<(), Refusal> {
+    let _turn = Turn::take();
+    let call = Call::within(files).holding(lock).fetching();
+    call.run(&["reset", "--hard", "--quiet"]).map(drop)
 }
 
 /// The right to write a tree's files, which few have at once.
@@ -522,7 +532,9 @@ static FREE: Condvar = Condvar::new();
 
 impl Turn {
     fn take() -> Self {
-        let most = thread::available_parallelism().map_or(1, NonZero::get).min(MOST);
+        let most = thread::available_parallelism()
+            .map_or(1, NonZero::get)
+            .min(MOST);
         let mut busy = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
         while *busy >= most {
             busy = FREE.wait(busy).unwrap_or_else(PoisonError::into_inner);

@@ -217,7 +217,9 @@ impl Refusal {
         let telling = |line: &&str| line.starts_with("fatal:") || line.starts_with("error:");
         let line = lines.clone().find(telling).or_else(|| lines.next());
         let line = line.filter(|line| !line.is_empty());
-        let code = self.code.map_or("a signal".to_owned(), |code| format!("code {code}"));
+        let code = self
+            .code
+            .map_or("a signal".to_owned(), |code| format!("code {code}"));
         let ended = format!("git {} ended with {code}", self.what);
         let said = line.map_or(ended, str::to_owned);
         ExecError::new(kind, format!("{what}: {said}"))
@@ -256,7 +258,9 @@ fn is_passing(stderr: &str) -> bool {
 
 /// Splits what git printed with zero bytes.
 pub(super) fn split_zero(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|byte| *byte == 0).filter(|part| !part.is_empty())
+    bytes
+        .split(|byte| *byte == 0)
+        .filter(|part| !part.is_empty())
 }
 
 /// The path of bytes that git printed.

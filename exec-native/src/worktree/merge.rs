@@ -98,7 +98,10 @@ impl Trees {
         reserved: &mut dyn FnMut(&Record) -> Result<(), ExecError>,
         verify: &mut Verify<'_>,
     ) -> Result<Merged, ExecError> {
-        let branch = spec.target.strip_prefix("refs/heads/").unwrap_or(spec.target);
+        let branch = spec
+            .target
+            .strip_prefix("refs/heads/")
+            .unwrap_or(spec.target);
         let target = format!("refs/heads/{branch}");
         let _turn = self.wait_for_turn(&target, spec.wait)?;
         // The run counts by its name alone here.
@@ -107,7 +110,7 @@ impl Trees {
         for _ in 0..ROUNDS {
             let course = self.course(&target, &aside, spec.from)?;
             if course.sides.is_empty() {
-                return self.nothing_to_merge(&target, aside, course);
+                return self.nothing_to_merge(&target, &aside, &course);
             }
             let call = format!("merge {} {}", short(&target, 16), spec.call);
             let place = Spec {
@@ -161,7 +164,11 @@ impl Trees {
         let usage = |message: String| ExecError::new(ExecErrorKind::Usage, message);
         let tip = repo.reference(target)?;
         let tip = tip.ok_or_else(|| usage(format!("there is no branch {target}")))?;
-        if repo.call().look(&["cat-file", "-e", from.as_str()]).is_err() {
+        if repo
+            .call()
+            .look(&["cat-file", "-e", from.as_str()])
+            .is_err()
+        {
             let hint = "bring the result of a clone into the repository first";
             return Err(usage(format!("the repository has no commit {from}")).hint(hint));
         }
@@ -192,13 +199,13 @@ impl Trees {
     fn nothing_to_merge(
         &self,
         target: &str,
-        aside: String,
-        course: Course,
+        aside: &str,
+        course: &Course,
     ) -> Result<Merged, ExecError> {
         if course.start == course.tip {
             return Ok(Merged::Already);
         }
-        let outcome = self.publish(target, &aside, &course, course.start.clone())?;
+        let outcome = self.publish(target, aside, course, course.start.clone())?;
         Ok(outcome.unwrap_or(Merged::Moved))
     }
 
@@ -223,7 +230,14 @@ impl Trees {
             return Ok(None);
         }
         let old_id = old.map_or("", CommitId::as_str);
-        let args = ["update-ref", "-m", "callsheet: merge", name, commit.as_str(), old_id];
+        let args = [
+            "update-ref",
+            "-m",
+            "callsheet: merge",
+            name,
+            commit.as_str(),
+            old_id,
+        ];
         if let Err(refusal) = call.run(&args) {
             if repo.reference(name)?.as_ref() != old {
                 return Ok(None);
@@ -295,6 +309,8 @@ fn is_ancestor(repo: &Repo, one: &CommitId, other: &CommitId) -> Result<bool, Ex
     match repo.call().look(&args) {
         Ok(_) => Ok(true),
         Err(refusal) if refusal.code == Some(1) => Ok(false),
-        Err(refusal) => Err(refusal.into_error(ExecErrorKind::Failed, "the history cannot be read")),
+        Err(refusal) => {
+            Err(refusal.into_error(ExecErrorKind::Failed, "the history cannot be read"))
+        }
     }
 }

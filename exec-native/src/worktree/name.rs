@@ -96,7 +96,9 @@ pub(super) fn is_ours(file: &str) -> bool {
 /// Shortens a text to so many characters of its digest.
 pub(super) fn short(text: &str, length: u32) -> String {
     let hex = sha256_hex(text.as_bytes());
-    let bits = hex.get(..32).and_then(|hex| u128::from_str_radix(hex, 16).ok());
+    let bits = hex
+        .get(..32)
+        .and_then(|hex| u128::from_str_radix(hex, 16).ok());
     // The first bits, as many as the characters hold.
     let bits = bits.unwrap_or_default() >> (128 - 5 * length);
     base32(bits, length)
@@ -114,9 +116,17 @@ mod unit {
         assert_ne!(one, other);
         assert_eq!(one.run, other.run);
         assert_eq!((one.run.len(), one.call.len()), (10, 12));
-        assert_eq!(one.branch(), format!("callsheet/{}/{}-1", one.run, one.call));
+        assert_eq!(
+            one.branch(),
+            format!("callsheet/{}/{}-1", one.run, one.call)
+        );
         assert!(is_ours(&one.file()) && is_ours(&format!("{}7", one.file())));
-        for other in ["feature-1", "abcdefghjkmn", "abcdefghjkmn-x", "ABCDEFGHJKMN-1"] {
+        for other in [
+            "feature-1",
+            "abcdefghjkmn",
+            "abcdefghjkmn-x",
+            "ABCDEFGHJKMN-1",
+        ] {
             assert!(!is_ours(other), "{other}");
         }
     }

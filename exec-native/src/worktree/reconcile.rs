@@ -14,7 +14,7 @@ use super::remove::{
     End, GONE as GONE_ADMIN, Removed, Undo, admins, files_of, is_begun, is_half, remove_admin,
     take_away,
 };
-use super::store::{GONE, Shelf};
+use super::store::{GONE, Shelf, Store};
 use super::tree::Tree;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
@@ -79,6 +79,16 @@ pub enum Finding {
 /// What was found, in the order of the names.
 pub type Swept = Vec<Finding>;
 
+/// What came of taking over a tree.
+enum Taken {
+    /// It is ours.
+    Ours(Box<Tree>),
+    /// A process that lives works with it.
+    InUse,
+    /// It is gone.
+    Gone,
+}
+
 impl Trees {
     /// Opens a tree that was made earlier; `None` when there is none that is whole.
     ///
@@ -86,34 +96,44 @@ impl Trees {
     /// A process that lives works with it, or it cannot be read.
     pub fn open(&self, call: &str, attempt: u32) -> Result<Option<Tree>, ExecError> {
         let name = Name::new(self.run(), call, attempt);
-        if !self.shop.store.records()?.iter().any(|record| record.name() == name) {
+        if !self
+            .shop
+            .store
+            .records()?
+            .iter()
+            .any(|record| record.name() == name)
+        {
             return Ok(None);
         }
         let shelf = self.shop.store.shelf(&name)?;
-        let busy = || {
-            let message = format!("somebody works with the tree {name}");
-            ExecError::new(ExecErrorKind::Busy, message).at(self.shop.store.place(&name))
-        };
-        let Some(tree) = self.take_over(shelf)?.ok_or_else(busy)? else {
-            return Ok(None);
+        let tree = match self.take_over(shelf)? {
+            Taken::Ours(tree) => *tree,
+            Taken::Gone => return Ok(None),
+            Taken::InUse => {
+                let message = format!("somebody works with the tree {name}");
+                let place = self.shop.store.place(&name);
+                return Err(ExecError::new(ExecErrorKind::Busy, message).at(place));
+            }
         };
         let whole = matches!(tree.record.stage, Stage::Ready | Stage::Kept);
         Ok(whole.then_some(tree))
     }
 
-    /// Takes a tree over; `None` when somebody works with it, and within when it is gone.
-    fn take_over(&self, shelf: Shelf) -> Result<Option<Option<Tree>>, ExecError> {
+    /// Takes a tree over.
+    fn take_over(&self, shelf: Shelf) -> Result<Taken, ExecError> {
         let Some(lock) = shelf.lock()? else {
-            return Ok(None);
+            return Ok(Taken::InUse);
         };
         // It may have changed until the lock was ours.
         let Some(record) = shelf.read()? else {
             shelf.clear()?;
-            return Ok(Some(None));
+            return Ok(Taken::Gone);
         };
         let files = files_of(&self.shop.repo, &record)?;
         let shop = Arc::clone(&self.shop);
-        Ok(Some(Some(Tree::new(shop, shelf, record, files, lock))))
+        Ok(Taken::Ours(Box::new(Tree::new(
+            shop, shelf, record, files, lock,
+        ))))
     }
 
     /// Goes through everything of ours in the repository, of this run and of others. `judge`
@@ -155,10 +175,10 @@ impl Trees {
     ) -> Result<Option<Finding>, ExecError> {
         let shelf = self.shop.store.shelf(&record.name())?;
         let tree = match self.take_over(shelf)? {
-            None => return Ok(Some(Finding::InUse(record.clone()))),
+            Taken::InUse => return Ok(Some(Finding::InUse(record.clone()))),
             // Gone meanwhile.
-            Some(None) => return Ok(None),
-            Some(Some(tree)) => tree,
+            Taken::Gone => return Ok(None),
+            Taken::Ours(tree) => *tree,
         };
         let record = tree.record.clone();
         let end = match (record.stage, judge(&record)) {
@@ -179,7 +199,11 @@ impl Trees {
             }
             (_, Fate::Live) | (Stage::Kept, Fate::Final(End::Keep)) => return Ok(None),
             (_, Fate::Unfinished) => {
-                let salvage = if tree.has_files() { tree.salvage()? } else { None };
+                let salvage = if tree.has_files() {
+                    tree.salvage()?
+                } else {
+                    None
+                };
                 let removed = tree.remove(End::Remove)?;
                 return Ok(Some(Finding::Abandoned {
                     record,
@@ -225,14 +249,18 @@ impl Trees {
             let texts = names.iter().filter_map(|name| name.to_str());
             let owners: BTreeSet<&str> = texts.filter_map(owner).collect();
             for file in owners {
-                let Some(shelf) = self.shop.store.shelf_at(&run, file)? else {
+                let Some(shelf) = Store::shelf_at(&run, file)? else {
                     continue;
                 };
                 // Who makes or removes it holds the lock.
                 let Some(_lock) = shelf.lock()? else {
                     continue;
                 };
-                if run.stat(OsStr::new(&format!("{file}.json"))).at(run.path())?.is_some() {
+                if run
+                    .stat(OsStr::new(&format!("{file}.json")))
+                    .at(run.path())?
+                    .is_some()
+                {
                     continue;
                 }
                 let gone = format!("{GONE}{file}");
@@ -254,7 +282,9 @@ impl Trees {
     /// Reports branches and worktrees that look like ours and of which there is no record.
     fn find_unknown(&self, records: &[Record], found: &mut Swept) -> Result<(), ExecError> {
         let repo = &self.shop.repo;
-        let told = repo.call().look(&["for-each-ref", "--format=%(refname)", BRANCHES]);
+        let told = repo
+            .call()
+            .look(&["for-each-ref", "--format=%(refname)", BRANCHES]);
         let told = told.or_failed("the branches cannot be listed")?;
         for line in String::from_utf8_lossy(&told).lines() {
             let branch = line.strip_prefix("refs/heads/").unwrap_or(line);

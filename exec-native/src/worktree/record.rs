@@ -41,7 +41,9 @@ impl Stage {
 
     fn parse(text: &str) -> Option<Self> {
         let mut words = Self::WORDS.iter();
-        words.find(|(_, word)| *word == text).map(|(stage, _)| *stage)
+        words
+            .find(|(_, word)| *word == text)
+            .map(|(stage, _)| *stage)
     }
 }
 

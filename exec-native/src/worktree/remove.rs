@@ -92,7 +92,9 @@ impl Tree {
                 let nested = unsaved.nested.iter();
                 return Ok(Removed::Held {
                     ignored: unsaved.ignored,
-                    nested: nested.map(|name| name.to_string_lossy().into_owned()).collect(),
+                    nested: nested
+                        .map(|name| name.to_string_lossy().into_owned())
+                        .collect(),
                 });
             }
             self.salvage()?
@@ -226,7 +228,10 @@ fn deregister(repo: &Repo, held: &Held<'_>, path: &Path) -> Result<(), ExecError
         let half = is_half(&admin);
         if let (Err(refusal), false) = (removed, half) {
             return Err(refusal
-                .into_error(ExecErrorKind::Failed, "the worktree cannot be taken out of git's list")
+                .into_error(
+                    ExecErrorKind::Failed,
+                    "the worktree cannot be taken out of git's list",
+                )
                 .at(path));
         }
         remove_admin(repo, &admin)?;
@@ -302,7 +307,13 @@ pub(super) fn admins(repo: &Repo) -> Result<Vec<(PathBuf, Option<PathBuf>)>, Exe
         let at = at.filter(|bytes| !bytes.is_empty());
         let at = at.map(|bytes| path_of(bytes.trim_ascii_end()));
         // Newer gits can write it relative to their data.
-        let at = at.map(|at| if at.is_absolute() { at } else { path.join(&name).join(at) });
+        let at = at.map(|at| {
+            if at.is_absolute() {
+                at
+            } else {
+                path.join(&name).join(at)
+            }
+        });
         let at = at.and_then(|at| at.parent().map(Path::to_owned));
         found.push((path.join(name), at));
     }
@@ -329,7 +340,9 @@ pub(super) fn files_of(repo: &Repo, record: &Record) -> Result<Files, ExecError>
         return Ok(Repo::clone_files(&record.path));
     }
     let known = admins(repo)?;
-    let own = known.into_iter().find(|(_, at)| at.as_ref() == Some(&record.path));
+    let own = known
+        .into_iter()
+        .find(|(_, at)| at.as_ref() == Some(&record.path));
     Ok(Files {
         // Without any, nothing is asked of git there.
         git_dir: own.map(|(admin, _)| admin).unwrap_or_default(),

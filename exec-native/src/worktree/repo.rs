@@ -107,7 +107,10 @@ impl Repo {
                 "name a directory of a git repository, or make one with `git init`"
             };
             let what = "work in a tree of its own needs a git repository";
-            refusal.into_error(ExecErrorKind::Usage, what).hint(hint).at(dir)
+            refusal
+                .into_error(ExecErrorKind::Usage, what)
+                .hint(hint)
+                .at(dir)
         })?;
         let (bare, common) = match asked.iter().position(|byte| *byte == b'\n') {
             Some(end) => asked.split_at(end),
@@ -180,7 +183,13 @@ impl Repo {
         let wanted = format!("{base}^{{commit}}");
         // The user's own HEAD counts, which lies where the files are.
         let dir = self.top.as_deref().unwrap_or(&self.common);
-        let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted];
+        let args = [
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &wanted,
+        ];
         let found = Call::new(dir).look(&args).ok();
         let text = found.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
         text.and_then(|text| CommitId::parse(&text)).ok_or_else(|| {
@@ -307,10 +316,13 @@ fn unlockable(error: io::Error, path: PathBuf) -> ExecError {
         }
         _ => "worktrees need a file system with locks",
     };
-    ExecError::new(ExecErrorKind::Failed, format!("the repository cannot be locked: {error}"))
-        .hint(hint)
-        .because(error)
-        .at(path)
+    ExecError::new(
+        ExecErrorKind::Failed,
+        format!("the repository cannot be locked: {error}"),
+    )
+    .hint(hint)
+    .because(error)
+    .at(path)
 }
 
 fn check_version(dir: &Path) -> Result<(), ExecError> {

@@ -68,7 +68,7 @@ impl Store {
     }
 
     /// Opens what belongs to a file in the directory of a run; `None` when that is gone.
-    pub(super) fn shelf_at(&self, run: &Dir, file: &str) -> Result<Option<Shelf>, ExecError> {
+    pub(super) fn shelf_at(run: &Dir, file: &str) -> Result<Option<Shelf>, ExecError> {
         match Dir::open(run.path()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => Ok(Some(Shelf {
@@ -219,7 +219,12 @@ impl Shelf {
                 name,
             };
             let bytes = record.print();
-            write_atomic(&place, &self.draft(), bytes.as_bytes(), Attributes::default())?;
+            write_atomic(
+                &place,
+                &self.draft(),
+                bytes.as_bytes(),
+                Attributes::default(),
+            )?;
             self.dir.sync()
         };
         write().at(path)
@@ -233,7 +238,13 @@ impl Shelf {
     pub(super) fn clear(&self) -> Result<(), ExecError> {
         let draft = self.draft();
         let index_lock = self.name(".index.lock");
-        let names = [self.name(".index"), index_lock, draft, self.name(".json"), self.name(".lock")];
+        let names = [
+            self.name(".index"),
+            index_lock,
+            draft,
+            self.name(".json"),
+            self.name(".lock"),
+        ];
         for name in names {
             let path = self.dir.path().join(&name);
             self.dir.remove_file(&name).at(path)?;

@@ -81,10 +81,17 @@ impl Tree {
             paths.push(path);
         }
         let paths = paths.join(&0);
-        let args = ["add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"];
+        let args = [
+            "add",
+            "--all",
+            "--pathspec-from-file=-",
+            "--pathspec-file-nul",
+        ];
         let failed = "the work in the tree cannot be read";
         let added = call.told(&paths).run(&args);
-        added.or_failed(failed).map_err(|error| error.at(self.path()))?;
+        added
+            .or_failed(failed)
+            .map_err(|error| error.at(self.path()))?;
         call.line(&["write-tree"])
             .or_failed(failed)
             .map_err(|error| error.at(self.path()))
@@ -106,7 +113,9 @@ impl Tree {
     }
 
     fn tree_of(&self, commit: &CommitId) -> Result<String, ExecError> {
-        let told = self.call().line(&["rev-parse", &format!("{commit}^{{tree}}")]);
+        let told = self
+            .call()
+            .line(&["rev-parse", &format!("{commit}^{{tree}}")]);
         told.or_failed("a commit cannot be read")
     }
 
@@ -124,7 +133,10 @@ impl Tree {
             Ok(told) => Ok(CommitId::parse(String::from_utf8_lossy(&told).trim())),
             Err(refusal) if refusal.code == Some(1) => Ok(None),
             Err(refusal) => Err(refusal
-                .into_error(ExecErrorKind::Failed, "the tree's latest commit is not known")
+                .into_error(
+                    ExecErrorKind::Failed,
+                    "the tree's latest commit is not known",
+                )
                 .at(self.path())),
         }
     }
@@ -149,7 +161,14 @@ impl Tree {
         let commit = self.commit_tree(&tree, &parents, &with_trailers(message, trailers))?;
         let failed = "the commit cannot be made";
         let old = head.as_ref().map_or("", CommitId::as_str);
-        let args = ["update-ref", "-m", "callsheet: commit", "HEAD", commit.as_str(), old];
+        let args = [
+            "update-ref",
+            "-m",
+            "callsheet: commit",
+            "HEAD",
+            commit.as_str(),
+            old,
+        ];
         self.call().run(&args).or_failed(failed)?;
         self.call().run(&["reset", "--quiet"]).or_failed(failed)?;
         Ok(Some(commit))
@@ -293,7 +312,14 @@ impl Tree {
             told.or_failed("the files of the tree cannot be listed")
                 .map_err(|error| error.at(self.path()))
         };
-        let ignored = list(&["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"])?;
+        let ignored = list(&[
+            "ls-files",
+            "-z",
+            "--others",
+            "--ignored",
+            "--exclude-standard",
+            "--directory",
+        ])?;
         let others = list(&["ls-files", "-z", "--others", "--exclude-standard"])?;
         let ignored = split_zero(&ignored).take(SHOWN);
         // Files are listed one by one; a directory among them is a repository of its own.
@@ -328,7 +354,9 @@ pub(super) fn with_trailers(message: &str, trailers: &[(&str, &str)]) -> String 
     for (key, value) in trailers {
         // A trailer is one line.
         let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
-        text.push_str(&format!("{key}: {value}\n"));
+        for part in [key, ": ", &value, "\n"] {
+            text.push_str(part);
+        }
     }
     text
 }

@@ -33,7 +33,12 @@ fn try_git(dir: &Path, args: &[&str]) -> Output {
     }
     command
         .args(["-c", "user.name=T", "-c", "user.email=t@example.org"])
-        .args(["-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"])
+        .args([
+            "-c",
+            "init.defaultBranch=main",
+            "-c",
+            "commit.gpgsign=false",
+        ])
         .args(args)
         .current_dir(dir)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -47,7 +52,10 @@ fn git(dir: &Path, args: &[&str]) -> String {
     let output = try_git(dir, args);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "git {args:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
 }
 
 fn put(dir: &Path, name: &str, text: &str) {
@@ -169,6 +177,7 @@ fn spec<'s>(call: &'s str, base: &'s CommitId) -> Spec<'s> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of the callback")]
 fn announced(_: &Record) -> Result<(), ExecError> {
     Ok(())
 }

@@ -25,21 +25,32 @@ fn a_tree_is_made_and_goes() {
         seen = Some(record.clone());
         Ok(())
     };
-    let tree = trees.create(&spec("call", &base), &mut { reserve }).unwrap();
+    let tree = trees
+        .create(&spec("call", &base), &mut { reserve })
+        .unwrap();
     let path = tree.path().to_owned();
     assert!(path.starts_with(desk.root.join("state/worktrees")));
-    assert_eq!(fs::read_to_string(path.join("src/lib.rs")).unwrap(), "two\n");
+    assert_eq!(
+        fs::read_to_string(path.join("src/lib.rs")).unwrap(),
+        "two\n"
+    );
     assert_eq!(git(&path, &["status", "--porcelain"]), "");
     let own = git(&path, &["symbolic-ref", "--short", "HEAD"]);
     assert_eq!(own, branch(tree.record()));
     assert_eq!(own, name("call").branch());
     let listed = git(&desk.repo(), &["worktree", "list", "--porcelain"]);
-    assert!(listed.contains(&format!("locked {}", name("call").reason())), "{listed}");
+    assert!(
+        listed.contains(&format!("locked {}", name("call").reason())),
+        "{listed}"
+    );
     // Nothing was configured for the branch.
     assert_eq!(desk.snapshot()["config"], before["config"]);
     assert_eq!(desk.snapshot()["status"], before["status"]);
     assert!(!tree.is_dirty().unwrap());
-    assert_eq!(tree.remove(End::Remove).unwrap(), Removed::Gone { salvage: None });
+    assert_eq!(
+        tree.remove(End::Remove).unwrap(),
+        Removed::Gone { salvage: None }
+    );
     assert_eq!(desk.snapshot(), before);
     assert_eq!(desk.left(), [""; 0]);
     assert!(seen.is_some_and(|record| record.stage == Stage::Making));
@@ -67,7 +78,10 @@ fn a_branch_from_a_tracked_one_configures_nothing() {
     let trees = Trees::new(Repo::open(&other).unwrap(), &desk.state(), "r", 1).unwrap();
     let base = trees.repo().resolve("origin/main").unwrap();
     let tree = trees.create(&spec("call", &base), &mut announced).unwrap();
-    assert_eq!(fs::read_to_string(other.join(".git/config")).unwrap(), config);
+    assert_eq!(
+        fs::read_to_string(other.join(".git/config")).unwrap(),
+        config
+    );
     drop(tree);
 }
 
@@ -139,7 +153,10 @@ fn a_branch_that_is_used_elsewhere_stays() {
     let own = branch(tree.record());
     git(tree.path(), &["checkout", "-q", "--detach"]);
     git(&desk.repo(), &["checkout", "-q", &own]);
-    assert_eq!(tree.remove(End::Remove).unwrap(), Removed::Gone { salvage: None });
+    assert_eq!(
+        tree.remove(End::Remove).unwrap(),
+        Removed::Gone { salvage: None }
+    );
     assert_eq!(git(&desk.repo(), &["symbolic-ref", "--short", "HEAD"]), own);
     assert_eq!(git(&desk.repo(), &["status", "--porcelain"]), "");
 }
@@ -197,7 +214,10 @@ fn a_repository_without_a_commit_is_refused() {
     let trees = Trees::new(Repo::open_bare(&bare).unwrap(), &desk.state(), "r", 1).unwrap();
     let tree = make(&trees, "call");
     assert!(tree.path().join("README.md").exists());
-    assert_eq!(tree.remove(End::Remove).unwrap(), Removed::Gone { salvage: None });
+    assert_eq!(
+        tree.remove(End::Remove).unwrap(),
+        Removed::Gone { salvage: None }
+    );
     let wrong = trees.repo().resolve("no-such-branch");
     assert_eq!(kind_of(wrong), ExecErrorKind::Usage);
 }
@@ -209,7 +229,9 @@ fn a_branch_in_the_way_of_ours_is_told_and_stays() {
     git(&desk.repo(), &["branch", "callsheet"]);
     let before = desk.snapshot();
     let base = trees.repo().resolve("HEAD").unwrap();
-    let error = trees.create(&spec("call", &base), &mut announced).unwrap_err();
+    let error = trees
+        .create(&spec("call", &base), &mut announced)
+        .unwrap_err();
     assert_eq!(error.kind(), ExecErrorKind::Isolation);
     assert!(error.to_string().contains("cannot lock ref"), "{error}");
     assert_eq!((desk.snapshot(), desk.left()), (before, vec![]));
@@ -221,7 +243,9 @@ fn a_lock_that_is_left_over_is_an_error_after_some_tries() {
     let trees = desk.trees();
     let before = desk.snapshot();
     let base = trees.repo().resolve("HEAD").unwrap();
-    let lock = desk.repo().join(format!(".git/refs/heads/{}.lock", name("call").branch()));
+    let lock = desk
+        .repo()
+        .join(format!(".git/refs/heads/{}.lock", name("call").branch()));
     fs::create_dir_all(lock.parent().unwrap()).unwrap();
     fs::write(&lock, "").unwrap();
     let made = trees.create(&spec("call", &base), &mut announced);
@@ -248,9 +272,20 @@ fn hooks_of_the_user_are_not_run() {
     use std::os::unix::fs::PermissionsExt as _;
     let desk = Desk::new();
     let fired = desk.root.join("fired");
-    for hook in ["post-checkout", "pre-commit", "commit-msg", "reference-transaction", "post-merge", "pre-merge-commit"] {
+    for hook in [
+        "post-checkout",
+        "pre-commit",
+        "commit-msg",
+        "reference-transaction",
+        "post-merge",
+        "pre-merge-commit",
+    ] {
         let path = desk.repo().join(".git/hooks").join(hook);
-        put(&desk.repo().join(".git/hooks"), hook, &format!("#!/bin/sh\ntouch '{}'\nexit 1\n", fired.display()));
+        put(
+            &desk.repo().join(".git/hooks"),
+            hook,
+            &format!("#!/bin/sh\ntouch '{}'\nexit 1\n", fired.display()),
+        );
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let trees = desk.trees();
@@ -278,14 +313,28 @@ fn variables_of_the_caller_do_not_count() {
         .env("GIT_CONFIG_VALUE_0", "true")
         .output()
         .unwrap();
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+    assert!(
+        ended.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ended.stdout)
+    );
 }
 
 #[test]
 fn sparse_settings_and_other_s_worktrees_stay() {
     let desk = Desk::new();
     let other = desk.root.join("users");
-    git(&desk.repo(), &["worktree", "add", "-q", "-b", "users", other.to_str().unwrap()]);
+    git(
+        &desk.repo(),
+        &[
+            "worktree",
+            "add",
+            "-q",
+            "-b",
+            "users",
+            other.to_str().unwrap(),
+        ],
+    );
     fs::remove_dir_all(&other).unwrap();
     let before = desk.snapshot();
     assert!(before["worktrees"].contains("prunable"));
