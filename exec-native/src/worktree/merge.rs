@@ -131,11 +131,9 @@ impl Trees {
             };
             step("published");
             let gone = finish(&tree.shop, &tree.record).and_then(|()| tree.shelf.clear());
+            tree.shop.store.forget_run(&run);
             if let Some(outcome) = outcome? {
                 // A tree that stays is on record; the branch has moved all the same.
-                if gone.is_ok() {
-                    tree.shop.store.forget_run(&run);
-                }
                 return Ok(outcome);
             }
             gone?;

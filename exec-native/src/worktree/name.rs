@@ -134,6 +134,6 @@ mod unit {
     #[test]
     fn names_are_for_ever() {
         let name = Name::new("run", "call", 3);
-        assert_eq!(name.to_string(), "NAME");
+        assert_eq!(name.to_string(), "njx2am9103/fvdkc3r6njqf-3");
     }
 }

@@ -8,17 +8,15 @@ use std::sync::Arc;
 
 use super::create::Trees;
 use super::git::RefusalExt as _;
-use super::name::{BRANCHES, Name, REASON, is_ours};
+use super::name::{BRANCHES, Name, is_ours};
 use super::record::{Record, Stage};
 use super::remove::{
-    End, GONE as GONE_ADMIN, Removed, Undo, admins, files_of, is_begun, is_half, remove_admin,
-    take_away,
+    End, Removed, Undo, admins, files_of, is_begun, is_locked_by_us, repair, take_away,
 };
 use super::store::{GONE, Shelf, Store};
 use super::tree::Tree;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
-use crate::os::fs::read_at;
 use crate::os::tree;
 
 /// What a journal says about a tree.
@@ -144,7 +142,8 @@ impl Trees {
     /// reported, and keeps nothing from the others.
     pub fn reconcile(&self, judge: &mut dyn FnMut(&Record) -> Fate) -> Result<Swept, ExecError> {
         // First what keeps git from working.
-        let mut found = self.repair()?;
+        let repaired = repair(&self.shop.repo)?.into_iter();
+        let mut found: Swept = repaired.map(|path| Finding::Repaired { path }).collect();
         let records = self.shop.store.records()?;
         for record in &records {
             match self.settle(record, judge) {
@@ -215,31 +214,6 @@ impl Trees {
         };
         let removed = tree.remove(end)?;
         Ok(Some(Finding::Ended { record, removed }))
-    }
-
-    /// Removes git's data for worktrees of ours that was written by half, and what was on its
-    /// way out.
-    fn repair(&self) -> Result<Swept, ExecError> {
-        let repo = &self.shop.repo;
-        let _held = repo.hold("repair")?;
-        let mut found = Vec::new();
-        for (admin, at) in admins(repo)? {
-            let file = admin.file_name().unwrap_or_default().to_string_lossy();
-            let ours = is_ours(&file) && (at.is_none() || is_locked_by_us(&admin));
-            if ours && is_half(&admin) {
-                remove_admin(repo, &admin)?;
-                found.push(Finding::Repaired {
-                    path: admin.clone(),
-                });
-            }
-        }
-        let common = Dir::open(repo.common()).at(repo.common())?;
-        for name in common.names().at(repo.common())? {
-            if name.to_string_lossy().starts_with(GONE_ADMIN) {
-                tree::remove(&common, &name).at(repo.common().join(&name))?;
-            }
-        }
-        Ok(found)
     }
 
     /// Removes what lies in the directories of runs and belongs to no record.
@@ -314,9 +288,4 @@ fn owner(name: &str) -> Option<&str> {
     let name = name.strip_prefix(".draft-").unwrap_or(name);
     let file = name.split_once('.').map_or(name, |(file, _)| file);
     is_ours(file).then_some(file)
-}
-
-fn is_locked_by_us(admin: &std::path::Path) -> bool {
-    let read = Dir::open(admin).and_then(|dir| read_at(&dir, OsStr::new("locked")));
-    read.is_ok_and(|reason| reason.starts_with(REASON.as_bytes()))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::create::{Isolation, Shop};
 use super::faults::step;
 use super::git::{Files, RefusalExt as _, path_of};
-use super::name::is_ours;
+use super::name::{REASON, is_ours};
 use super::record::{Record, Stage};
 use super::repo::{CommitId, Held, Repo};
 use super::store::{move_aside, remove_aside};
@@ -19,7 +19,7 @@ use crate::os::fs::read_at;
 use crate::os::tree;
 
 /// The first part of the names of git's data on its way out.
-pub(super) const GONE: &str = "callsheet.gone-";
+const GONE: &str = "callsheet.gone-";
 
 /// What becomes of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,9 +239,38 @@ fn deregister(repo: &Repo, held: &Held<'_>, path: &Path) -> Result<(), ExecError
     Ok(())
 }
 
+/// Removes git's data for worktrees of ours that a killed git wrote by half, since it keeps
+/// every other git from working, and what was on its way out. Returns where the former was.
+pub(super) fn repair(repo: &Repo) -> Result<Vec<PathBuf>, ExecError> {
+    // Whoever makes one, even a git whose parent died, holds the lock.
+    let _held = repo.hold("repair")?;
+    let mut found = Vec::new();
+    for (admin, at) in admins(repo)? {
+        let file = admin.file_name().unwrap_or_default().to_string_lossy();
+        let ours = is_ours(&file) && (at.is_none() || is_locked_by_us(&admin));
+        if ours && is_half(&admin) {
+            remove_admin(repo, &admin)?;
+            found.push(admin.clone());
+        }
+    }
+    let common = Dir::open(repo.common()).at(repo.common())?;
+    for name in common.names().at(repo.common())? {
+        if name.to_string_lossy().starts_with(GONE) {
+            tree::remove(&common, &name).at(repo.common().join(&name))?;
+        }
+    }
+    Ok(found)
+}
+
+/// Tells whether git's data says that a worktree is ours.
+pub(super) fn is_locked_by_us(admin: &Path) -> bool {
+    let read = Dir::open(admin).and_then(|dir| read_at(&dir, OsStr::new("locked")));
+    read.is_ok_and(|reason| reason.starts_with(REASON.as_bytes()))
+}
+
 /// Removes git's data for a worktree of ours. It is moved out of git's list first, so that
 /// nobody reads a half of it.
-pub(super) fn remove_admin(repo: &Repo, admin: &Path) -> Result<(), ExecError> {
+fn remove_admin(repo: &Repo, admin: &Path) -> Result<(), ExecError> {
     let remove = || {
         let common = Dir::open(repo.common())?;
         let list = common.child(OsStr::new("worktrees"))?;
@@ -256,7 +285,7 @@ pub(super) fn remove_admin(repo: &Repo, admin: &Path) -> Result<(), ExecError> {
 }
 
 /// Tells whether git's data for a worktree lacks what git writes last.
-pub(super) fn is_half(admin: &Path) -> bool {
+fn is_half(admin: &Path) -> bool {
     let Ok(dir) = Dir::open(admin) else {
         return false;
     };

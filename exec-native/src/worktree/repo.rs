@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::git::{Call, Files, Refusal, RefusalExt as _, path_of, split_zero};
 use super::name::short;
+use super::remove::repair;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::clock::{Deadline, rest};
 use crate::os::dir::Dir;
@@ -136,9 +137,9 @@ impl Repo {
             top,
             turn: Arc::default(),
         };
+        // A file system without locks is told here, before anything is made.
+        repair(&repo)?;
         repo.check_commit().map_err(|error| error.at(dir))?;
-        // A file system without locks is told before anything is made.
-        drop(repo.hold("open")?);
         Ok(repo)
     }
 
@@ -239,7 +240,7 @@ impl Repo {
         deleted.map(drop).or_failed("a reference cannot be removed")
     }
 
-    /// Tells whether a commit is there and some reference or HEAD leads to it, other than one.
+    /// Tells whether a commit is there and some reference or the user's HEAD leads to it, other than one.
     pub(super) fn leads_to(&self, id: &CommitId, except: &str) -> Result<bool, ExecError> {
         let there = self.call().look(&["cat-file", "-e", id.as_str()]);
         if there.is_err() {
@@ -249,6 +250,8 @@ impl Repo {
         let args = [
             "rev-list",
             "--max-count=1",
+            // What only a worktree's HEAD leads to goes with the worktree.
+            "--single-worktree",
             id.as_str(),
             "--not",
             // What clones borrow is no place to keep anything.

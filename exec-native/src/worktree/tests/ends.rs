@@ -82,7 +82,7 @@ fn a_repository_inside_holds_a_tree() {
     // One without a commit makes `git add` fail.
     let held = Removed::Held {
         ignored: vec![],
-        nested: vec!["vendor/dep/".into()],
+        nested: vec!["vendor/dep".into()],
     };
     put(tree.path(), "more.txt", "x");
     assert_eq!(tree.remove(End::Remove).unwrap(), held);

@@ -10,6 +10,7 @@ use super::*;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::state::StateHome;
 
+mod bench;
 mod crash;
 mod ends;
 mod merges;
