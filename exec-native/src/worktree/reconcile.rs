@@ -10,9 +10,7 @@ use super::create::Trees;
 use super::git::RefusalExt as _;
 use super::name::{BRANCHES, Name, is_ours};
 use super::record::{Record, Stage};
-use super::remove::{
-    End, Removed, Undo, admins, files_of, is_begun, is_locked_by_us, repair, take_away,
-};
+use super::remove::{End, Removed, admins, files_of, is_locked_by_us, repair, unmake};
 use super::store::{GONE, Shelf, Store};
 use super::tree::Tree;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
@@ -182,10 +180,7 @@ impl Trees {
         let record = tree.record.clone();
         let end = match (record.stage, judge(&record)) {
             (Stage::Making, _) => {
-                // Nobody has worked in it yet. What else stands at its place is not ours.
-                if is_begun(&self.shop.repo, &record)? {
-                    take_away(&self.shop.repo, &record, Undo::Own)?;
-                }
+                unmake(&self.shop.repo, &record)?;
                 tree.shelf.clear()?;
                 self.shop.store.forget_run(record.name().run());
                 return Ok(Some(Finding::Unmade(record)));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::create::{Isolation, Shop};
 use super::faults::step;
-use super::git::{Files, RefusalExt as _, path_of};
+use super::git::{Files, RefusalExt as _, path_of, wait_before};
 use super::name::{REASON, is_ours};
 use super::record::{Record, Stage};
 use super::repo::{CommitId, Held, Repo};
@@ -20,6 +20,9 @@ use crate::os::tree;
 
 /// The first part of the names of git's data on its way out.
 const GONE: &str = "callsheet.gone-";
+
+/// How often we look again before a lock counts as left behind.
+const STALE: u32 = 3;
 
 /// What becomes of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,6 +181,7 @@ pub(super) fn take_away(repo: &Repo, record: &Record, undo: Undo) -> Result<(), 
         deregister(repo, &held, &record.path)?;
         step("deregistered");
         if let Some(branch) = &record.branch {
+            clear_lock(repo, &held, &format!("refs/heads/{branch}"))?;
             drop_branch(repo, &held, record, branch)?;
         }
         if record.isolation == Isolation::Clone
@@ -189,6 +193,34 @@ pub(super) fn take_away(repo: &Repo, record: &Record, undo: Undo) -> Result<(), 
     }
     remove_aside(&record.path)?;
     step("removed");
+    Ok(())
+}
+
+/// Removes the lock of a reference of ours that a killed git left behind. Whoever worked with
+/// the branch has ended; should somebody look at it in this moment, we wait first.
+fn clear_lock(repo: &Repo, _held: &Held<'_>, reference: &str) -> Result<(), ExecError> {
+    let path = repo.common().join(format!("{reference}.lock"));
+    let place = path.parent().zip(path.file_name());
+    let look = || {
+        let (parent, name) = place?;
+        let dir = Dir::open(parent).ok()?;
+        let meta = dir.stat(name).ok()??;
+        Some((dir, name, meta.identity))
+    };
+    let mut tries = 0;
+    let Some((_, _, first)) = look() else {
+        return Ok(());
+    };
+    while let Some((dir, name, now)) = look() {
+        if now != first {
+            return Ok(());
+        }
+        if tries >= STALE {
+            dir.remove_file(name).at(&path)?;
+            return Ok(());
+        }
+        wait_before(&mut tries);
+    }
     Ok(())
 }
 
@@ -349,9 +381,22 @@ pub(super) fn admins(repo: &Repo) -> Result<Vec<(PathBuf, Option<PathBuf>)>, Exe
     Ok(found)
 }
 
-/// Tells whether anything with the name of a tree exists that only we can have made.
-pub(super) fn is_begun(repo: &Repo, record: &Record) -> Result<bool, ExecError> {
+/// Takes away what a process that died left of a tree that it was making. Nobody has worked
+/// in it yet. When nothing shows that the making had begun, what stands at its place is not
+/// ours.
+pub(super) fn unmake(repo: &Repo, record: &Record) -> Result<(), ExecError> {
+    if is_begun(repo, record)? {
+        take_away(repo, record, Undo::Own)?;
+    }
+    Ok(())
+}
+
+fn is_begun(repo: &Repo, record: &Record) -> Result<bool, ExecError> {
     let held = repo.hold("look")?;
+    if let Some(branch) = &record.branch {
+        // Git was killed while it made the branch.
+        clear_lock(repo, &held, &format!("refs/heads/{branch}"))?;
+    }
     if admin_of(repo, &held, &record.path)?.is_some() {
         return Ok(true);
     }

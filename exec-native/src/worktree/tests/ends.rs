@@ -240,14 +240,7 @@ fn what_cannot_be_removed_is_tried_again() {
     let trees = desk.trees();
     let tree = make(&trees, "call");
     let path = tree.path().to_owned();
-    let own = desk
-        .repo()
-        .join(".git/refs/heads")
-        .join(Name::new("run-1", "call", 1).branch());
-    let lock = own.with_file_name(format!(
-        "{}.lock",
-        own.file_name().unwrap().to_string_lossy()
-    ));
+    let lock = desk.repo().join(".git/packed-refs.lock");
     fs::write(&lock, "").unwrap();
     assert_eq!(kind_of(tree.remove(End::Remove)), ExecErrorKind::Failed);
     assert!(!path.exists());
@@ -259,6 +252,20 @@ fn what_cannot_be_removed_is_tried_again() {
         matches!(&*again, [Finding::Ended { removed, .. }] if *removed == gone(None)),
         "{again:?}"
     );
+    assert_eq!((desk.snapshot(), desk.left()), (before, vec![]));
+}
+
+#[test]
+fn a_lock_that_a_killed_git_left_is_no_obstacle() {
+    let desk = Desk::new();
+    let before = desk.snapshot();
+    let tree = make(&desk.trees(), "call");
+    let branch = tree.record().branch.clone().unwrap();
+    let lock = desk.repo().join(format!(".git/refs/heads/{branch}.lock"));
+    fs::write(&lock, "").unwrap();
+    fs::write(tree.files.git_dir.join("index.lock"), "").unwrap();
+    assert_eq!(tree.remove(End::Remove).unwrap(), gone(None));
+    assert!(!lock.exists());
     assert_eq!((desk.snapshot(), desk.left()), (before, vec![]));
 }
 
