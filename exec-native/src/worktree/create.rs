@@ -521,7 +521,8 @@ fn check_free(path: &Path) -> Result<(), ExecError> {
 fn check_out(files: &Files, lock: &Lock) -> Result<(), Refusal> {
     let _turn = Turn::take();
     let call = Call::within(files).holding(lock).fetching();
-    call.run(&["reset", "--hard", "--quiet"]).map(drop)
+    // Not `reset --hard`: that takes the lock of the packed references, which all share.
+    call.run(&["read-tree", "--reset", "-u", "HEAD"]).map(drop)
 }
 
 /// The right to write a tree's files, which few have at once.

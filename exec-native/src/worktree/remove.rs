@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::create::{Isolation, Shop};
 use super::faults::step;
-use super::git::{Files, RefusalExt as _, path_of, wait_before};
+use super::git::{Files, RefusalExt as _, path_of};
 use super::name::{REASON, is_ours};
 use super::record::{Record, Stage};
-use super::repo::{CommitId, Held, Repo};
+use super::repo::{CommitId, Held, Repo, clear_stale};
 use super::store::{move_aside, remove_aside};
 use super::tree::Tree;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
@@ -20,9 +20,6 @@ use crate::os::tree;
 
 /// The first part of the names of git's data on its way out.
 const GONE: &str = "callsheet.gone-";
-
-/// How often we look again before a lock counts as left behind.
-const STALE: u32 = 3;
 
 /// What becomes of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,31 +194,16 @@ pub(super) fn take_away(repo: &Repo, record: &Record, undo: Undo) -> Result<(), 
 }
 
 /// Removes the lock of a reference of ours that a killed git left behind. Whoever worked with
-/// the branch has ended; should somebody look at it in this moment, we wait first.
+/// the branch has ended.
 fn clear_lock(repo: &Repo, _held: &Held<'_>, reference: &str) -> Result<(), ExecError> {
     let path = repo.common().join(format!("{reference}.lock"));
-    let place = path.parent().zip(path.file_name());
-    let look = || {
-        let (parent, name) = place?;
-        let dir = Dir::open(parent).ok()?;
-        let meta = dir.stat(name).ok()??;
-        Some((dir, name, meta.identity))
-    };
-    let mut tries = 0;
-    let Some((_, _, first)) = look() else {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Ok(());
     };
-    while let Some((dir, name, now)) = look() {
-        if now != first {
-            return Ok(());
-        }
-        if tries >= STALE {
-            dir.remove_file(name).at(&path)?;
-            return Ok(());
-        }
-        wait_before(&mut tries);
+    match Dir::open(parent) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        opened => opened.and_then(|dir| clear_stale(&dir, name)).at(&path),
     }
-    Ok(())
 }
 
 /// Removes a branch of ours, unless somebody has it checked out.

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::git::{Call, Files, Refusal, RefusalExt as _, path_of, split_zero};
+use super::git::{Call, Files, Refusal, RefusalExt as _, path_of, split_zero, wait_before};
 use super::name::short;
 use super::remove::repair;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::clock::{Deadline, rest};
 use crate::os::dir::Dir;
-use crate::os::fs;
+use crate::os::fs::{self, read_at};
 use crate::os::lock::Lock;
 use crate::os::owner::own_id;
 use crate::os::walk::text_of;
@@ -23,6 +23,8 @@ use crate::os::walk::text_of;
 const LOCK: &str = "callsheet.lock";
 /// How long we wait for others who change it.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often we look again before a lock of git's counts as left behind.
+const STALE: u32 = 4;
 const POLL: Duration = Duration::from_millis(5);
 /// The first git that lists worktrees with zero bytes.
 const OLDEST: (u32, u32) = (2, 36);
@@ -65,6 +67,13 @@ pub struct Repo {
 pub(super) struct Held<'r> {
     pub(super) lock: Lock,
     _turn: MutexGuard<'r, ()>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Otherwise the next one looks for what a dead one may have left.
+        self.lock.note("").ok();
+    }
 }
 
 impl Repo {
@@ -273,8 +282,12 @@ impl Repo {
         loop {
             match Lock::try_take(&dir, OsStr::new(LOCK)) {
                 Ok(Some(lock)) => {
-                    // Only for those who look.
+                    let died = read_at(&dir, OsStr::new(LOCK)).is_ok_and(|note| !note.is_empty());
+                    // For those who look, and for those who come after us should we die.
                     lock.note(&format!("{} {why}\n", own_id())).ok();
+                    if died {
+                        clear_stale(&dir, OsStr::new("packed-refs.lock")).at(&self.common)?;
+                    }
                     return Ok(Held { lock, _turn: turn });
                 }
                 Ok(None) if deadline.is_over() => {
@@ -310,6 +323,30 @@ impl Repo {
             path: path.to_owned(),
         }
     }
+}
+
+/// Removes a lock of git's that a killed git left behind. Should somebody hold it in this
+/// moment, we wait first: git holds such locks for moments.
+///
+/// # Errors
+/// The directory may not be written.
+pub(super) fn clear_stale(dir: &Dir, name: &OsStr) -> io::Result<()> {
+    let Some(first) = dir.stat(name)? else {
+        return Ok(());
+    };
+    let mut tries = 0;
+    while let Some(now) = dir.stat(name)? {
+        if now != first {
+            // Somebody lives.
+            return Ok(());
+        }
+        if tries >= STALE {
+            dir.remove_file(name)?;
+            return Ok(());
+        }
+        wait_before(&mut tries);
+    }
+    Ok(())
 }
 
 fn unlockable(error: io::Error, path: PathBuf) -> ExecError {

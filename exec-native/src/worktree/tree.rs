@@ -170,7 +170,9 @@ impl Tree {
             old,
         ];
         self.call().run(&args).or_failed(failed)?;
-        self.call().run(&["reset", "--quiet"]).or_failed(failed)?;
+        self.call().run(&["read-tree", "HEAD"]).or_failed(failed)?;
+        // Files that differ by now are found by whoever looks next.
+        self.call().run(&["update-index", "-q", "--refresh"]).ok();
         Ok(Some(commit))
     }
 
