@@ -14,7 +14,7 @@ use super::remove::{End, Removed, admins, files_of, is_locked_by_us, repair, unm
 use super::store::{GONE, Shelf, Store};
 use super::tree::Tree;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
-use crate::os::dir::{Dir, Kind};
+use crate::os::dir::Kind;
 use crate::os::tree;
 
 /// What a journal says about a tree.

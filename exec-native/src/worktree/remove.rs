@@ -97,7 +97,7 @@ impl Tree {
                         .collect(),
                 });
             }
-            self.salvage()?
+            self.salvage_without(&unsaved.nested)?
         } else {
             self.salvage_commits()?
         };

@@ -251,10 +251,6 @@ impl Repo {
 
     /// Tells whether a commit is there and some reference or the user's HEAD leads to it, other than one.
     pub(super) fn leads_to(&self, id: &CommitId, except: &str) -> Result<bool, ExecError> {
-        let there = self.call().look(&["cat-file", "-e", id.as_str()]);
-        if there.is_err() {
-            return Ok(false);
-        }
         let except = format!("--exclude={except}");
         let args = [
             "rev-list",
@@ -268,8 +264,11 @@ impl Repo {
             &except,
             "--all",
         ];
-        let told = self.call().look(&args);
-        let told = told.or_failed("the history cannot be read")?;
+        let told = match self.call().look(&args) {
+            // A clone's commit that is not here.
+            Err(refusal) if refusal.says("bad object") => return Ok(false),
+            told => told.or_failed("the history cannot be read")?,
+        };
         Ok(told.is_empty())
     }
 

@@ -71,6 +71,10 @@ impl Tree {
     /// A file cannot be read, or the storage is full.
     pub fn tree_id(&self) -> Result<String, ExecError> {
         let nested = self.unsaved()?.nested;
+        self.tree_id_without(&nested)
+    }
+
+    fn tree_id_without(&self, nested: &[OsString]) -> Result<String, ExecError> {
         self.shelf.copy_index(&self.files.git_dir)?;
         let index = self.shelf.index();
         let call = Call::within(&self.files).index(&index);
@@ -239,6 +243,11 @@ impl Tree {
     /// # Errors
     /// A file cannot be read or the storage is full; what could not be saved is still there.
     pub fn salvage(&self) -> Result<Option<String>, ExecError> {
+        self.salvage_without(&self.unsaved()?.nested)
+    }
+
+    /// As [`Tree::salvage`], when it is known which repositories are inside.
+    pub(super) fn salvage_without(&self, nested: &[OsString]) -> Result<Option<String>, ExecError> {
         let name = self.record.name();
         let reference = name.salvage();
         let own = self.record.branch.as_ref();
@@ -251,7 +260,7 @@ impl Tree {
                 parents.push(tip);
             }
         }
-        let tree = self.tree_id()?;
+        let tree = self.tree_id_without(nested)?;
         let mut dirty = true;
         if let Some(head) = &head {
             dirty = self.tree_of(head)? != tree;

@@ -206,8 +206,8 @@ fn deadly_git(dir: &Path, command: &str, nth: u32) {
     fs::set_permissions(dir.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-#[test]
-fn killed_together_with_git() {
+/// Kills git and its caller at one system call after another.
+fn sweep_git(what: &str, commands: &[&str]) {
     let traced = Command::new("strace")
         .args(["-qq", "-o", "/dev/null", "true"])
         .output();
@@ -215,29 +215,20 @@ fn killed_together_with_git() {
         println!("skipped: strace is not installed or may not trace here");
         return;
     }
-    for (what, command) in [
-        ("create", "worktree"),
-        ("create", "update-ref"),
-        ("create", "read-tree"),
-        ("remove", "worktree"),
-        ("remove", "update-ref"),
-    ] {
+    for command in commands {
         let desk = Desk::new();
         let before = desk.snapshot();
         let tools = desk.root.join("tools");
         let mut deaths = 0;
         for nth in 1.. {
+            let at = format!("{what} {command} {nth}");
             deadly_git(&tools, command, nth);
-            let order = if what == "create" { "create" } else { "remove" };
-            let ended = run_child(&desk, order, 1000, Some(&tools));
+            let ended = run_child(&desk, what, 1000, Some(&tools));
             let killed = ended.status.signal() == Some(9);
             let told = String::from_utf8_lossy(&ended.stdout);
-            assert!(
-                killed || ended.status.success(),
-                "{what} {command} {nth}: {told}"
-            );
-            // One that comes through leaves its tree.
-            recover(&desk, &before, &format!("{what} {command} {nth}"), nth);
+            assert!(killed || ended.status.success(), "{at}: {told}");
+            // One that comes through leaves its tree, or what it saved.
+            recover(&desk, &before, &at, nth);
             deaths += u32::from(killed);
             if !killed {
                 break;
@@ -245,6 +236,16 @@ fn killed_together_with_git() {
         }
         assert!(deaths >= 3, "{what} {command}: {deaths} deaths");
     }
+}
+
+#[test]
+fn killed_together_with_git_while_a_tree_is_made() {
+    sweep_git("create", &["worktree", "update-ref", "read-tree"]);
+}
+
+#[test]
+fn killed_together_with_git_while_a_tree_is_removed() {
+    sweep_git("remove", &["worktree", "update-ref"]);
 }
 
 #[test]
