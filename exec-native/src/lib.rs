@@ -20,6 +20,7 @@ pub mod os;
 pub mod personas;
 pub mod skills;
 pub mod state;
+pub mod workflow;
 pub mod worktree;
 
 pub use apply::{

@@ -44,9 +44,7 @@ pub struct RunId(String);
 
 impl RunId {
     fn new() -> io::Result<Self> {
-        let time = base32(u128::from(clock::now_ms()), 10);
-        let random = base32(u128::from(u64::from_le_bytes(rng::bytes()?)), 10);
-        Ok(Self(format!("r-{time}-{random}")))
+        unique("r").map(Self)
     }
 
     /// Reads a run id.
@@ -67,6 +65,13 @@ impl fmt::Display for RunId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
     }
+}
+
+/// Makes a name that nothing else has, sortable by time behind what it begins with.
+pub(crate) fn unique(head: &str) -> io::Result<String> {
+    let time = base32(u128::from(clock::now_ms()), 10);
+    let random = base32(u128::from(u64::from_le_bytes(rng::bytes()?)), 10);
+    Ok(format!("{head}-{time}-{random}"))
 }
 
 /// Writes the low bits of a number with digits that sort as the number does.

@@ -26,6 +26,7 @@ mod schema;
 mod secrets;
 mod skills;
 mod tidy;
+mod workflow;
 
 use tests::repo::{Answer, files, read};
 

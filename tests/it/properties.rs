@@ -27,6 +27,8 @@ use plan_core::persona::plan::PersonaSpawnPlan;
 use plan_core::persona::resolve::Listed;
 use plan_core::persona::skills::SkillMaterializationPlan;
 use plan_core::persona::skills::cache::SkillCacheMarker;
+use plan_core::workflow::record::RunRecord;
+use plan_core::workflow::vm::{Command, Report};
 use proptest::collection::vec;
 use proptest::prelude::{any, prop_assert, prop_assert_eq};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -74,7 +76,7 @@ where
 
 #[test]
 fn every_wire_type_reads_back_as_it_was_printed() {
-    let types: [fn(&[u32]) -> Checked; 25] = [
+    let types: [fn(&[u32]) -> Checked; 28] = [
         round_trip::<Diagnostic>,
         round_trip::<Record>,
         round_trip::<Undo>,
@@ -100,6 +102,9 @@ fn every_wire_type_reads_back_as_it_was_printed() {
         round_trip::<Status>,
         round_trip::<SeatSpec>,
         round_trip::<PersonaStatus>,
+        round_trip::<RunRecord>,
+        round_trip::<Report>,
+        round_trip::<Command>,
     ];
     for property in types {
         for_all(128, property);

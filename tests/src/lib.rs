@@ -14,4 +14,5 @@ pub mod scene;
 pub mod seats;
 pub mod source;
 pub mod sweep;
+pub mod toy;
 pub mod tree;

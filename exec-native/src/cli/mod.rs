@@ -16,6 +16,7 @@ mod run;
 mod runs;
 mod seat;
 mod session;
+mod workflow;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ use crate::os::ns::MAP_COMMAND;
 use crate::os::pty::TERMINAL_COMMAND;
 use crate::os::{env, guard};
 use crate::state::StateHome;
+use crate::workflow::vm::child::{VM_COMMAND, host_script};
 use failure::Failure;
 use output::Output;
 
@@ -80,6 +82,9 @@ enum Command {
     /// Becomes a program in a terminal.
     #[command(name = TERMINAL_COMMAND, hide = true)]
     SeatTerminal(seat::TerminalCommand),
+    /// Runs the script of a workflow, for a driver.
+    #[command(name = VM_COMMAND, hide = true)]
+    VmHost,
     /// Lists runs: those that live, and those that need recovery.
     Runs(runs::RunsCommand),
     /// Takes back what dead runs left.
@@ -101,6 +106,8 @@ enum Command {
     Persona(persona::PersonaCommand),
     /// Staffs a fleet of agents from profiles and roles.
     Fleet(fleet::FleetCommand),
+    /// Runs scripts that call agents.
+    Workflow(workflow::WorkflowCommand),
     /// Checks this machine: harnesses, programs, runs that need recovery.
     Doctor(doctor::DoctorCommand),
     /// Serves another process over its pipes, for the npm package.
@@ -144,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Seat(command) => command.answer(&output),
         Command::SeatHost(command) => command.answer(),
         Command::SeatTerminal(command) => Ok(command.answer(&output)),
+        Command::VmHost => host_script().map_err(Failure::from),
         Command::Runs(command) => command.answer(&output),
         Command::Recover(command) => command.answer(&output),
         Command::Changes(command) => command.answer(&output),
@@ -154,6 +162,7 @@ pub fn main() -> ExitCode {
         Command::Gc(command) => command.answer(&output),
         Command::Persona(command) => command.answer(&output),
         Command::Fleet(command) => command.answer(&output),
+        Command::Workflow(command) => command.answer(&output),
         Command::Doctor(command) => command.answer(&output),
         Command::Serve { .. } => StateHome::from_env().and_then(serve).map_err(Failure::from),
         Command::Completions { shell } => {

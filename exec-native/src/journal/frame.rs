@@ -39,6 +39,54 @@ pub fn decode(bytes: &[u8]) -> Result<(&str, &[u8]), FrameProblem> {
     Ok((json, rest))
 }
 
+/// The whole frames at the beginning of a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frames<'b> {
+    /// Their JSON, in order.
+    pub lines: Vec<&'b str>,
+    /// The bytes that they take.
+    pub whole_bytes: usize,
+    /// The bytes that a crash left behind them.
+    pub torn_bytes: usize,
+}
+
+/// Splits a journal. A damaged last line is what a crash leaves: its record was never
+/// acknowledged, and it is ignored. A damaged line with whole lines behind it is no crash.
+///
+/// # Errors
+/// A line in the middle is damaged: its number, from 1, and why.
+pub fn split(bytes: &[u8]) -> Result<Frames<'_>, (usize, FrameProblem)> {
+    let mut frames = Frames {
+        lines: Vec::new(),
+        whole_bytes: 0,
+        torn_bytes: 0,
+    };
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match decode(rest) {
+            Ok((line, after)) => {
+                frames.lines.push(line);
+                rest = after;
+            }
+            Err(problem) if has_frame_behind(rest) => {
+                return Err((frames.lines.len() + 1, problem));
+            }
+            Err(_) => break,
+        }
+    }
+    frames.whole_bytes = bytes.len() - rest.len();
+    frames.torn_bytes = rest.len();
+    Ok(frames)
+}
+
+fn has_frame_behind(bytes: &[u8]) -> bool {
+    let newlines = bytes.iter().enumerate();
+    newlines
+        .filter(|(_, byte)| **byte == b'\n')
+        .filter_map(|(place, _)| bytes.get(place + 1..))
+        .any(|rest| decode(rest).is_ok())
+}
+
 fn word(bytes: &[u8]) -> Result<(&str, &[u8]), FrameProblem> {
     // Neither a length nor a checksum is longer.
     let head = bytes.get(..20).unwrap_or(bytes);

@@ -5,7 +5,7 @@ mod frame;
 mod reader;
 mod writer;
 
-pub use frame::{FrameProblem, decode, encode};
+pub use frame::{FrameProblem, Frames, decode, encode, split};
 pub use reader::{Journal, JournalError, parse, read, start_of};
 pub use writer::Writer;
 

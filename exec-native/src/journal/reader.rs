@@ -8,7 +8,7 @@ use plan_core::base::diag::Diagnostic;
 use plan_core::base::json;
 use plan_core::effect::{Record, RunStarted, RunState};
 
-use super::frame::{FrameProblem, decode};
+use super::frame::{FrameProblem, decode, split};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::Dir;
 use crate::os::fs::read_at;
@@ -57,30 +57,19 @@ pub enum JournalError {
 /// # Errors
 /// A line in the middle is damaged or illegal.
 pub fn parse(bytes: &[u8]) -> Result<Journal, JournalError> {
+    let frames = split(bytes).map_err(|(line, problem)| JournalError::Damaged { line, problem })?;
     let mut journal = Journal {
-        records: Vec::new(),
+        records: Vec::with_capacity(frames.lines.len()),
         state: RunState::new(),
-        whole_bytes: 0,
-        torn_bytes: 0,
+        whole_bytes: frames.whole_bytes,
+        torn_bytes: frames.torn_bytes,
     };
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let line = journal.records.len() + 1;
-        let (text, after) = match decode(rest) {
-            Ok(frame) => frame,
-            Err(problem) if has_frame_behind(rest) => {
-                return Err(JournalError::Damaged { line, problem });
-            }
-            Err(_) => {
-                journal.torn_bytes = rest.len();
-                break;
-            }
-        };
-        let record = record(text, &mut journal.state)
-            .map_err(|diagnostic| JournalError::Illegal { line, diagnostic })?;
+    for (place, text) in frames.lines.into_iter().enumerate() {
+        let record = record(text, &mut journal.state).map_err(|diagnostic| {
+            let line = place + 1;
+            JournalError::Illegal { line, diagnostic }
+        })?;
         journal.records.push(record);
-        rest = after;
-        journal.whole_bytes = bytes.len() - rest.len();
     }
     Ok(journal)
 }
@@ -91,14 +80,6 @@ fn record(text: &str, state: &mut RunState) -> Result<Record, Diagnostic> {
     let record = Record::parse(&value)?;
     state.accept(&record)?;
     Ok(record)
-}
-
-fn has_frame_behind(bytes: &[u8]) -> bool {
-    let newlines = bytes.iter().enumerate();
-    newlines
-        .filter(|(_, byte)| **byte == b'\n')
-        .filter_map(|(place, _)| bytes.get(place + 1..))
-        .any(|rest| decode(rest).is_ok())
 }
 
 /// Reads the journal of a run directory; `None` when there is none.

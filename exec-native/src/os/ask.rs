@@ -1,15 +1,23 @@
-//! Programs that answer a question: they get a text and an environment of their own, and
-//! end soon.
+//! Programs that get a text and answer: questions that end soon, and work that takes its time.
 #![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::clock::{Deadline, rest};
+use super::proc::{Cancel, Stopped, end_group, signal_group, write_mark};
+
+/// How long a program may take to end, and to let go of its output.
+const GRACE: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(10);
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -52,37 +60,164 @@ pub struct Reply {
 /// # Errors
 /// The program cannot be started, or takes too long.
 pub fn ask(question: &Question<'_>) -> io::Result<Reply> {
-    let mut child = Command::new(question.program)
-        .args(question.args)
-        .env_clear()
-        .envs(question.env)
+    let mut command = Command::new(question.program);
+    command.args(question.args).env_clear().envs(question.env);
+    let terms = Terms {
+        input: question.input,
+        limit: Some(question.limit),
+        cancel: None,
+        mark: None,
+    };
+    let said = converse(command, &terms)?;
+    match said.stopped {
+        Some(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it did not answer")),
+        None => Ok(said.reply),
+    }
+}
+
+/// Work for a program: it may take long, and somebody may want it to stop.
+#[derive(Clone, Copy)]
+pub struct Task<'t> {
+    /// Program and arguments.
+    pub argv: &'t [String],
+    /// Its working directory.
+    pub cwd: &'t Path,
+    /// Variables that it gets besides ours.
+    pub env: &'t [(String, String)],
+    /// What it reads.
+    pub input: &'t str,
+    /// How long it may take.
+    pub limit: Option<Duration>,
+    /// The flag that ends it.
+    pub cancel: &'t Cancel,
+    /// The file that names its process group while it works.
+    pub mark: &'t Path,
+}
+
+impl fmt::Debug for Task<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Input and environment may hold secrets.
+        out.debug_struct("Task")
+            .field("argv", &self.argv)
+            .field("cwd", &self.cwd)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What work came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// What the program said.
+    pub reply: Reply,
+    /// Why it was ended by us.
+    pub stopped: Option<Stopped>,
+}
+
+/// Lets a program work, in a process group of its own; whatever it leaves running is ended.
+/// If we are killed meanwhile it goes on, and the mark lets
+/// [`end_leftover`](super::proc::end_leftover) find it.
+///
+/// # Errors
+/// The program cannot be started, or its mark cannot be written.
+pub fn work(task: &Task<'_>) -> io::Result<Done> {
+    let (program, args) = task
+        .argv
+        .split_first()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program"))?;
+    let mut command = Command::new(program);
+    command.args(args).current_dir(task.cwd);
+    command.envs(task.env.iter().map(|(name, value)| (name, value)));
+    let terms = Terms {
+        input: task.input,
+        limit: task.limit,
+        cancel: Some(task.cancel),
+        mark: Some(task.mark),
+    };
+    converse(command, &terms)
+}
+
+struct Terms<'t> {
+    input: &'t str,
+    limit: Option<Duration>,
+    cancel: Option<&'t Cancel>,
+    mark: Option<&'t Path>,
+}
+
+fn converse(mut command: Command, terms: &Terms<'_>) -> io::Result<Done> {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn()?;
+    if let Some(mark) = terms.mark {
+        write_mark(mark, child.id()).inspect_err(|_| end_group(child.id()))?;
+    }
     let stdout = collect(child.stdout.take());
     let stderr = collect(child.stderr.take());
     if let Some(mut stdin) = child.stdin.take() {
-        let input = question.input.as_bytes().to_owned();
+        let input = terms.input.as_bytes().to_owned();
         std::thread::spawn(move || {
             // A program that ends early closes its input; its exit code says more.
             stdin.write_all(&input).ok();
         });
     }
-    let text = stdout.recv_timeout(question.limit);
-    let Ok(stdout) = text else {
-        child.kill()?;
-        child.wait()?;
-        return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not answer"));
-    };
+    let (said, stopped) = listen(&mut child, &stdout, terms)?;
     let status = child.wait()?;
+    if terms.mark.is_some() {
+        end_group(child.id());
+    }
+    let stdout = said.or_else(|| stdout.recv_timeout(GRACE).ok());
     let code = status.code();
-    Ok(Reply {
+    let reply = Reply {
         code: code.unwrap_or_else(|| 128 + status.signal().unwrap_or(1)),
-        stdout,
+        stdout: stdout.unwrap_or_default(),
         // What it left running may hold the stream; what it said itself is here by now.
-        stderr: stderr.recv_timeout(question.limit).unwrap_or_default(),
-    })
+        stderr: stderr.recv_timeout(GRACE).unwrap_or_default(),
+    };
+    if let Some(mark) = terms.mark {
+        std::fs::remove_file(mark)?;
+    }
+    Ok(Done { reply, stopped })
+}
+
+/// Waits until a program has said everything and has ended, or must end.
+fn listen(
+    child: &mut Child,
+    stdout: &Receiver<String>,
+    terms: &Terms<'_>,
+) -> io::Result<(Option<String>, Option<Stopped>)> {
+    let deadline = Deadline::after(terms.limit);
+    let mut said = None;
+    loop {
+        match stdout.recv_timeout(POLL) {
+            Ok(text) => said = Some(text),
+            Err(RecvTimeoutError::Disconnected) => rest(POLL),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let ended = match (&said, terms.mark) {
+            // A question is answered when the program closes its output.
+            (Some(_), None) => return Ok((said, None)),
+            _ => child.try_wait()?.is_some(),
+        };
+        if ended {
+            return Ok((said, None));
+        }
+        let cancelled = terms.cancel.filter(|cancel| cancel.is_raised());
+        let stopped = match cancelled {
+            Some(cancel) => Stopped::Cancelled(cancel.signal()),
+            None if deadline.is_over() => Stopped::Limit,
+            None => continue,
+        };
+        signal_group(child.id(), Signal::TERM);
+        let grace = Deadline::after(Some(GRACE));
+        while child.try_wait()?.is_none() && !grace.is_over() {
+            rest(POLL);
+        }
+        end_group(child.id());
+        return Ok((said, Some(stopped)));
+    }
 }
 
 fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {

@@ -322,6 +322,16 @@ pub struct Attributes {
     pub mtime: Option<Mtime>,
 }
 
+impl Attributes {
+    /// Those of a file for its owner alone.
+    pub const fn private() -> Self {
+        Self {
+            mode: Some(0o600),
+            mtime: None,
+        }
+    }
+}
+
 /// Replaces a file at once: readers and crashes find the old file or the new one.
 /// `temp` is a name in the same directory that only this writer uses; a crash can
 /// leave it behind. When the call returns, content and name are durable. An existing

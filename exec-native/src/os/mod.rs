@@ -4,9 +4,11 @@
 mod adopt;
 pub mod ask;
 pub mod clock;
+pub mod confine;
 pub mod dir;
 pub mod durable;
 pub mod env;
+pub mod frames;
 pub mod fs;
 pub mod git;
 pub mod guard;

@@ -256,11 +256,11 @@ fn wait_a_while(child: &mut Child) -> io::Result<Option<ExitStatus>> {
     Ok(None)
 }
 
-fn end_group(id: u32) {
+pub(super) fn end_group(id: u32) {
     signal_group(id, Signal::KILL);
 }
 
-fn signal_group(id: u32, signal: Signal) {
+pub(super) fn signal_group(id: u32, signal: Signal) {
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid {
         // A group that is gone already is what we want.

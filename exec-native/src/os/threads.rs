@@ -1,6 +1,6 @@
 //! Threads.
 
-pub use std::thread::scope;
+pub use std::thread::{Scope, scope};
 
 use std::io::BufRead as _;
 use std::sync::mpsc::{Receiver, channel};

@@ -73,6 +73,16 @@ impl<K, V> Map<K, V> {
         Some(&entry.1)
     }
 
+    /// Returns the value of a key, to change it.
+    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        let place = self.place(key).ok()?;
+        let entry = self.0.get_mut(place)?;
+        Some(&mut entry.1)
+    }
+
     /// Tells whether there is a key.
     pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where

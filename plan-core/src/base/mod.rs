@@ -1,6 +1,7 @@
 //! The shared bottom layer: JSON, text rules, paths, digests, diagnostics and
 //! editions. It imports nothing of ours.
 
+pub mod canonical;
 pub mod code;
 pub mod diag;
 pub mod digest;
@@ -9,6 +10,7 @@ pub mod map;
 pub mod path;
 pub mod record;
 pub mod secret;
+pub(crate) mod tagged;
 pub mod text;
 pub mod toml;
 pub mod yaml;

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::code::Code;
 use super::diag::{Diagnostic, Path};
-use super::json::{Object, Print, Text, Value, Writer};
+use super::json::{Object, Print, Text, Value, Writer, print, read};
 
 /// A value that can be read from JSON; the counterpart of [`Print`].
 pub trait Scan<'a>: Sized {
@@ -367,6 +367,50 @@ impl<'a, N: Into<Text<'a>>, T: Into<Text<'a>>> FromIterator<(N, T)> for TextMap<
             map.insert(name, text);
         }
         map
+    }
+}
+
+/// A JSON value that is carried along as its compact text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonText(String);
+
+impl JsonText {
+    /// Takes a value.
+    pub fn new(value: &(impl Print + ?Sized)) -> Self {
+        Self(print(value))
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the value.
+    pub fn value(&self) -> Value<'_> {
+        // The text was printed by us, so it reads.
+        read(&self.0).unwrap_or_default()
+    }
+}
+
+impl Default for JsonText {
+    fn default() -> Self {
+        Self(String::from("null"))
+    }
+}
+
+impl Print for JsonText {
+    fn print(&self, out: &mut Writer) {
+        if out.is_compact() {
+            out.raw(&self.0);
+        } else {
+            self.value().print(out);
+        }
+    }
+}
+
+impl Scan<'_> for JsonText {
+    fn scan(value: &Value<'_>, _at: &Path<'_>) -> Result<Self, Diagnostic> {
+        Ok(Self::new(value))
     }
 }
 

@@ -12,7 +12,6 @@ mod phase;
 mod record;
 mod recover;
 mod status;
-mod tagged;
 mod undo;
 
 pub use action::{Action, ActionKind, ActionList, Content, UPPER, View, WriteMode};

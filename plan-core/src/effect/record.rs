@@ -9,12 +9,12 @@ use alloc::vec::Vec;
 
 use super::action::View;
 use super::phase::Phase;
-use super::tagged::tagged;
 use super::undo::Undo;
 use crate::base::diag::{Diagnostic, Path};
 use crate::base::edition::Edition;
 use crate::base::json::Value;
 use crate::base::record::{Scan, invalid, record, words};
+use crate::base::tagged::tagged;
 
 /// The version of the format, in the first record of a journal. Journals of every
 /// version from 1 on can be read.

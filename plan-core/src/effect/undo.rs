@@ -4,8 +4,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::tagged::tagged;
 use crate::base::record::{record, words};
+use crate::base::tagged::tagged;
 
 words! {
     /// What stood, or stands, at a path.

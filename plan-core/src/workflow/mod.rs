@@ -1,3 +1,13 @@
-//! Workflows: scripts that call agents, and the journal that keeps what was paid for.
+//! Workflows: scripts that call agents. What a script says about itself, what identifies its
+//! calls, the journal of their results, and the machine that decides what is replayed and
+//! what is run.
 
+pub mod causal;
+pub mod history;
+pub mod identity;
+pub mod ledger;
+pub mod machine;
 pub mod meta;
+pub mod policy;
+pub mod record;
+pub mod vm;

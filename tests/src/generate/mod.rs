@@ -8,6 +8,7 @@ pub mod fleet;
 pub mod hand;
 mod selection;
 mod wire;
+mod workflow;
 
 pub use selection::{options, selection};
 pub use wire::Make;

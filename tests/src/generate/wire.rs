@@ -52,6 +52,7 @@ macro_rules! make {
         } )*
     };
 }
+pub(super) use make;
 
 macro_rules! records {
     ($( $type:ty { $( $field:ident ),* } )*) => {
@@ -62,6 +63,7 @@ macro_rules! records {
         } )*
     };
 }
+pub(super) use records;
 
 macro_rules! variants {
     ($( $type:ty { $first:ident $( $other:ident )* } )*) => {
@@ -75,6 +77,7 @@ macro_rules! variants {
         } )*
     };
 }
+pub(super) use variants;
 
 make! {
     Diagnostic => |draw| Details::make(draw).into();

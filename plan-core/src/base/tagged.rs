@@ -13,6 +13,9 @@ macro_rules! tagged {
         pub enum $name { $( $(#[$variant_meta])* $variant($body), )* }
 
         impl $name {
+            /// Every tag in declaration order.
+            pub const TAGS: &'static [&'static str] = &[$($tag),*];
+
             /// Returns the tag that names the variant on the wire.
             pub const fn tag(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $tag,)* }
@@ -47,4 +50,4 @@ macro_rules! tagged {
         }
     };
 }
-pub(super) use tagged;
+pub(crate) use tagged;

@@ -1,0 +1,405 @@
+//! `callsheet workflow run|resume`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use plan_core::base::json::{self, Writer, print};
+use plan_core::base::secret::is_secret_name;
+use plan_core::workflow::identity::Effect;
+use plan_core::workflow::machine::Terms;
+use plan_core::workflow::policy::{Limits, MAX_RETRIES, MOST_AT_ONCE, Reuse};
+use plan_core::workflow::record::{
+    LimitsRaised, OutcomeKind, RUN_VERSION, RunEnd, RunOpened, RunRecord,
+};
+use plan_core::workflow::vm::{CallKind, JsonText};
+
+use super::super::Answer;
+use super::super::failure::Failure;
+use super::super::output::{Output, Shape};
+use super::load;
+use super::look::tokens;
+use crate::error::{ExecError, ExecErrorKind};
+use crate::os::clock::now_ms;
+use crate::os::proc::Cancel;
+use crate::os::signal::cancel_on_request;
+use crate::os::{env, fs};
+use crate::state::StateHome;
+use crate::workflow::agent::AgentCommand;
+use crate::workflow::driver::{Drive, Driven, EngineLimits, drive};
+use crate::workflow::script::Script;
+use crate::workflow::store::{Store, is_id, new_id, read};
+
+/// The exit code of a run that can go on.
+const OPEN: u8 = 4;
+
+/// How calls are worked on.
+#[derive(Debug, Args)]
+struct WorkArgs {
+    /// The command that works on calls: it reads {prompt, label, model, schema, cwd, callId,
+    /// attempt} and says the result, as text, JSON or {"result", "usage"}.
+    #[arg(long, value_name = "COMMAND")]
+    agent_command: String,
+    /// How many calls are worked on at the same time.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_AT_ONCE))]
+    concurrency: Option<u64>,
+    /// How many agents the run may call, over all executions.
+    #[arg(long, value_name = "N")]
+    max_agents: Option<u64>,
+    /// How many tokens the run may take, over all executions.
+    #[arg(long, value_name = "TOKENS")]
+    budget: Option<u64>,
+    /// How often a call is tried again that failed in a way that may pass.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=MAX_RETRIES))]
+    retries: Option<u64>,
+    /// How long a call may take.
+    #[arg(long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
+    /// Which earlier results count: those with the same past, all of the same content that see
+    /// nothing but their prompt, or none.
+    #[arg(long, value_enum, default_value_t = ReuseWord::Caused)]
+    reuse: ReuseWord,
+    /// Does not run calls again that failed.
+    #[arg(long)]
+    keep_failures: bool,
+    /// A variable that the script may ask for with `env()`; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
+    /// Prints every record as a line of JSON, and at last the outcome.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The words of `--reuse`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReuseWord {
+    Caused,
+    Content,
+    Nothing,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  callsheet workflow run audit.js --agent-command ./agent.sh
+  callsheet workflow run audit.js --args '{\"dir\": \"src\"}' --budget 200000 --agent-command ./agent.sh
+  callsheet workflow run audit.js --json --agent-command ./agent.sh | jq -c
+
+Exit codes: 0 the script returned; 1 it failed; 4 it was paused and can go on, by
+`callsheet workflow resume`; 5 somebody else drives the run; 64 for wrong arguments.")]
+pub(super) struct RunCommand {
+    /// The script.
+    script: PathBuf,
+    /// What the script is given, as JSON.
+    #[arg(long, value_name = "JSON")]
+    args: Option<String>,
+    /// The id of the run; made of the script's name by default.
+    #[arg(long, value_name = "ID")]
+    run_id: Option<String>,
+    /// The workspace.
+    #[arg(long, short = 'C', value_name = "DIR")]
+    cwd: Option<PathBuf>,
+    #[command(flatten)]
+    work: WorkArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  callsheet workflow resume audit-01m7z5d68w-j19e318sf4 --agent-command ./agent.sh
+  callsheet workflow resume ID --script edited.js --agent-command ./agent.sh
+
+What has a result is told again, in the order in which it came; only what has none is run. An
+edited script runs what the edit changed and what comes after it.")]
+pub(super) struct ResumeCommand {
+    /// The run.
+    id: String,
+    /// An edited script; the run's own by default.
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// What the script is given now, as JSON.
+    #[arg(long, value_name = "JSON")]
+    args: Option<String>,
+    #[command(flatten)]
+    work: WorkArgs,
+}
+
+fn arguments(text: Option<&str>) -> Result<JsonText, ExecError> {
+    let Some(text) = text else {
+        return Ok(JsonText::default());
+    };
+    let value = json::read(text).map_err(|error| {
+        let message = format!("--args is no JSON: {error}");
+        ExecError::new(ExecErrorKind::Usage, message).hint("for a text: --args '\"the text\"'")
+    })?;
+    Ok(JsonText::new(&value))
+}
+
+impl WorkArgs {
+    fn limits(&self, before: &Limits) -> Limits {
+        Limits {
+            concurrency: self.concurrency.unwrap_or(before.concurrency),
+            max_agents: self.max_agents.unwrap_or(before.max_agents),
+            budget: self.budget.or(before.budget),
+            timeout: self.timeout.or(before.timeout),
+            retries: self.retries.unwrap_or(before.retries),
+        }
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            reuse: match self.reuse {
+                ReuseWord::Caused => Reuse::Caused,
+                ReuseWord::Content => Reuse::Content,
+                ReuseWord::Nothing => Reuse::Nothing,
+            },
+            keep_failures: self.keep_failures,
+            ..Terms::default()
+        }
+    }
+
+    /// The variables that the script may ask for. Answers are kept in the journal, so secrets
+    /// may not be among them.
+    fn variables(&self) -> Result<BTreeMap<String, String>, ExecError> {
+        let mut variables = BTreeMap::new();
+        for name in &self.env {
+            if is_secret_name(name) {
+                let message =
+                    format!("--env {name}: the name is that of a secret, and answers are kept");
+                let error = ExecError::new(ExecErrorKind::Usage, message);
+                return Err(error.hint("an agent finds it in its own environment"));
+            }
+            variables.extend(env::var(name).map(|value| (name.clone(), value)));
+        }
+        Ok(variables)
+    }
+}
+
+impl RunCommand {
+    pub(super) fn answer(&self, output: &Output) -> Answer {
+        self.run(output)
+            .map_err(|failure| failure.json(self.work.json))
+    }
+
+    fn run(&self, output: &Output) -> Answer {
+        let script = load(&self.script)?;
+        let args = arguments(self.args.as_deref())?;
+        let id = match &self.run_id {
+            None => new_id(&script.name)?,
+            Some(id) if is_id(id) => id.clone(),
+            Some(id) => {
+                let message =
+                    format!("--run-id {id}: must be small letters, digits, `-`, `_` and `.`");
+                return Err(ExecError::new(ExecErrorKind::Usage, message).into());
+            }
+        };
+        let cwd = workspace(self.cwd.as_deref())?;
+        let opened = RunOpened {
+            version: RUN_VERSION,
+            run: id,
+            name: script.name.clone(),
+            path: fs::absolute(&self.script)
+                .ok()
+                .map(|path| path.display().to_string()),
+            cwd: cwd.display().to_string(),
+            base: None,
+            args: args.clone(),
+            limits: self.work.limits(&Limits::default()),
+            at: now_ms(),
+        };
+        let store = Store::create(&StateHome::from_env()?, opened, &script.text)?;
+        follow(store, (&script, args, cwd), &self.work, output)
+    }
+}
+
+fn workspace(named: Option<&Path>) -> Result<PathBuf, ExecError> {
+    let failed = |error: std::io::Error| {
+        let message = "the workspace cannot be used";
+        ExecError::new(ExecErrorKind::Failed, message).because(error)
+    };
+    let cwd = match named {
+        None => env::current_dir().map_err(failed)?,
+        Some(named) => fs::real(named).map_err(|error| failed(error).at(named))?,
+    };
+    if fs::is_dir(&cwd) {
+        return Ok(cwd);
+    }
+    let message = "the workspace is no directory";
+    Err(ExecError::new(ExecErrorKind::Usage, message).at(cwd))
+}
+
+impl ResumeCommand {
+    pub(super) fn answer(&self, output: &Output) -> Answer {
+        self.run(output)
+            .map_err(|failure| failure.json(self.work.json))
+    }
+
+    fn run(&self, output: &Output) -> Answer {
+        let (mut store, file) = Store::open(&StateHome::from_env()?, &self.id)?;
+        let ended = store.end_leftovers()?;
+        if ended > 0 {
+            output.note(&format!(
+                "{ended} agents of an execution that died were still at work; they were ended"
+            ));
+        }
+        let history = &file.history;
+        if history.is_over() {
+            let message = format!("the run `{}` was given up", self.id);
+            return Err(ExecError::new(ExecErrorKind::Refused, message).into());
+        }
+        let opened = history.opened();
+        let before = opened.map(|opened| (opened.args.clone(), opened.cwd.clone()));
+        let (args, cwd) = before.unwrap_or_default();
+        let args = match &self.args {
+            None => args,
+            Some(text) => arguments(Some(text))?,
+        };
+        let script = match (&self.script, history.started()) {
+            (Some(path), _) => load(path)?,
+            (None, Some(started)) => {
+                let text = file.blob(&started.script)?;
+                let name = opened.and_then(|opened| opened.path.clone());
+                let name = name.unwrap_or_else(|| "workflow.js".to_owned());
+                Script::of_text(&text, &name).map_err(Failure::of)?
+            }
+            (None, None) => {
+                let message = "the run was never started";
+                let error = ExecError::new(ExecErrorKind::Refused, message);
+                return Err(error.hint("name its script with --script").into());
+            }
+        };
+        let limits = self.work.limits(history.limits());
+        if limits != *history.limits() {
+            store.append(&RunRecord::Raised(LimitsRaised { limits }))?;
+            store.flush()?;
+        }
+        let cwd = workspace(Some(Path::new(&cwd)))?;
+        follow(store, (&script, args, cwd), &self.work, output)
+    }
+}
+
+/// Drives a run and tells what happens.
+fn follow(
+    store: Store,
+    (script, args, cwd): (&Script, JsonText, PathBuf),
+    work: &WorkArgs,
+    output: &Output,
+) -> Answer {
+    let cancel = Cancel::new();
+    cancel_on_request(&cancel)?;
+    let agents = AgentCommand {
+        command: work.agent_command.clone(),
+        effect: Effect::Workspace,
+    };
+    let opened = store.history().opened();
+    let id = opened.map(|opened| opened.run.clone()).unwrap_or_default();
+    let dir = store.path().to_owned();
+    output.note(&format!("run {id}"));
+    let events = |record: &RunRecord| {
+        if work.json {
+            // Whoever reads the lines may have gone; the run goes on.
+            output.line(&print(record)).ok();
+        } else {
+            tell(record, output);
+        }
+    };
+    let driven = drive(
+        store,
+        &Drive {
+            script,
+            args,
+            cwd,
+            terms: work.terms(),
+            agents: &agents,
+            find: &|_| None,
+            variables: work.variables()?,
+            engine: EngineLimits::default(),
+            events: &events,
+            cancel: &cancel,
+        },
+    )
+    .map_err(|error| error.hint(format!("`callsheet workflow resume {id}` goes on")))?;
+    conclude(&id, &dir, &driven, work.json, output)
+}
+
+/// One line for a record, where people look.
+fn tell(record: &RunRecord, output: &Output) {
+    let name = |label: Option<&String>, call: u64| {
+        label.map_or_else(|| format!("call {call}"), String::clone)
+    };
+    match record {
+        RunRecord::Phase(phase) => output.note(&output.paint("1", &phase.title)),
+        RunRecord::Logged(log) => match &*log.level {
+            "warn" | "error" => output.note(&format!("[{}] {}", log.level, log.message)),
+            _ => output.note(&format!("  {}", log.message)),
+        },
+        RunRecord::Issued(issued) if issued.kind == CallKind::Agent => {
+            output.note(&format!("  {} …", name(issued.label.as_ref(), issued.call)));
+        }
+        RunRecord::Settled(settled) if settled.outcome.kind == OutcomeKind::Error => {
+            let message = settled.outcome.message.as_deref().unwrap_or_default();
+            let failed = output.paint("31", "failed:");
+            output.note(&format!("  call {} {failed} {message}", settled.call));
+        }
+        RunRecord::Diverged(diverged) => output.note(&format!(
+            "  {} calls something else than before",
+            diverged.path
+        )),
+        _ => {}
+    }
+}
+
+fn conclude(id: &str, dir: &Path, driven: &Driven, as_json: bool, output: &Output) -> Answer {
+    let code = match driven.end {
+        RunEnd::Completed => 0,
+        RunEnd::Failed | RunEnd::Abandoned => 1,
+        RunEnd::Paused | RunEnd::Stopped => OPEN,
+    };
+    let usage = driven.ledger.spent();
+    let text = match &driven.outcome {
+        Some(outcome) => {
+            let file = read(&StateHome::from_env()?, id)?;
+            let text = file.map(|file| file.text(outcome)).transpose()?;
+            text.flatten()
+        }
+        None => None,
+    };
+    let message = driven
+        .outcome
+        .as_ref()
+        .and_then(|outcome| outcome.message.clone());
+    if as_json {
+        let data = Shape(|out: &mut Writer| {
+            out.begin_object();
+            out.field("run", id);
+            out.field("end", &driven.end);
+            out.field("reason", &driven.reason);
+            if let Some(text) = &text {
+                out.key("result");
+                out.raw(text);
+            }
+            out.field("error", &message);
+            out.field("usage", usage);
+            out.end_object();
+        });
+        output.envelope(&data, &[])?;
+        return Ok(code);
+    }
+    match driven.end {
+        RunEnd::Completed => {
+            let text = text.unwrap_or_else(|| "null".to_owned());
+            let value = json::read(&text).unwrap_or_default();
+            output.line(value.as_str().unwrap_or(&text))?;
+        }
+        RunEnd::Failed => {
+            let failed = output.paint("31", "failed:");
+            let what = message.unwrap_or_default();
+            output.problem(&format!("{failed} {what}"));
+        }
+        RunEnd::Paused | RunEnd::Stopped | RunEnd::Abandoned => {
+            let reason = driven.reason.as_deref().unwrap_or_default();
+            output.note(&format!("{}: {reason}", driven.end.as_str()));
+            output.note(&format!("go on with: callsheet workflow resume {id}"));
+        }
+    }
+    output.note(&format!("{}; kept in {}", tokens(usage), dir.display()));
+    Ok(code)
+}

@@ -1,0 +1,11 @@
+//! Workflows on this machine: where runs are kept, where their scripts run, who works on
+//! their calls, and the loop that joins them.
+
+pub mod agent;
+pub mod driver;
+pub mod script;
+mod simple;
+pub mod store;
+pub mod vm;
+
+pub use simple::raised;

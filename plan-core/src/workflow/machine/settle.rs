@@ -1,0 +1,366 @@
+//! What is told to the machine: calls of the script, results of work, wishes of people.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use super::{
+    Command, Control, Ending, Issued, Item, Live, Lost, Machine, OnDivergence, Settled, Stage,
+};
+use crate::base::record::JsonText;
+use crate::workflow::history::{Match, Wanted};
+use crate::workflow::identity::Effect;
+use crate::workflow::policy::{self, Reuse};
+use crate::workflow::record::{
+    CallAbandoned, CallAdopted, CallIssued, CallSettled, CheckpointAnswered, CheckpointAsked,
+    LimitsRaised, Logged, Outcome, PhaseBegun, RunDiverged, RunEnd, RunRecord,
+};
+use crate::workflow::vm::{CallKind, VmError, VmState};
+
+impl Machine {
+    /// Takes something that the script caused.
+    pub(super) fn take(&mut self, item: Item) {
+        let epoch = self.epoch;
+        let logged = |level: String, message: String| {
+            Command::Append(RunRecord::Logged(Logged {
+                epoch,
+                level,
+                message,
+            }))
+        };
+        match item {
+            Item::Open(open) => self.scopes.open(&open),
+            Item::Join(join) => self.scopes.join(&join.scope),
+            Item::Phase(phase) => {
+                let title = phase.title;
+                let record = RunRecord::Phase(PhaseBegun { epoch, title });
+                self.out.push(Command::Append(record));
+            }
+            Item::Log(log) => self
+                .out
+                .push(logged(log.level.as_str().to_string(), log.message)),
+            Item::Warning(warning) => self.out.push(logged("warn".to_string(), warning.message)),
+            Item::Call(call) => self.issue(*call),
+        }
+    }
+
+    fn issue(&mut self, call: Issued) {
+        let number = self.calls.len() as u64;
+        let causal = self.scopes.digest(&call.call.scope);
+        let is_agent = call.call.kind == CallKind::Agent;
+        self.agents += u64::from(is_agent);
+        self.out.push(Command::Append(RunRecord::Issued(CallIssued {
+            epoch: self.epoch,
+            call: number,
+            path: call.call.path.clone(),
+            kind: call.call.kind,
+            content: call.content.clone(),
+            causal: causal.clone(),
+            effect: call.effect,
+            label: call.call.label.clone(),
+            phase: call.call.phase.clone(),
+        })));
+        self.calls.push(Live {
+            scope: call.call.scope.clone(),
+            ordinal: call.call.ordinal,
+            is_agent,
+            content: call.content.clone(),
+            effect: call.effect,
+            retries: call.retries.unwrap_or(self.limits.retries),
+            attempt: 0,
+            usage: None,
+            tree: None,
+            stage: Stage::Queued,
+        });
+        if let Some(refused) = call.refused {
+            return self.end(number, refused);
+        }
+        let wanted = Wanted {
+            content: &call.content,
+            path: &call.call.path,
+            causal: &causal,
+            source: &self.source,
+            content_alone: self.terms.reuse == Reuse::Content && !call.effect.is_seen(),
+            errors: self.terms.keep_failures,
+        };
+        if let Some(found) = self.find(&wanted) {
+            return self.claim(number, found);
+        }
+        if is_agent && self.agents > self.limits.max_agents {
+            let most = self.limits.max_agents;
+            let message = format!(
+                "the run may call {most} agents ({} were called); raise its limit to go on",
+                self.agents
+            );
+            let refused = Outcome::error(policy::AGENT_LIMIT_EXCEEDED, message, false);
+            return self.end(number, refused);
+        }
+        self.compare(&call);
+        if let Some(question) = call.question {
+            let answered = self.history.answer(&question.id).cloned();
+            if let Some(answer) = answered.or(question.reply) {
+                return self.end(number, Outcome::value(answer));
+            }
+            self.out
+                .push(Command::Append(RunRecord::Asked(CheckpointAsked {
+                    epoch: self.epoch,
+                    call: number,
+                    id: question.id.clone(),
+                    question: question.text,
+                })));
+            self.stage(number, Stage::Asking(question.id));
+        }
+    }
+
+    fn find(&self, wanted: &Wanted<'_>) -> Option<Match> {
+        if self.terms.reuse == Reuse::Nothing {
+            return None;
+        }
+        self.history
+            .find(wanted, |index| !self.claimed.contains(&index))
+    }
+
+    /// Lets an earlier result stand for a call.
+    fn claim(&mut self, number: u64, found: Match) {
+        let Some(past) = self.history.past().get(found.index) else {
+            return;
+        };
+        let (from, outcome) = (past.from, past.outcome.clone());
+        let (usage, tree) = (past.usage.clone(), past.tree.clone());
+        self.claimed.insert(found.index);
+        self.out
+            .push(Command::Append(RunRecord::Adopted(CallAdopted {
+                epoch: self.epoch,
+                call: number,
+                from,
+                rule: found.rule,
+            })));
+        if let Some(live) = self.live_mut(number) {
+            live.usage = usage;
+            live.tree = tree;
+        }
+        self.stage(number, Stage::Ready(from, outcome));
+    }
+
+    /// Looks whether a call that has no earlier result should have had one.
+    fn compare(&mut self, call: &Issued) {
+        let is_free = |index: usize| !self.claimed.contains(&index);
+        if call.effect == Effect::External && self.history.did_outside(&call.content, is_free) {
+            let path = &call.call.path;
+            let reason = format!("external-effect-changed: {path} was done after something else");
+            return self.ends(RunEnd::Paused, Some(reason), None);
+        }
+        if !self.same {
+            return;
+        }
+        let Some(past) = self.history.at(&call.call.path, is_free) else {
+            return;
+        };
+        // One that failed is meant to be run again.
+        if past.content == call.content {
+            return;
+        }
+        self.out
+            .push(Command::Append(RunRecord::Diverged(RunDiverged {
+                epoch: self.epoch,
+                path: call.call.path.clone(),
+                expected: past.content.clone(),
+                found: call.content.clone(),
+            })));
+        if self.terms.on_divergence == OnDivergence::Pause {
+            let reason = format!("diverged: {} calls something else", call.call.path);
+            self.ends(RunEnd::Paused, Some(reason), None);
+        }
+    }
+
+    /// Notes how the script stands.
+    pub(super) fn judge(&mut self, state: VmState, value: Option<Outcome>, error: Option<VmError>) {
+        match state {
+            VmState::Waiting => {}
+            VmState::Done => {
+                let value = value.unwrap_or_else(|| Outcome::value(JsonText::default()));
+                self.ends(RunEnd::Completed, None, Some(value));
+            }
+            VmState::Failed | VmState::Deadlock => {
+                let (code, message) = error.map_or_else(
+                    || ("SCRIPT_ERROR".to_string(), String::new()),
+                    |error| (error.code, error.message),
+                );
+                let outcome = Outcome::error(&code, message, false);
+                self.ends(RunEnd::Failed, Some(code), Some(outcome));
+                self.cancel_all();
+            }
+        }
+    }
+
+    /// Takes the result of work.
+    pub(super) fn settled(&mut self, settled: Settled) {
+        let (call, attempt) = (settled.call, settled.attempt);
+        let Some(Stage::Working(reserved)) = self.working_stage(call, attempt) else {
+            // A late result of an attempt that nobody waits for.
+            return;
+        };
+        self.ledger.release(reserved);
+        let is_error = !settled.outcome.is_value();
+        let passes = settled.outcome.recoverable == Some(true);
+        let retries = self.live(call).map_or(0, |live| live.retries);
+        if is_error && settled.outcome.code.as_deref() == Some(policy::PROVIDER_USAGE_LIMIT) {
+            let message = settled.outcome.message.as_deref().unwrap_or_default();
+            let reason = policy::reset_hint(message).map_or_else(
+                || "usage_limit".to_string(),
+                |hint| format!("usage_limit: {hint}"),
+            );
+            self.abandon(failed(settled));
+            self.stage(call, Stage::Dropped);
+            return self.ends(RunEnd::Paused, Some(reason), None);
+        }
+        if is_error && passes && attempt <= retries && self.ending.is_none() {
+            self.abandon(failed(settled));
+            self.stage(call, Stage::Pausing);
+            let after = policy::backoff(attempt + 1);
+            return self.out.push(Command::Wake { call, after });
+        }
+        self.settle_as(settled);
+    }
+
+    /// Notes that work was broken off.
+    pub(super) fn lost(&mut self, lost: Lost) {
+        let call = lost.call;
+        let Some(Stage::Working(reserved)) = self.working_stage(call, lost.attempt) else {
+            return;
+        };
+        self.ledger.release(reserved);
+        self.abandon(lost);
+        let stage = match self.ending {
+            Some(_) => Stage::Dropped,
+            None => Stage::Queued,
+        };
+        self.stage(call, stage);
+    }
+
+    /// Does what somebody wants.
+    pub(super) fn control(&mut self, control: Control, now: u64) {
+        let (end, reason) = match control {
+            Control::Pause(reason) => (RunEnd::Paused, reason),
+            Control::Stop(reason) => (RunEnd::Stopped, reason),
+            Control::Abandon(reason) => (RunEnd::Abandoned, reason),
+            Control::Raise(limits) => {
+                self.limits = limits.clone();
+                self.out
+                    .push(Command::Append(RunRecord::Raised(LimitsRaised { limits })));
+                return;
+            }
+            Control::Answer { id, answer } => {
+                self.out
+                    .push(Command::Append(RunRecord::Answered(CheckpointAnswered {
+                        id: id.clone(),
+                        answer: answer.clone(),
+                        at: now,
+                    })));
+                let asking = |live: &Live| live.stage == Stage::Asking(id.clone());
+                if let Some(place) = self.calls.iter().position(asking) {
+                    self.end(place as u64, Outcome::value(answer));
+                }
+                return;
+            }
+        };
+        // What somebody wants goes over an end that is on its way.
+        self.ending = None;
+        self.ends(end, Some(reason), None);
+        self.cancel_all();
+    }
+
+    pub(super) fn ends(&mut self, end: RunEnd, reason: Option<String>, outcome: Option<Outcome>) {
+        self.ending.get_or_insert(Ending {
+            end,
+            reason,
+            outcome,
+        });
+    }
+
+    fn cancel_all(&mut self) {
+        for (call, live) in self.calls.iter().enumerate() {
+            if matches!(live.stage, Stage::Working(_)) {
+                self.out.push(Command::Cancel {
+                    call: call as u64,
+                    attempt: live.attempt,
+                });
+            }
+        }
+    }
+
+    /// Ends a call that nobody worked on.
+    pub(super) fn end(&mut self, call: u64, outcome: Outcome) {
+        self.settle_as(Settled {
+            call,
+            attempt: 0,
+            outcome,
+            usage: None,
+            tree: None,
+            refs: Vec::new(),
+        });
+    }
+
+    fn settle_as(&mut self, settled: Settled) {
+        let call = settled.call;
+        if let Some(usage) = &settled.usage {
+            self.ledger.spend(usage);
+        }
+        if let Some(live) = self.live_mut(call) {
+            live.usage.clone_from(&settled.usage);
+            live.tree.clone_from(&settled.tree);
+        }
+        let outcome = settled.outcome.clone();
+        self.out
+            .push(Command::Append(RunRecord::Settled(CallSettled {
+                epoch: self.epoch,
+                call,
+                attempt: settled.attempt,
+                outcome: settled.outcome,
+                usage: settled.usage,
+                tree: settled.tree,
+                refs: settled.refs,
+            })));
+        // Behind everything that the journal held when we began.
+        self.arrived += 1;
+        let order = self.history.records() + self.arrived;
+        self.stage(call, Stage::Ready(order, outcome));
+    }
+
+    fn abandon(&mut self, lost: Lost) {
+        if let Some(usage) = &lost.usage {
+            self.ledger.spend(usage);
+        }
+        self.out
+            .push(Command::Append(RunRecord::Abandoned(CallAbandoned {
+                epoch: self.epoch,
+                call: lost.call,
+                attempt: lost.attempt,
+                reason: lost.reason,
+                usage: lost.usage,
+                salvage: lost.salvage,
+            })));
+    }
+
+    fn working_stage(&self, call: u64, attempt: u64) -> Option<Stage> {
+        let live = self.live(call)?;
+        (live.attempt == attempt).then(|| live.stage.clone())
+    }
+
+    pub(super) fn stage(&mut self, call: u64, stage: Stage) {
+        if let Some(live) = self.live_mut(call) {
+            live.stage = stage;
+        }
+    }
+}
+
+/// An attempt whose error is not the call's.
+fn failed(settled: Settled) -> Lost {
+    Lost {
+        call: settled.call,
+        attempt: settled.attempt,
+        reason: settled.outcome.code.unwrap_or_default(),
+        usage: settled.usage,
+        salvage: None,
+    }
+}
