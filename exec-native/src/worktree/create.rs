@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::thread::available_parallelism;
 
 use super::faults::step;
 use super::git::{Call, Files, RETRIES, Refusal, RefusalExt as _, wait_before};
@@ -533,9 +533,7 @@ static FREE: Condvar = Condvar::new();
 
 impl Turn {
     fn take() -> Self {
-        let most = thread::available_parallelism()
-            .map_or(1, NonZero::get)
-            .min(MOST);
+        let most = available_parallelism().map_or(1, NonZero::get).min(MOST);
         let mut busy = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
         while *busy >= most {
             busy = FREE.wait(busy).unwrap_or_else(PoisonError::into_inner);

@@ -56,14 +56,19 @@ fn twenty_trees_come_and_go_beside_readers() {
         let readers: Vec<_> = (0..2).map(|_| scope.spawn(read)).collect();
         let workers: Vec<_> = (0..TREES)
             .map(|tree| {
-                let (trees, base, done) = (&trees, &base, &done);
+                let (desk, trees, base, done) = (&desk, &trees, &base, &done);
                 scope.spawn(move || {
                     for round in 0..rounds() {
                         let call = format!("{tree}/{round}");
                         let tree = trees.create(&spec(&call, base), &mut announced).unwrap();
                         assert!(tree.path().join("src/lib.rs").exists());
                         let removed = tree.remove(End::Remove).unwrap();
-                        assert_eq!(removed, Removed::Gone { salvage: None });
+                        if let Removed::Gone {
+                            salvage: Some(saved),
+                        } = &removed
+                        {
+                            panic!("{}", git(&desk.repo(), &["show", "--stat", saved]));
+                        }
                         done.fetch_add(1, Ordering::Relaxed);
                     }
                 })
