@@ -264,9 +264,10 @@ impl Repo {
             &except,
             "--all",
         ];
+        let missing = format!("bad object {id}");
         let told = match self.call().look(&args) {
             // A clone's commit that is not here.
-            Err(refusal) if refusal.says("bad object") => return Ok(false),
+            Err(refusal) if refusal.says(&missing) => return Ok(false),
             told => told.or_failed("the history cannot be read")?,
         };
         Ok(told.is_empty())
