@@ -307,10 +307,13 @@ impl Trees {
                 Err(failed) => failed,
             };
             step("refused");
-            take_away(&self.shop.repo, record, *undo)?;
-            *undo = Undo::Nothing;
+            // What cannot be taken away now is told beside why it could not be made.
+            let clean = take_away(&self.shop.repo, record, *undo).is_ok();
+            if clean {
+                *undo = Undo::Nothing;
+            }
             match refusal {
-                Attempt::Refused(refusal) if refusal.is_passing() && tries < RETRIES => {
+                Attempt::Refused(refusal) if clean && refusal.is_passing() && tries < RETRIES => {
                     wait_before(&mut tries);
                 }
                 Attempt::Refused(refusal) => {
