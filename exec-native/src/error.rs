@@ -28,6 +28,8 @@ pub enum ExecErrorKind {
     Config,
     /// The request is one that nobody should carry out unasked.
     Refused,
+    /// Work could not get a place of its own.
+    Isolation,
     /// Somebody asked to stop, by a signal of this number.
     Cancelled(u8),
 }
@@ -42,6 +44,7 @@ impl ExecErrorKind {
             ExecErrorKind::Usage => 64,
             ExecErrorKind::Missing => 69,
             ExecErrorKind::Internal => 70,
+            ExecErrorKind::Isolation => 73,
             ExecErrorKind::Config => 78,
             ExecErrorKind::Refused => 77,
             ExecErrorKind::Cancelled(signal) => 128_u8.saturating_add(signal),

@@ -21,6 +21,7 @@ pub mod personas;
 pub mod skills;
 pub mod state;
 pub mod workflow;
+pub mod worktree;
 
 pub use apply::{
     ApplyOptions, Attached, Cleared, DisposeEntry, DisposeReport, Event, ExecuteOptions, GcOptions,

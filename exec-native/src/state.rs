@@ -75,7 +75,7 @@ pub(crate) fn unique(head: &str) -> io::Result<String> {
 }
 
 /// Writes the low bits of a number with digits that sort as the number does.
-fn base32(number: u128, digits: u32) -> String {
+pub(crate) fn base32(number: u128, digits: u32) -> String {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let places = (0..digits).rev();
     let digits = places.filter_map(|place| DIGITS.get((number >> (5 * place)) as usize & 31));

@@ -38,6 +38,7 @@ const fn code(kind: ExecErrorKind) -> &'static str {
         ExecErrorKind::Usage => "usage",
         ExecErrorKind::Missing => "missing",
         ExecErrorKind::Internal => "internal",
+        ExecErrorKind::Isolation => "isolation",
         ExecErrorKind::Config => "config",
         ExecErrorKind::Refused => "refused",
         ExecErrorKind::Cancelled(_) => "cancelled",

@@ -7,6 +7,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use super::lock::Lock;
+
 /// Which repository git works on.
 #[derive(Debug, Clone)]
 pub struct Git {
@@ -42,10 +44,11 @@ impl Git {
         // Named like this, the directory is not asked who owns it.
         command.env("GIT_DIR", &self.dir);
         command.env("GIT_WORK_TREE", &self.tree);
+        command.envs(VARIABLES);
         if let Some(index) = &self.index {
             command.env("GIT_INDEX_FILE", index);
         }
-        let (output, written) = finish(command, &self.tree, args, input)?;
+        let (output, written) = finish(command, &self.tree, args, Stdin::Text(input))?;
         if output.status.success() {
             return written.map(|()| output.stdout);
         }
@@ -75,18 +78,31 @@ const SETTINGS: [&str; 8] = [
     "protocol.file.allow=always",
 ];
 
+/// What git gets as its standard input.
+#[derive(Clone, Copy)]
+enum Stdin<'s> {
+    /// A text that it reads.
+    Text(&'s [u8]),
+    /// A lock that it holds with us; it reads nothing.
+    Lock(&'s Lock),
+}
+
 /// Runs git in a directory to its end; answers whether it was told everything too.
 fn finish(
     mut command: Command,
     dir: &Path,
     args: &[&OsStr],
-    input: &[u8],
+    stdin: Stdin<'_>,
 ) -> io::Result<(Output, io::Result<()>)> {
-    command.envs(VARIABLES).current_dir(dir);
+    command.current_dir(dir);
     for setting in SETTINGS {
         command.args(["-c", setting]);
     }
-    let pipes = command.args(args).stdin(Stdio::piped());
+    let (input, source) = match stdin {
+        Stdin::Text(input) => (input, Stdio::piped()),
+        Stdin::Lock(lock) => (&[][..], lock.share_with_child()?),
+    };
+    let pipes = command.args(args).stdin(source);
     let mut child = pipes
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -179,17 +195,73 @@ pub struct Answer {
 /// # Errors
 /// Git is not installed or cannot be talked to.
 pub fn ask(dir: &Path, args: &[&OsStr], stdin: &str) -> io::Result<Answer> {
-    let mut command = Command::new("git");
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("GIT_") {
-            command.env_remove(name);
-        }
-    }
-    // It may end before it has read everything; its answer tells.
-    let (output, _) = finish(command, dir, args, stdin.as_bytes())?;
+    let output = Asked::new(dir).told(stdin.as_bytes()).run(args)?;
     Ok(Answer {
         ok: output.status.success(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// A call of git with the user's own configuration, as [`ask`], that is told more.
+pub struct Asked<'a> {
+    dir: &'a Path,
+    variables: Vec<(&'a str, &'a OsStr)>,
+    stdin: Stdin<'a>,
+}
+
+impl<'a> Asked<'a> {
+    /// Git in a directory.
+    pub fn new(dir: &'a Path) -> Self {
+        Self {
+            dir,
+            variables: Vec::new(),
+            stdin: Stdin::Text(b""),
+        }
+    }
+
+    /// Adds a variable; it counts more than what we set for every call.
+    #[must_use]
+    pub fn with(mut self, name: &'a str, value: &'a OsStr) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+
+    /// Gives it a text to read.
+    #[must_use]
+    pub fn told(mut self, text: &'a [u8]) -> Self {
+        self.stdin = Stdin::Text(text);
+        self
+    }
+
+    /// Lets it hold a lock with us. A git that outlives us keeps others away until it has
+    /// ended. It cannot be given a text then.
+    #[must_use]
+    pub fn holding(mut self, lock: &'a Lock) -> Self {
+        self.stdin = Stdin::Lock(lock);
+        self
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// Git is not installed or cannot be talked to.
+    pub fn run(self, args: &[&OsStr]) -> io::Result<Output> {
+        let mut command = Command::new("git");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("GIT_") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(VARIABLES).envs(self.variables);
+        // It may end before it has read everything; its answer tells.
+        finish(command, self.dir, args, self.stdin).map(|(output, _)| output)
+    }
+}
+
+impl std::fmt::Debug for Asked<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = out.debug_struct("Asked").field("dir", &self.dir).finish();
+        shown.and_then(|()| write!(out, " {:?}", self.variables))
+    }
 }

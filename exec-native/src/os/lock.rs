@@ -4,10 +4,11 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::process::Stdio;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::dir::Dir;
+use super::dir::{Dir, file_meta};
 
 /// A lock that is held until it is dropped or its process ends. Programs that the
 /// process starts do not inherit it.
@@ -63,6 +64,27 @@ impl Lock {
     pub fn note(&self, text: &str) -> io::Result<()> {
         self.file.set_len(0)?;
         (&self.file).write_all(text.as_bytes())
+    }
+
+    /// Returns a second handle as the input of a program that is started. The program then
+    /// holds the lock with us, until both have ended or we let go of it.
+    ///
+    /// # Errors
+    /// The process has too many open files.
+    pub fn share_with_child(&self) -> io::Result<Stdio> {
+        self.file.try_clone().map(Stdio::from)
+    }
+
+    /// Tells whether a name still stands for the file that is locked: a lock on a file that
+    /// has gone keeps nobody out.
+    ///
+    /// # Errors
+    /// The directory may not be searched.
+    pub fn is_at(&self, dir: &Dir, name: &OsStr) -> io::Result<bool> {
+        let own = file_meta(&self.file)?;
+        Ok(dir
+            .stat(name)?
+            .is_some_and(|there| there.identity == own.identity))
     }
 
     /// Takes the lock of a file, waiting while somebody else holds it.
