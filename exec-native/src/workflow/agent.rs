@@ -7,13 +7,15 @@ use plan_core::workflow::identity::{AgentContent, Effect, content_key};
 use plan_core::workflow::ledger::{Cost, Usage};
 use plan_core::workflow::machine::{Event, Lost, Settled};
 use plan_core::workflow::policy::{
-    AGENT_EMPTY_OUTPUT, AGENT_EXECUTION_ERROR, AGENT_TIMEOUT, SCHEMA_NONCOMPLIANCE,
+    AGENT_EMPTY_OUTPUT, AGENT_EXECUTION_ERROR, AGENT_TIMEOUT, ISOLATION_FAILED,
+    SCHEMA_NONCOMPLIANCE,
 };
 use plan_core::workflow::record::Outcome;
 use plan_core::workflow::vm::{CallKind, JsonText};
 
+use super::isolation::{Left, Room, Rooms, wanted};
 use super::store::MARKS;
-use crate::os::ask::{self, Task};
+use crate::os::ask::{self, Done, Task};
 use crate::os::proc::{Cancel, Stopped};
 
 /// The end of an error output that a message shows.
@@ -67,10 +69,12 @@ pub trait Agents: Sync {
 
 /// A command of the shell that works on every call: it reads one JSON object and says the
 /// result.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct AgentCommand {
     /// The command.
     pub command: String,
+    /// Where calls can be kept apart.
+    pub rooms: Rooms,
     /// What its calls may change, as far as nobody says otherwise.
     pub effect: Effect,
 }
@@ -93,6 +97,7 @@ fn number(payload: &Value<'_>, name: &str) -> Option<u64> {
 impl Agents for AgentCommand {
     fn prepare(&self, payload: &Value<'_>) -> Prepared {
         let text = |name: &str| option(payload, name).map(String::from);
+        let apart = wanted(option(payload, "isolation"));
         let schema = payload
             .get("options")
             .and_then(|options| options.get("schema"));
@@ -103,7 +108,7 @@ impl Agents for AgentCommand {
             thinking: text("thinking"),
             schema: schema.map(JsonText::new),
             isolation: text("isolation"),
-            base: None,
+            base: apart.and_then(|_| self.rooms.base().map(String::from)),
             cwd: text("cwd"),
             thread: text("thread"),
         };
@@ -112,65 +117,125 @@ impl Agents for AgentCommand {
         let said = option(payload, "effect").and_then(Effect::from_word);
         Prepared {
             content: content_key(CallKind::Agent, &content),
-            effect: said.unwrap_or(self.effect),
+            effect: said.unwrap_or(if apart.is_some() {
+                Effect::Isolated
+            } else {
+                self.effect
+            }),
             retries: number(payload, "retries"),
-            refused: None,
+            refused: apart.and_then(|_| self.rooms.refusal()),
         }
     }
 
     fn work(&self, work: &Work) -> Event {
         let (call, attempt) = (work.call, work.attempt);
-        let cwd = option(&work.payload, "cwd").map_or_else(|| work.cwd.clone(), PathBuf::from);
-        let input = Self::input(work, &cwd);
-        let mark = work.run.join(MARKS).join(format!("{call}-{attempt}"));
-        let limit = number(&work.payload, "timeoutMs").or(work.limit);
-        let done = ask::work(&Task {
-            argv: &["sh".to_owned(), "-c".to_owned(), self.command.clone()],
-            cwd: &cwd,
-            env: &[],
-            input: &input,
-            limit: limit.map(std::time::Duration::from_millis),
-            cancel: &work.cancel,
-            mark: &mark,
-        });
-        let (outcome, usage) = match done {
-            Err(error) => {
-                let message = format!("the agent cannot be started: {error}");
-                (Outcome::error(AGENT_EXECUTION_ERROR, message, true), None)
+        let label = work.label.as_deref().unwrap_or(&work.path);
+        let room = wanted(option(&work.payload, "isolation"))
+            .map(|how| self.rooms.take(&work.path, label, how));
+        let (room, cwd) = match room {
+            None => {
+                let named = option(&work.payload, "cwd").map(PathBuf::from);
+                (None, named.unwrap_or_else(|| work.cwd.clone()))
             }
-            Ok(done) => match done.stopped {
-                Some(Stopped::Cancelled(_)) => {
-                    return Event::Lost(Lost {
-                        call,
-                        attempt,
-                        reason: "stop".to_owned(),
-                        usage: None,
-                        salvage: None,
-                    });
-                }
-                Some(Stopped::Limit) => {
-                    let message = format!("no result after {} ms", limit.unwrap_or_default());
-                    (Outcome::error(AGENT_TIMEOUT, message, true), None)
-                }
-                None if done.reply.code != 0 => {
-                    let message = failed(done.reply.code, &done.reply.stderr);
-                    (Outcome::error(AGENT_EXECUTION_ERROR, message, true), None)
-                }
-                None => understand(&done.reply.stdout, &work.payload),
-            },
+            Some(Ok(room)) => {
+                let cwd = room.cwd.clone();
+                (Some(room), cwd)
+            }
+            Some(Err(outcome)) => return settled(work, outcome, None, Left::default()),
         };
-        Event::Settled(Settled {
-            call,
-            attempt,
-            outcome,
-            usage,
-            tree: None,
-            refs: Vec::new(),
-        })
+        let limit = number(&work.payload, "timeoutMs").or(work.limit);
+        let done = self.ask(work, &cwd, limit);
+        let stopped = match &done {
+            Ok(done) => done.stopped,
+            Err(_) => None,
+        };
+        if let Some(Stopped::Cancelled(_)) = stopped {
+            let salvage = room.map(Room::give_up).transpose();
+            return Event::Lost(Lost {
+                call,
+                attempt,
+                reason: match &salvage {
+                    Ok(_) => "stop".to_owned(),
+                    Err(error) => format!("stop; its tree stays: {error}"),
+                },
+                usage: None,
+                salvage: salvage.ok().flatten().flatten(),
+            });
+        }
+        let (outcome, usage) = judge(done, limit, &work.payload);
+        let stays = work
+            .payload
+            .get("options")
+            .and_then(|options| options.get("keepWorktree"));
+        let stays = stays.and_then(Value::as_bool).unwrap_or(true);
+        let left = match room {
+            None => Ok(Left::default()),
+            Some(room) if outcome.is_value() => room.keep(label, &work.path, stays),
+            Some(room) => room.give_up().map(|salvage| Left {
+                refs: salvage.into_iter().collect(),
+                ..Left::default()
+            }),
+        };
+        match left {
+            Ok(left) => settled(work, outcome, usage, left),
+            Err(error) => {
+                let message = format!("its tree cannot be kept: {}", error.chain());
+                let outcome = Outcome::error(ISOLATION_FAILED, message, false);
+                settled(work, outcome, usage, Left::default())
+            }
+        }
     }
 }
 
+fn settled(work: &Work, outcome: Outcome, usage: Option<Usage>, left: Left) -> Event {
+    Event::Settled(Settled {
+        call: work.call,
+        attempt: work.attempt,
+        outcome,
+        usage,
+        tree: left.tree,
+        refs: left.refs,
+    })
+}
+
+/// Makes a result of how the command ended.
+fn judge(
+    done: std::io::Result<Done>,
+    limit: Option<u64>,
+    payload: &Value<'_>,
+) -> (Outcome, Option<Usage>) {
+    let done = match done {
+        Ok(done) => done,
+        Err(error) => {
+            let message = format!("the agent cannot be started: {error}");
+            return (Outcome::error(AGENT_EXECUTION_ERROR, message, true), None);
+        }
+    };
+    if done.stopped.is_some() {
+        let message = format!("no result after {} ms", limit.unwrap_or_default());
+        return (Outcome::error(AGENT_TIMEOUT, message, true), None);
+    }
+    if done.reply.code != 0 {
+        let message = failed(done.reply.code, &done.reply.stderr);
+        return (Outcome::error(AGENT_EXECUTION_ERROR, message, true), None);
+    }
+    understand(&done.reply.stdout, payload)
+}
+
 impl AgentCommand {
+    fn ask(&self, work: &Work, cwd: &Path, limit: Option<u64>) -> std::io::Result<Done> {
+        let name = format!("{}-{}", work.call, work.attempt);
+        ask::work(&Task {
+            argv: &["sh".to_owned(), "-c".to_owned(), self.command.clone()],
+            cwd,
+            env: &[],
+            input: &Self::input(work, cwd),
+            limit: limit.map(std::time::Duration::from_millis),
+            cancel: &work.cancel,
+            mark: &work.run.join(MARKS).join(name),
+        })
+    }
+
     /// The one object that the command reads.
     fn input(work: &Work, cwd: &Path) -> String {
         let options = work.payload.get("options");

@@ -1,5 +1,6 @@
 //! Workflows.
 
+mod apart;
 mod laws;
 mod runs;
 mod vm;

@@ -28,8 +28,10 @@ use crate::os::{env, fs};
 use crate::state::StateHome;
 use crate::workflow::agent::AgentCommand;
 use crate::workflow::driver::{Drive, Driven, EngineLimits, drive};
+use crate::workflow::isolation::Rooms;
 use crate::workflow::script::Script;
 use crate::workflow::store::{Store, is_id, new_id, read};
+use crate::worktree::Repo;
 
 /// The exit code of a run that can go on.
 const OPEN: u8 = 4;
@@ -202,7 +204,10 @@ impl RunCommand {
                 .ok()
                 .map(|path| path.display().to_string()),
             cwd: cwd.display().to_string(),
-            base: None,
+            base: Repo::open(&cwd)
+                .and_then(|repo| repo.resolve("HEAD"))
+                .ok()
+                .map(|base| base.as_str().to_owned()),
             args: args.clone(),
             limits: self.work.limits(&Limits::default()),
             at: now_ms(),
@@ -283,12 +288,28 @@ fn follow(
 ) -> Answer {
     let cancel = Cancel::new();
     cancel_on_request(&cancel)?;
-    let agents = AgentCommand {
-        command: work.agent_command.clone(),
-        effect: Effect::Workspace,
-    };
     let opened = store.history().opened();
     let id = opened.map(|opened| opened.run.clone()).unwrap_or_default();
+    let base = opened.and_then(|opened| opened.base.clone());
+    let state = StateHome::from_env()?;
+    let rooms = Rooms::open(
+        &state,
+        &cwd,
+        &id,
+        store.history().epoch() + 1,
+        base.as_deref(),
+    );
+    if store.history().epoch() > 0 {
+        let records = read(&state, &id)?.map(|file| file.records);
+        for told in rooms.settle(&records.unwrap_or_default())? {
+            output.note(&told);
+        }
+    }
+    let agents = AgentCommand {
+        command: work.agent_command.clone(),
+        rooms,
+        effect: Effect::Workspace,
+    };
     let dir = store.path().to_owned();
     output.note(&format!("run {id}"));
     let events = |record: &RunRecord| {

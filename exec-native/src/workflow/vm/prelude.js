@@ -34,6 +34,7 @@
     SCRIPT_VALIDATION_ERROR: false,
     PROVIDER_USAGE_LIMIT: false,
     MODEL_NOT_FOUND: false,
+    ISOLATION_FAILED: false,
     PERSISTENCE_ERROR: false,
     UNKNOWN: false,
   };
@@ -407,7 +408,7 @@
       oneOf('off', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'),
       'one of off, minimal, low, medium, high, xhigh, max',
     ],
-    isolation: [oneOf('worktree', false), '"worktree" or false'],
+    isolation: [oneOf('worktree', 'clone', false), '"worktree", "clone" or false'],
     keepWorktree: [(value) => typeof value === 'boolean', 'true or false'],
     cwd: [(value) => isText(value) && value.startsWith('/'), 'an absolute path'],
     thread: [isText, 'a string that is not empty'],
@@ -438,10 +439,10 @@
         throw wrong(`agent() option ${name} must be ${what}`);
       }
     }
-    if (own.isolation === 'worktree') {
+    if (own.isolation) {
       for (const name of ['cwd', 'thread']) {
         if (own[name] !== undefined) {
-          throw wrong(`agent() option ${name} cannot be combined with isolation "worktree"`);
+          throw wrong(`agent() option ${name} cannot be combined with isolation`);
         }
       }
     }

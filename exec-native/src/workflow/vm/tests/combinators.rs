@@ -132,15 +132,15 @@ fn options_that_are_wrong_are_refused_at_the_call() {
         ),
         (
             "agent('x', { isolation: 'branch' })",
-            "agent() option isolation must be \"worktree\" or false",
+            "agent() option isolation must be \"worktree\", \"clone\" or false",
         ),
         (
             "agent('x', { isolation: 'worktree', cwd: '/x' })",
-            "agent() option cwd cannot be combined with isolation \"worktree\"",
+            "agent() option cwd cannot be combined with isolation",
         ),
         (
             "agent('x', { isolation: 'worktree', thread: 't' })",
-            "agent() option thread cannot be combined with isolation \"worktree\"",
+            "agent() option thread cannot be combined with isolation",
         ),
         (
             "agent('x', { cwd: 'sub' })",
