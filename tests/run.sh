@@ -135,6 +135,7 @@ if [ "$fast" = no ]; then
     check "Documentation" env RUSTDOCFLAGS="-D warnings" \
         cargo doc --quiet "${native[@]}" --exclude tests --exclude examples --no-deps
     check "Examples: first light of every persona" examples/first-light.sh --all
+    check "Examples: a workflow" examples/workflow/workflow.sh
     check "Examples: a fleet of processes" examples/fleet/fleet.sh --transport process
     if command -v tmux >/dev/null; then
         check "Examples: a fleet in tmux" examples/fleet/fleet.sh --transport tmux

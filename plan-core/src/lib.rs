@@ -7,7 +7,7 @@
 //! give byte-equal plans on every target.
 //!
 //! The modules depend on one another in one direction only:
-//! [`base`] ← [`effect`] ← { [`persona`], [`fleet`] }.
+//! [`base`] ← [`effect`] ← { [`persona`], [`fleet`], [`workflow`] }.
 #![no_std]
 #![forbid(unsafe_code)]
 
