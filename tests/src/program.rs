@@ -383,10 +383,20 @@ impl Running {
     pub fn signal(&self, name: &str) -> Answer<()> {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &pid]).status()?;
-        status
-            .success()
-            .then_some(())
-            .ok_or_else(|| "no such process".into())
+        if !status.success() {
+            return Err("no such process".into());
+        }
+        if name != "KILL" {
+            return Ok(());
+        }
+        // It holds its locks until the kernel has ended it, on a busy machine a while later.
+        wait(|| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let state = stat
+                .rsplit_once(") ")
+                .map(|(_, rest)| rest.starts_with('Z'));
+            Ok(state.unwrap_or(true).then_some(()))
+        })
     }
 
     /// Closes what the call reads, and waits for its end.

@@ -112,7 +112,7 @@ fn place(seat: &PlannedSeat) -> String {
         ]);
     }
     text.push_str(
-        " `callsheet fleet graph` shows who reports to whom, `callsheet fleet status` who is \
+        " `callsheet fleet comms-block SEAT` shows whom a seat works with, `callsheet fleet status` who is \
          there, and `callsheet fleet send SEAT --message TEXT` speaks to a seat.\n",
     );
     text

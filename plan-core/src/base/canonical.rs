@@ -58,7 +58,7 @@ mod tests {
         let value = read(text).expect("JSON");
         assert_eq!(
             canonical(&value),
-            "{\"a\":\"é\\n\",\"b\":[1,{\"a\":null,\"z\":1000}],\"😀\":1,\"דּ\":2}"
+            "{\"a\":\"é\\n\",\"b\":[1,{\"a\":null,\"z\":1000}],\"😀\":1,\"\u{fb33}\":2}"
         );
     }
 }

@@ -130,6 +130,42 @@ impl Topology {
         }
     }
 
+    /// Tells a seat whom it works with, for its agent to read: its manager, those who report to
+    /// the same one, those who report to it. `None` when there is no such seat.
+    pub fn comms(&self, seat: &str) -> Option<String> {
+        let own = self.seats.iter().find(|node| node.name == seat)?;
+        let manager = own.reports_to.as_deref();
+        let mut out = format!(
+            "# Who you work with\n\nYou are `{seat}`, of class {}.\n\n",
+            own.class
+        );
+        let mut row = |node: &Node, how: &str| {
+            out.extend([
+                "- `",
+                &*node.name,
+                "` (",
+                &*node.class,
+                ", ",
+                &*node.runtime,
+                ") ",
+                how,
+                "\n",
+            ]);
+        };
+        for node in self.seats.iter().filter(|node| node.name != seat) {
+            let to = node.reports_to.as_deref();
+            if Some(&*node.name) == manager {
+                row(node, "is whom you report to");
+            } else if to == Some(seat) {
+                row(node, "reports to you");
+            } else if to.is_some() && to == manager {
+                row(node, "reports to the same seat as you");
+            }
+        }
+        out.push_str("\n`callsheet fleet send SEAT --message TEXT` speaks to a seat.\n");
+        Some(out)
+    }
+
     /// Draws a graph for Graphviz.
     pub fn dot(&self) -> String {
         let mut out = String::from("digraph fleet {\n  rankdir=TB;\n  node [shape=box];\n");
@@ -277,6 +313,29 @@ mod tests {
              s_end --> s_a_db\n  \
              s_a_db --> s_a__b\n"
         );
+    }
+
+    #[test]
+    fn a_seat_is_told_whom_it_works_with() {
+        let seats = topology(&[
+            ("lead", None),
+            ("code", Some("lead")),
+            ("review", Some("lead")),
+            ("test", Some("code")),
+        ]);
+        assert_eq!(
+            seats.comms("code").as_deref(),
+            Some(
+                "# Who you work with\n\nYou are `code`, of class code.\n\n\
+                 - `lead` (lead, claude) is whom you report to\n\
+                 - `review` (review, claude) reports to the same seat as you\n\
+                 - `test` (test, claude) reports to you\n\n\
+                 `callsheet fleet send SEAT --message TEXT` speaks to a seat.\n"
+            )
+        );
+        let lead = seats.comms("lead").unwrap_or_default();
+        assert_eq!(lead.matches("reports to you").count(), 2);
+        assert_eq!(seats.comms("nobody"), None);
     }
 
     #[test]

@@ -367,6 +367,7 @@ fn envelopes(fleet: &Fleet) -> Answer<()> {
         &["status", "--json"][..],
         &["graph", "--json"],
         &["explain", "planner", "--json"],
+        &["comms-block", "planner", "--json"],
         &["send", "planner", "--message", "x", "--json"],
         &["tail", "planner", "--json"],
         &["history", "--json"],

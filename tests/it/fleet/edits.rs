@@ -138,6 +138,14 @@ fn roster(fleet: &Fleet) -> Answer<()> {
     let edited = fleet.read("roster.yaml")?;
     assert_eq!(up(fleet, &[])?, ["code1"]);
     assert_eq!(fleet.read("roster.yaml")?, edited);
+    let block = fleet.ask(&["comms-block", "code1"], 0)?.stdout();
+    for line in [
+        "You are `code1`, of class code.",
+        "- `planner` (planner, claude) is whom you report to",
+        "- `code0` (code, claude) reports to the same seat as you",
+    ] {
+        assert!(block.contains(line), "{block}");
+    }
     let why = fleet.ask(&["explain", "code1"], 0)?.stdout();
     assert!(
         why.contains("→ model_hint         opus                     roster (roster.yaml)"),

@@ -240,6 +240,40 @@ impl ExplainCommand {
     }
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  callsheet fleet comms-block code0 >> AGENTS.md")]
+pub(super) struct CommsCommand {
+    /// The seat.
+    seat: String,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl CommsCommand {
+    pub(super) fn answer(&self, place: &HomeArgs, output: &Output) -> Answer {
+        let request = Request::aiming(Aim::at(Goal::Files));
+        let found = find(place.home()?, &request, TransportArg::Auto)?;
+        let made = found.plan()?;
+        let Some(block) = made.topology().comms(&self.seat) else {
+            return Err(unknown(&self.seat, &found, &made.seats));
+        };
+        if self.json {
+            let data = Shape(|out: &mut Writer| {
+                out.begin_object();
+                out.field("seat", &self.seat);
+                out.field("block", &block);
+                out.end_object();
+            });
+            output.envelope(&data, &made.diagnostics)?;
+            return Ok(0);
+        }
+        output.line(block.trim_end())?;
+        Ok(0)
+    }
+}
+
 fn unknown(name: &str, _found: &Found, seats: &[plan_core::fleet::plan::PlannedSeat]) -> Failure {
     let names = seats.iter().map(|seat| &*seat.name);
     let near = plan_core::base::text::nearest(name, names);

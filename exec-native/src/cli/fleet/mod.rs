@@ -91,6 +91,8 @@ enum Verb {
     Adopt(verbs::AdoptCommand),
     /// Draws who reports to whom.
     Graph(look::GraphCommand),
+    /// Tells a seat whom it works with, as a text for its agent.
+    CommsBlock(look::CommsCommand),
     /// Says who decided what a seat runs.
     Explain(look::ExplainCommand),
     /// Lists the rosters that are kept.
@@ -163,6 +165,7 @@ impl FleetCommand {
             Verb::Remove(command) => command.answer(&self.place, output),
             Verb::Adopt(command) => command.answer(&self.place, output),
             Verb::Graph(command) => command.answer(&self.place, output),
+            Verb::CommsBlock(command) => command.answer(&self.place, output),
             Verb::Explain(command) => command.answer(&self.place, output),
             Verb::History(command) => command.answer(&self.place, output),
             Verb::Rollback(command) => command.answer(&self.place, output),
