@@ -1,6 +1,7 @@
 //! Workflows.
 
 mod apart;
+mod formats;
 mod laws;
 mod runs;
 mod vm;
