@@ -14,6 +14,7 @@ use plan_core::workflow::record::Outcome;
 use plan_core::workflow::vm::{CallKind, JsonText};
 
 use super::isolation::{Left, Room, Rooms, wanted};
+use super::simple::whole;
 use super::store::MARKS;
 use crate::os::ask::{self, Done, Task};
 use crate::os::proc::{Cancel, Stopped};
@@ -85,13 +86,7 @@ fn option<'p>(payload: &'p Value<'_>, name: &str) -> Option<&'p str> {
 }
 
 fn number(payload: &Value<'_>, name: &str) -> Option<u64> {
-    let number = payload.get("options")?.get(name)?.as_number()?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float becomes the nearest number that fits"
-    )]
-    Some(number as u64)
+    whole(payload.get("options")?.get(name))
 }
 
 impl Agents for AgentCommand {
@@ -172,8 +167,8 @@ impl Agents for AgentCommand {
             None => Ok(Left::default()),
             Some(room) if outcome.is_value() => room.keep(label, &work.path, stays),
             Some(room) => room.give_up().map(|salvage| Left {
+                tree: None,
                 refs: salvage.into_iter().collect(),
-                ..Left::default()
             }),
         };
         match left {
@@ -317,16 +312,7 @@ fn value(result: &Value<'_>, wants_data: bool) -> Outcome {
 }
 
 fn usage(value: &Value<'_>) -> Usage {
-    let number = |name: &str| {
-        let number = value.get(name).and_then(Value::as_number).unwrap_or(0.0);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a float becomes the nearest number that fits"
-        )]
-        let whole = number as u64;
-        whole
-    };
+    let number = |name: &str| whole(value.get(name)).unwrap_or(0);
     let cost = value.get("cost").and_then(Value::as_number);
     Usage {
         input: number("input"),

@@ -27,10 +27,8 @@ pub struct Rooms {
 pub struct Left {
     /// The tree behind it.
     pub tree: Option<String>,
-    /// Its branch, when it holds anything.
+    /// What holds its work: its branch, or where the work was saved when the tree went.
     pub refs: Vec<String>,
-    /// Where what was broken off is kept.
-    pub salvage: Option<String>,
 }
 
 impl Rooms {
@@ -181,21 +179,18 @@ impl Room {
         let tree = self.tree.tree_id()?;
         let changed = head.as_ref() != Some(&self.base);
         let branch = self.tree.record().branch.clone();
-        let refs: Vec<String> = branch.into_iter().filter(|_| changed).collect();
         let end = if stays && changed {
             End::Keep
         } else {
             End::Remove
         };
-        let removed = self.tree.remove(end)?;
-        let salvage = match removed {
+        let holds = match self.tree.remove(end)? {
             Removed::Gone { salvage } => salvage,
-            Removed::Kept | Removed::Held { .. } => None,
+            Removed::Kept | Removed::Held { .. } => branch.filter(|_| changed),
         };
         Ok(Left {
             tree: Some(tree),
-            refs,
-            salvage,
+            refs: holds.into_iter().collect(),
         })
     }
 

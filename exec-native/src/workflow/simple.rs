@@ -11,16 +11,21 @@ use plan_core::workflow::vm::{CallKind, JsonText};
 use crate::os::clock::now_ms;
 use crate::os::rng;
 
-/// How long a call wants to sleep.
-pub(super) fn milliseconds(payload: &Value<'_>) -> u64 {
-    let asked = payload.get("ms").and_then(Value::as_number).unwrap_or(0.0);
+/// The whole number that a script or a person gave.
+pub(super) fn whole(value: Option<&Value<'_>>) -> Option<u64> {
+    let number = value.and_then(Value::as_number)?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a float becomes the nearest number that fits"
     )]
-    let whole = asked as u64;
-    whole.min(u64::from(u32::MAX))
+    Some(number as u64)
+}
+
+/// How long a call wants to sleep.
+pub(super) fn milliseconds(payload: &Value<'_>) -> u64 {
+    let asked = whole(payload.get("ms")).unwrap_or(0);
+    asked.min(u64::from(u32::MAX))
 }
 
 /// Answers a call at once.
@@ -96,15 +101,7 @@ pub(super) fn control(asked: &Value<'_>, limits: &Limits) -> Option<Control> {
 
 /// Limits with those changed that somebody names.
 pub fn raised(asked: &Value<'_>, limits: &Limits) -> Limits {
-    let number = |name: &str| {
-        let number = asked.get(name).and_then(Value::as_number)?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a float becomes the nearest number that fits"
-        )]
-        Some(number as u64)
-    };
+    let number = |name: &str| whole(asked.get(name));
     let mut raised = limits.clone();
     raised.concurrency = number("concurrency").unwrap_or(limits.concurrency);
     raised.max_agents = number("maxAgents").unwrap_or(limits.max_agents);

@@ -182,6 +182,25 @@ fn what_was_broken_off_is_saved() -> Answer<()> {
 }
 
 #[test]
+fn a_tree_that_goes_leaves_its_work_where_the_journal_says() -> Answer<()> {
+    let desk = Desk::new()?;
+    desk.script("export const meta = { name: 's', description: 's' };\nreturn agent('a', { isolation: 'worktree', keepWorktree: false });\n")?;
+    let script = desk.stage.path("home/s.js");
+    let script = script.to_str().ok_or("no text")?;
+    desk.call(&["run", script, "--run-id", "gone"], 0)?;
+    let journal = desk.stage.path("state/workflows/gone/journal.log");
+    let journal = fs::read_to_string(journal)?;
+    let refs = journal.split("\"refs\":[\"").nth(1);
+    let kept = refs
+        .and_then(|rest| rest.split('"').next())
+        .ok_or("no reference")?;
+    assert!(kept.starts_with("refs/callsheet/salvage/"), "{kept}");
+    assert_eq!(desk.git(&["show", &format!("{kept}:new/a")])?, "a\n");
+    assert_eq!(desk.git(&["worktree", "list"])?.lines().count(), 1);
+    Ok(())
+}
+
+#[test]
 fn without_a_repository_nothing_is_kept_apart_and_nothing_falls_back() -> Answer<()> {
     let stage = Stage::new()?.script("agent", AGENT)?;
     fs::write(

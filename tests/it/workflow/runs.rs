@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use exec_native::state::StateHome;
 use exec_native::workflow::store::{RunFile, read};
+use plan_core::base::json::Value;
 use plan_core::workflow::record::{RunEnd, RunRecord};
 use tests::program::{Call, Ended, Stage};
 use tests::repo::Answer;
@@ -356,7 +357,8 @@ fn a_pause_is_heard_and_the_rest_is_run_later() -> Answer<()> {
     let over = desk.work(&["resume", "stop"])?.run()?;
     assert_eq!(over.code(), Some(77), "{}", over.stderr());
     desk.ask(&["remove", "stop"], 0)?;
-    desk.ask(&["show", "stop"], 69)?;
+    let told = desk.ask(&["show", "stop", "--json"], 69)?.envelope()?;
+    assert_eq!(told.get("ok"), Some(&Value::Bool(false)));
     Ok(())
 }
 

@@ -94,6 +94,10 @@ pub(super) fn standing(file: &RunFile) -> Result<&'static str, ExecError> {
 
 impl CheckCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
+        self.tell(output).map_err(|failure| failure.json(self.json))
+    }
+
+    fn tell(&self, output: &Output) -> Answer {
         let script = load(&self.script)?;
         if self.json {
             let data = Shape(|out: &mut Writer| {
@@ -117,6 +121,10 @@ impl CheckCommand {
 
 impl ListCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
+        self.tell(output).map_err(|failure| failure.json(self.json))
+    }
+
+    fn tell(&self, output: &Output) -> Answer {
         let state = StateHome::from_env()?;
         let mut files = Vec::new();
         for id in list(&state)? {
@@ -172,6 +180,10 @@ impl ListCommand {
 
 impl ShowCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
+        self.tell(output).map_err(|failure| failure.json(self.json))
+    }
+
+    fn tell(&self, output: &Output) -> Answer {
         let file = find(&self.id)?;
         let standing = standing(&file)?;
         let history = &file.history;
