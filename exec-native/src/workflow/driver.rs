@@ -23,7 +23,7 @@ use super::simple;
 use super::store::Store;
 use super::vm::{VmHost, VmLimits};
 use crate::error::{ExecError, ExecErrorKind};
-use crate::os::clock::now_ms;
+use crate::os::clock::{Deadline, now_ms};
 use crate::os::owner::own_id;
 use crate::os::proc::Cancel;
 use crate::os::{own, threads};
@@ -113,6 +113,8 @@ struct Driver<'d, 'e> {
     finished: Option<Driven>,
     /// The signal that was heard.
     asked: Option<u8>,
+    /// When somebody else's wishes are looked for again.
+    look: Deadline,
 }
 
 /// Drives a run until it ends, or stops.
@@ -150,6 +152,7 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
             scope,
             finished: None,
             asked: None,
+            look: Deadline::after(Some(Duration::ZERO)),
         };
         let driven = driver.run(commands, &receiver);
         // Whatever went wrong: nobody is left to wait for those at work.
@@ -225,7 +228,16 @@ impl Driver<'_, '_> {
 
     /// Gives events to the machine, and does what it says about all of them: records first,
     /// in one piece.
-    fn take(&mut self, events: Vec<Event>) -> Result<(), ExecError> {
+    fn take(&mut self, mut events: Vec<Event>) -> Result<(), ExecError> {
+        while !events.is_empty() {
+            let commands = self.step(events)?;
+            // What the script said to a result is an event as well.
+            events = self.obey(commands)?.into_iter().collect();
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, events: Vec<Event>) -> Result<Vec<Command>, ExecError> {
         let mut commands = Vec::new();
         for mut event in events {
             if let Event::Settled(settled) = &mut event {
@@ -240,10 +252,11 @@ impl Driver<'_, '_> {
             }
             commands.extend(self.machine.step(event, now_ms()));
         }
-        self.obey(commands)
+        Ok(commands)
     }
 
-    fn obey(&mut self, commands: Vec<Command>) -> Result<(), ExecError> {
+    /// Carries commands out; what the script says to a result that it is told comes back.
+    fn obey(&mut self, commands: Vec<Command>) -> Result<Option<Event>, ExecError> {
         let mut rest = Vec::new();
         for command in commands {
             match command {
@@ -294,12 +307,11 @@ impl Driver<'_, '_> {
             }
         }
         let Some((call, outcome, spent)) = told else {
-            return Ok(());
+            return Ok(None);
         };
         let settle = self.settle(call, &outcome, spent)?;
         let report = self.host.settle(settle)?;
-        let event = self.report(report)?;
-        self.take(Vec::from([event]))
+        self.report(report).map(Some)
     }
 
     fn settle(&self, call: u64, outcome: &Outcome, spent: u64) -> Result<Settle, ExecError> {
@@ -457,6 +469,10 @@ impl Driver<'_, '_> {
     /// What others want of the run, and whoever holds the terminal.
     fn wishes(&mut self) -> Result<Vec<Event>, ExecError> {
         let mut wishes = Vec::new();
+        if !self.look.is_over() {
+            return Ok(wishes);
+        }
+        self.look = Deadline::after(Some(LOOK));
         let signal = self.drive.cancel.signal();
         if signal != 0 && self.asked != Some(signal) {
             self.asked = Some(signal);
