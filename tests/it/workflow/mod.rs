@@ -5,3 +5,4 @@ mod formats;
 mod laws;
 mod runs;
 mod vm;
+mod waste;
