@@ -109,7 +109,7 @@ struct Driver<'d, 'e> {
     cancels: BTreeMap<u64, Cancel>,
     timers: Vec<(u64, Event)>,
     sender: Sender<Event>,
-    scope: &'d threads::Scope<'d, 'e>,
+    crew: threads::Crew<'d, 'e>,
     finished: Option<Driven>,
     /// The signal that was heard.
     asked: Option<u8>,
@@ -149,7 +149,7 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
             cancels: BTreeMap::new(),
             timers: Vec::new(),
             sender,
-            scope,
+            crew: threads::Crew::new(scope),
             finished: None,
             asked: None,
             look: Deadline::after(Some(Duration::ZERO)),
@@ -315,19 +315,18 @@ impl Driver<'_, '_> {
     }
 
     fn settle(&self, call: u64, outcome: &Outcome, spent: u64) -> Result<Settle, ExecError> {
-        let text = self.store.text(outcome)?;
         let error = outcome.code.as_ref().map(|code| CallError {
             code: code.clone(),
             message: outcome.message.clone().unwrap_or_default(),
             recoverable: outcome.recoverable.unwrap_or(false),
         });
-        let value = text.map(|text| {
-            let value = plan_core::base::json::read(&text).unwrap_or_default();
-            JsonText::new(&value)
-        });
+        let value = match &error {
+            None => self.store.value(outcome)?,
+            Some(_) => None,
+        };
         Ok(Settle {
             call,
-            value: value.filter(|_| error.is_none()),
+            value,
             error,
             spent,
         })
@@ -369,7 +368,7 @@ impl Driver<'_, '_> {
     fn issued(&self, call: &vm::Call) -> Issued {
         let payload = call.payload.value();
         let mut issued = Issued {
-            content: content_key(call.kind, &payload),
+            content: String::new(),
             effect: Effect::Pure,
             retries: None,
             refused: None,
@@ -404,6 +403,9 @@ impl Driver<'_, '_> {
             | CallKind::Uuid
             | CallKind::Workflow => {}
         }
+        if call.kind != CallKind::Agent {
+            issued.content = content_key(call.kind, &payload);
+        }
         issued
     }
 
@@ -429,11 +431,11 @@ impl Driver<'_, '_> {
                 cancel,
             };
             let (agents, sender) = (self.drive.agents, self.sender.clone());
-            self.scope.spawn(move || {
-                let event = agents.work(&work);
+            let tell = move |event| {
                 // Nobody listens when the run has ended.
                 sender.send(event).ok();
-            });
+            };
+            self.crew.hand(move || agents.work(&work), tell);
             return;
         }
         let wait = match asked.kind {

@@ -27,6 +27,7 @@ use plan_core::workflow::record::{
     CallAttempt, CallIssued, CallSettled, ExecStarted, Outcome, RunEnd, RunOpened, RunRecord,
 };
 use plan_core::workflow::vm::{Budget, CallKind, Report, Settle, Start, VmState};
+use rustix::time::{ClockId, clock_gettime};
 use tests::program::callsheet;
 use tests::repo::Answer;
 use tests::waste::table;
@@ -201,43 +202,88 @@ fn settle_all(
         .ok_or_else(|| format!("{report:?}").into())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure")]
-fn micros(mut times: Vec<Duration>, count: u64) -> f64 {
-    times.sort_unstable();
-    let middle = times.get(times.len() / 2).copied().unwrap_or_default();
-    middle.as_secs_f64() * 1e6 / count as f64
+/// What took how long, in all rounds.
+#[derive(Default)]
+struct Times {
+    wall: Vec<Duration>,
+    own: f64,
+    others: f64,
+}
+
+impl Times {
+    fn take<T>(&mut self, what: impl FnOnce() -> Answer<T>) -> Answer<T> {
+        let (own, others, began) = (own_seconds(), others_seconds()?, Instant::now());
+        let done = what()?;
+        self.wall.push(began.elapsed());
+        self.own += own_seconds() - own;
+        self.others += others_seconds()? - others;
+        Ok(done)
+    }
+
+    /// Wall time in the median and the processors' time on the average, of one call: ours, and
+    /// that of the script's process.
+    #[expect(clippy::cast_precision_loss, reason = "figures")]
+    fn show(mut self, count: u64) -> Value<'static> {
+        self.wall.sort_unstable();
+        let (rounds, count) = (self.wall.len(), count as f64);
+        let middle = self.wall.get(rounds / 2).copied().unwrap_or_default();
+        let mut object = Object::new();
+        let mut insert = |name, seconds: f64| {
+            object.insert(name, Value::Number(seconds * 1e6 / count));
+        };
+        insert("wall", middle.as_secs_f64());
+        insert("own", self.own / rounds as f64);
+        insert("script", self.others / rounds as f64);
+        Value::Object(object)
+    }
+}
+
+/// The processors' time of this process.
+#[expect(clippy::cast_precision_loss, reason = "seconds")]
+fn own_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// The processors' time of processes that have ended; the system counts hundredths.
+fn others_seconds() -> Answer<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(") ").ok_or("no fields")?;
+    let ticks: Result<Vec<f64>, _> = fields
+        .split_whitespace()
+        .skip(13)
+        .take(2)
+        .map(str::parse)
+        .collect();
+    Ok(ticks?.iter().sum::<f64>() / 100.0)
 }
 
 fn calls(dir: &Path, shape: &str, count: u64, rounds: usize) -> Answer<String> {
     durable::set(Durability::Relaxed);
     let script = script(shape, count)?;
     let program = callsheet()?;
-    let (mut inside, mut outside) = (Vec::new(), Vec::new());
-    let mut runs: [Vec<Duration>; 3] = Default::default();
+    let mut times: [Times; 5] = Default::default();
+    let [inside, outside, runs @ ..] = &mut times;
     for _ in 0..rounds {
-        let (mut engine, report) = Engine::start(&start(&script), no_gauge())?;
-        let began = Instant::now();
-        settle_all(report, |settle| Ok(engine.settle(&settle)?), count)?;
-        inside.push(began.elapsed());
-        let mut host = VmHost::spawn(program, VmLimits::default())?;
-        let report = host.start(start(&script))?;
-        let began = Instant::now();
-        settle_all(report, |settle| Ok(host.settle(settle)?), count)?;
-        outside.push(began.elapsed());
+        inside.take(|| {
+            let (mut engine, report) = Engine::start(&start(&script), no_gauge())?;
+            settle_all(report, |settle| Ok(engine.settle(&settle)?), count)
+        })?;
+        outside.take(|| {
+            let mut host = VmHost::spawn(program, VmLimits::default())?;
+            let report = host.start(start(&script))?;
+            settle_all(report, |settle| Ok(host.settle(settle)?), count)
+        })?;
         for (times, concurrency) in runs.iter_mut().zip([1, 8, 64]) {
             let echo = Echo::new(1);
-            let (_, took) = run(dir, &script, (&echo, limits(concurrency)), &|_| {})?;
-            times.push(took);
+            times.take(|| run(dir, &script, (&echo, limits(concurrency)), &|_| {}))?;
         }
     }
-    let [one, eight, most] = runs.map(|times| micros(times, count));
-    Ok(object(&[
-        ("engine", micros(inside, count)),
-        ("process", micros(outside, count)),
-        ("run1", one),
-        ("run8", eight),
-        ("run64", most),
-    ]))
+    let mut object = Object::new();
+    for (name, times) in ["engine", "process", "run1", "run8", "run64"].iter().zip(times) {
+        object.insert(*name, times.show(count));
+    }
+    Ok(print(&object))
 }
 
 fn object(figures: &[(&'static str, f64)]) -> String {
