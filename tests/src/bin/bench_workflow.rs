@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use exec_native::StateHome;
 use exec_native::os::durable::{self, Durability};
 use exec_native::os::proc::Cancel;
-use exec_native::workflow::agent::{Agents, Prepared, Work};
+use exec_native::workflow::agent::{Agents, Prepared, Request, Work};
 use exec_native::workflow::driver::{Drive, Driven, EngineLimits, drive};
 use exec_native::workflow::script::Script;
 use exec_native::workflow::store::Store;
@@ -24,7 +24,7 @@ use plan_core::workflow::identity::{AgentContent, Effect, content_key};
 use plan_core::workflow::machine::{Event, Settled, Terms};
 use plan_core::workflow::policy::Limits;
 use plan_core::workflow::record::{
-    CallAttempt, CallIssued, CallSettled, ExecStarted, Outcome, RunEnd, RunOpened, RunRecord,
+    self, CallAttempt, CallIssued, CallSettled, ExecStarted, Outcome, RunEnd, RunOpened, RunRecord,
 };
 use plan_core::workflow::vm::{Budget, CallKind, Report, Settle, Start, VmState};
 use rustix::time::{ClockId, clock_gettime};
@@ -100,9 +100,9 @@ impl Echo {
 }
 
 impl Agents for Echo {
-    fn prepare(&self, payload: &Value<'_>) -> Prepared {
+    fn prepare(&self, request: &Request<'_>) -> Prepared {
         let content = AgentContent {
-            prompt: payload.get_str("prompt").unwrap_or_default().to_owned(),
+            prompt: request.payload.get_str("prompt").unwrap_or_default().to_owned(),
             ..AgentContent::default()
         };
         let content = print(&content);
@@ -115,15 +115,15 @@ impl Agents for Echo {
         }
     }
 
-    fn work(&self, work: &Work) -> Event {
-        Event::Settled(Settled {
+    fn work(&self, work: &Work) -> Vec<Event> {
+        vec![Event::Settled(Settled {
             call: work.call,
             attempt: work.attempt,
             outcome: Outcome::value(self.answer.clone()),
             usage: None,
             tree: None,
             refs: Vec::new(),
-        })
+        })]
     }
 }
 
@@ -168,6 +168,12 @@ fn run(
             cwd: PathBuf::from("/"),
             terms: Terms::default(),
             agents,
+            named: record::Agents {
+                persona: None,
+                harness: None,
+                model: None,
+                command: None,
+            },
             find: &|_| None,
             variables: BTreeMap::new(),
             engine: EngineLimits::default(),
@@ -309,6 +315,7 @@ fn journal(dir: &Path) -> Answer<String> {
         script: String::new(),
         args: String::new(),
         engine: String::new(),
+        agents: None,
         pid: 1,
         at: 0,
     }))?;

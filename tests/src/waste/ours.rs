@@ -75,6 +75,7 @@ fn execute(
         script: script.text.clone(),
         args: String::new(),
         engine: String::new(),
+        agents: None,
         pid: 1,
     };
     let (machine, commands) = Machine::begin(history, terms, host, 0);
