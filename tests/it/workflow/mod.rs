@@ -3,5 +3,6 @@
 mod apart;
 mod formats;
 mod laws;
+mod personas;
 mod runs;
 mod vm;
