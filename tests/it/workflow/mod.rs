@@ -6,3 +6,4 @@ mod laws;
 mod personas;
 mod runs;
 mod vm;
+mod waste;
