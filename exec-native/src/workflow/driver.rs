@@ -49,7 +49,7 @@ pub struct Drive<'d> {
     /// Finds the text of other workflows by name.
     pub find: &'d (dyn Fn(&str) -> Option<Script> + Sync),
     /// The variables of the environment that the script may ask for.
-    pub variables: BTreeMap<String, String>,
+    pub variables: BTreeMap<String, Option<String>>,
     /// What the script's engine may take.
     pub engine: EngineLimits,
     /// Hears every record as it is made.

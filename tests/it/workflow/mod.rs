@@ -3,6 +3,7 @@
 mod apart;
 mod formats;
 mod laws;
+mod personas;
 mod replay;
 mod runs;
 mod vm;
