@@ -55,8 +55,8 @@ async function node(body, count, withJournal) {
 
 const rows = [];
 for (const [shape, count, body] of SHAPES) {
-  const few = ours('calls', memory, shape, '3', rounds);
-  const all = ours('calls', memory, shape, String(count), rounds);
+  const few = ours('calls', `${memory}/run`, shape, '3', rounds);
+  const all = ours('calls', `${memory}/run`, shape, String(count), rounds);
   // The start of a script and its process is no cost of a call.
   const call = (what, kind) => (all[what][kind] * count - few[what][kind] * 3) / (count - 3);
   const bare = await node(body, count, false);

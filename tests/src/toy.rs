@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use plan_core::base::digest::sha256_hex;
 use plan_core::base::json::Value;
 use plan_core::base::record::JsonText;
 use plan_core::workflow::history::History;
@@ -116,6 +117,32 @@ struct World {
     calls: u64,
     /// By path, what was called there: the paths must be the same in every order.
     paths: BTreeMap<String, String>,
+    /// What had been done to the workspace in each scope, by the number of the thing that did
+    /// it, behind what had been done when the scope began.
+    done: BTreeMap<String, (String, BTreeMap<u64, String>)>,
+    asked: Vec<Asked>,
+}
+
+/// What a call was told, and what it could see.
+#[derive(Debug)]
+struct Asked {
+    scope: String,
+    ordinal: u64,
+    prompt: String,
+    effect: Effect,
+    seen: String,
+}
+
+impl Asked {
+    /// What an agent answers that looks at all that it can see.
+    fn answer(&self) -> String {
+        let seen = if self.effect.is_seen() {
+            &self.seen
+        } else {
+            ""
+        };
+        sha256_hex(format!("{} {seen}", self.prompt).as_bytes())
+    }
 }
 
 impl World {
@@ -131,6 +158,13 @@ impl World {
         self.calls += 1;
         let path = format!("{scope}/{ordinal}");
         self.paths.insert(path.clone(), prompt.to_owned());
+        self.asked.push(Asked {
+            scope: scope.to_owned(),
+            ordinal,
+            prompt: prompt.to_owned(),
+            effect,
+            seen: self.seen(scope),
+        });
         self.items.push(Item::Call(Box::new(Issued {
             call: vm::Call {
                 id,
@@ -149,6 +183,25 @@ impl World {
             question: None,
         })));
         Frame::Call(id)
+    }
+
+    /// All that was done before, as a call in a scope sees it.
+    fn seen(&self, scope: &str) -> String {
+        let Some((before, done)) = self.done.get(scope) else {
+            return String::new();
+        };
+        done.values()
+            .fold(before.clone(), |seen, step| format!("{seen};{step}"))
+    }
+
+    fn tell(&mut self, call: u64, answer: String) {
+        let asked = usize::try_from(call).ok();
+        let asked = asked.and_then(|place| self.asked.get(place));
+        if let Some(asked) = asked.filter(|asked| asked.effect.is_seen()) {
+            let (_, done) = self.done.entry(asked.scope.clone()).or_default();
+            done.insert(asked.ordinal, format!("{}={answer}", asked.prompt));
+        }
+        self.answers.insert(call, answer);
     }
 
     fn begin(&mut self, script: &Script, scope: &str, last: &str) -> Frame {
@@ -211,6 +264,11 @@ impl World {
             kind,
             branches: branches.len() as u64,
         }));
+        let before = self.seen(scope);
+        for place in 0..branches.len() {
+            let branch = format!("{own}[{place}]");
+            self.done.insert(branch, (before.clone(), BTreeMap::new()));
+        }
         let mut begun = Vec::new();
         for (place, branch) in branches.iter().enumerate() {
             let mut frame = self.begin(branch, &format!("{own}[{place}]"), last);
@@ -220,6 +278,23 @@ impl World {
         Frame::Par {
             scope: own,
             branches: begun,
+        }
+    }
+
+    /// What branches did counts in the scope around them.
+    fn join(&mut self, scope: &str, branches: usize) {
+        let branches = (0..branches).filter_map(|place| self.done.get(&format!("{scope}[{place}]")));
+        let done: Vec<String> = branches
+            .filter(|(_, done)| !done.is_empty())
+            .map(|(_, done)| format!("{:?}", done.values().collect::<Vec<_>>()))
+            .collect();
+        let around = scope.rsplit_once('/').unwrap_or_default();
+        let ordinal = around.1.trim_end_matches(['p', 'l']).parse();
+        if !done.is_empty()
+            && let Ok(ordinal) = ordinal
+        {
+            let (_, steps) = self.done.entry(around.0.to_owned()).or_default();
+            steps.insert(ordinal, done.join("|"));
         }
     }
 
@@ -263,6 +338,7 @@ impl World {
                     .collect();
                 let all = ended?.join("+");
                 let scope = scope.clone();
+                self.join(&scope, branches.len());
                 self.items.push(Item::Join(vm::Join { scope }));
                 Some(all)
             }
@@ -323,6 +399,9 @@ pub struct Course {
     pub paused: Option<u64>,
     /// One call in so many fails in a way that may pass.
     pub failing: Option<u64>,
+    /// Whether answers follow from the prompt and from what was done before, instead of
+    /// being new each time.
+    pub steady: bool,
     /// How the run is driven.
     pub terms: Terms,
     /// The name of the script: an edited one has another.
@@ -337,6 +416,7 @@ impl Course {
             killed: None,
             paused: None,
             failing: None,
+            steady: false,
             terms: Terms::default(),
             script: "script".to_owned(),
         }
@@ -449,7 +529,10 @@ impl Desk<'_> {
                 Outcome::error("AGENT_EXECUTION_ERROR", "by chance", true)
             } else {
                 let nonce = format!("n{}", chance.below(1 << 40));
-                Outcome::value(JsonText::new(&Value::from(nonce)))
+                let place = usize::try_from(call).unwrap_or(usize::MAX);
+                let asked = self.world.asked.get(place);
+                let steady = asked.filter(|_| self.course.steady).map(Asked::answer);
+                Outcome::value(JsonText::new(&Value::from(steady.unwrap_or(nonce))))
             };
             self.event(Event::Settled(Settled {
                 call,
@@ -502,7 +585,7 @@ impl Desk<'_> {
                     });
                     let path = self.path(call);
                     self.seen.told.push((path, answer.clone()));
-                    self.world.answers.insert(call, answer);
+                    self.world.tell(call, answer);
                     next = Some(self.pump());
                 }
                 Command::Cancel { .. } => {}
