@@ -283,7 +283,8 @@ impl World {
 
     /// What branches did counts in the scope around them.
     fn join(&mut self, scope: &str, branches: usize) {
-        let branches = (0..branches).filter_map(|place| self.done.get(&format!("{scope}[{place}]")));
+        let branches =
+            (0..branches).filter_map(|place| self.done.get(&format!("{scope}[{place}]")));
         let done: Vec<String> = branches
             .filter(|(_, done)| !done.is_empty())
             .map(|(_, done)| format!("{:?}", done.values().collect::<Vec<_>>()))

@@ -379,7 +379,8 @@ fn a_reused_result_is_what_a_fresh_run_would_give() {
         let mut empty = vec![opened(limits)];
         let fresh = execute(&edited, &mut empty, course("last", seed(draw)));
         prop_assert_eq!(resumed.end, Some(RunEnd::Completed));
-        let told = |seen: &Seen| -> BTreeMap<String, String> { seen.told.iter().cloned().collect() };
+        let told =
+            |seen: &Seen| -> BTreeMap<String, String> { seen.told.iter().cloned().collect() };
         prop_assert_eq!(told(&resumed), told(&fresh));
         prop_assert_eq!(resumed.value, fresh.value);
         Ok(())

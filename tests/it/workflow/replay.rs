@@ -145,7 +145,10 @@ fn what_is_wrong_is_told_with_its_line() -> Answer<()> {
     assert_eq!((none.state, none.records), (RunState::Missing, 0));
     let released = replay(&journals()?.swap_remove(11), crc32);
     assert_eq!(released.state, RunState::Completed);
-    assert_eq!((released.epoch, released.results, released.unclaimed), (2, 6, 0));
+    assert_eq!(
+        (released.epoch, released.results, released.unclaimed),
+        (2, 6, 0)
+    );
     assert!(released.calls.iter().all(|call| call.from.is_some()));
     assert_eq!(read(&print(&released))?.get_str("state"), Some("completed"));
     Ok(())

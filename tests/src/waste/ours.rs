@@ -7,9 +7,7 @@ use exec_native::workflow::vm::machine::Machine as Engine;
 use plan_core::base::json::Value;
 use plan_core::workflow::history::History;
 use plan_core::workflow::identity::{Effect, content_key};
-use plan_core::workflow::machine::{
-    Command, Event, Host, Issued, Item, Machine, Settled, Terms,
-};
+use plan_core::workflow::machine::{Command, Event, Host, Issued, Item, Machine, Settled, Terms};
 use plan_core::workflow::policy::{Limits, Reuse};
 use plan_core::workflow::record::{Outcome, RunEnd, RunRecord};
 use plan_core::workflow::vm::{self, CallKind, Report};
