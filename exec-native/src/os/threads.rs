@@ -50,11 +50,7 @@ impl<'s, 'e> Crew<'s, 'e> {
     }
 
     /// Has something done at once, and what came of it told.
-    pub fn hand<T>(
-        &self,
-        work: impl FnOnce() -> T + Send + 's,
-        tell: impl FnOnce(T) + Send + 's,
-    ) {
+    pub fn hand<T>(&self, work: impl FnOnce() -> T + Send + 's, tell: impl FnOnce(T) + Send + 's) {
         let shared = Arc::clone(&self.shared);
         let job = Box::new(move || {
             let done = work();

@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod driver;
+pub mod gather;
 pub mod isolation;
 pub mod script;
 mod simple;

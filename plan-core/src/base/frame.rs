@@ -87,7 +87,9 @@ pub fn split(bytes: &[u8], checksum: Checksum) -> Result<Frames<'_>, (usize, Fra
                 rest = after;
             }
             // No crash leaves a whole record with something else behind it.
-            Err(problem) if problem == FrameProblem::Unended || has_frame_behind(rest, checksum) => {
+            Err(problem)
+                if problem == FrameProblem::Unended || has_frame_behind(rest, checksum) =>
+            {
                 return Err((frames.lines.len() + 1, problem));
             }
             Err(_) => break,

@@ -1,7 +1,9 @@
 //! Workflows.
 
 mod apart;
+mod effects;
 mod formats;
+mod gather;
 mod laws;
 mod personas;
 mod runs;

@@ -102,7 +102,11 @@ impl Echo {
 impl Agents for Echo {
     fn prepare(&self, request: &Request<'_>) -> Prepared {
         let content = AgentContent {
-            prompt: request.payload.get_str("prompt").unwrap_or_default().to_owned(),
+            prompt: request
+                .payload
+                .get_str("prompt")
+                .unwrap_or_default()
+                .to_owned(),
             ..AgentContent::default()
         };
         let content = print(&content);
@@ -111,6 +115,7 @@ impl Agents for Echo {
             content: content_key(CallKind::Agent, &content),
             effect: Effect::Workspace,
             retries: None,
+            has_probe: false,
             refused: None,
         }
     }
@@ -286,7 +291,10 @@ fn calls(dir: &Path, shape: &str, count: u64, rounds: usize) -> Answer<String> {
         }
     }
     let mut object = Object::new();
-    for (name, times) in ["engine", "process", "run1", "run8", "run64"].iter().zip(times) {
+    for (name, times) in ["engine", "process", "run1", "run8", "run64"]
+        .iter()
+        .zip(times)
+    {
         object.insert(*name, times.show(count));
     }
     Ok(print(&object))

@@ -5,8 +5,9 @@ use plan_core::workflow::ledger::{Cost, Usage};
 use plan_core::workflow::policy::Limits;
 use plan_core::workflow::record::{
     Agents, CallAbandoned, CallAdopted, CallAttempt, CallIssued, CallPlaced, CallSettled,
-    CheckpointAnswered, CheckpointAsked, ExecStarted, LimitsRaised, Logged, Outcome, OutcomeKind,
-    PhaseBegun, Rule, RunDiverged, RunEnd, RunEnded, RunOpened, RunRecord,
+    CheckpointAnswered, CheckpointAsked, EffectDone, EffectIntent, ExecStarted, LimitsRaised,
+    Logged, Outcome, OutcomeKind, PhaseBegun, Rule, RunDiverged, RunEnd, RunEnded, RunOpened,
+    RunRecord,
 };
 use plan_core::workflow::vm::{
     Budget, Call, CallError, CallKind, Command, End, Event, Join, JsonText, Level, LogLine, Nested,
@@ -39,6 +40,8 @@ records! {
     CallIssued { epoch, call, path, kind, content, causal, effect, label, phase }
     CallAttempt { epoch, call, attempt, due }
     CallPlaced { epoch, call, attempt, tree, branch, base, group, started, boot }
+    EffectIntent { epoch, call, attempt, key }
+    EffectDone { epoch, call, key }
     CallSettled { epoch, call, attempt, outcome, usage, tree, refs }
     CallAdopted { epoch, call, from, rule }
     CallAbandoned { epoch, call, attempt, reason, usage, salvage }

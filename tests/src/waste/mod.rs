@@ -154,7 +154,10 @@ pub struct Cell {
 /// # Errors
 /// The engine cannot be made, or a script does not end.
 pub fn trials(row: &Row, rule: Rule, count: u64, seed: u64) -> Answer<Cell> {
-    let (first, second) = (script(row.script)?, script(row.edited.unwrap_or(row.script))?);
+    let (first, second) = (
+        script(row.script)?,
+        script(row.edited.unwrap_or(row.script))?,
+    );
     let mut cell = Cell::default();
     for trial in 0..count {
         // Every rule meets the same trials.
@@ -164,7 +167,9 @@ pub fn trials(row: &Row, rule: Rule, count: u64, seed: u64) -> Answer<Cell> {
             Rule::Caused | Rule::Content => ours::trial(&first, &second, rule, (stop, chance))?,
             _ => rivals::trial(&first, &second, rule, (stop, chance))?,
         };
-        let wasted = stop.checked_sub(used).ok_or("more was used than there was")?;
+        let wasted = stop
+            .checked_sub(used)
+            .ok_or("more was used than there was")?;
         cell.paid += stop;
         cell.wasted += wasted;
         cell.worst = cell.worst.max(wasted);

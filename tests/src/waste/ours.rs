@@ -7,9 +7,7 @@ use exec_native::workflow::vm::machine::Machine as Engine;
 use plan_core::base::json::Value;
 use plan_core::workflow::history::History;
 use plan_core::workflow::identity::{Effect, content_key};
-use plan_core::workflow::machine::{
-    Command, Event, Host, Issued, Item, Machine, Settled, Terms,
-};
+use plan_core::workflow::machine::{Command, Event, Host, Issued, Item, Machine, Settled, Terms};
 use plan_core::workflow::policy::{Limits, Reuse};
 use plan_core::workflow::record::{Outcome, RunEnd, RunRecord};
 use plan_core::workflow::vm::{self, CallKind, Report};
@@ -134,7 +132,7 @@ impl Desk<'_> {
                 Command::Start { call, .. } => self.agenda.begin(call),
                 Command::Deliver { call, outcome, .. } => told = Some((call, outcome)),
                 Command::Finish { end, .. } => self.end = Some(end),
-                Command::Cancel { .. } | Command::Wake { .. } => {}
+                Command::Probe { .. } | Command::Cancel { .. } | Command::Wake { .. } => {}
             }
         }
         let Some((call, outcome)) = told else {
@@ -158,6 +156,8 @@ impl Desk<'_> {
                         content,
                         effect: self.effect,
                         retries: None,
+                        key: None,
+                        has_probe: false,
                         refused: None,
                         question: None,
                     }))

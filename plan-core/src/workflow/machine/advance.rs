@@ -1,10 +1,12 @@
 //! What comes next: a result for the script, work that begins, or the end.
 
+use alloc::format;
+
 use super::{Command, Machine, Stage};
 use crate::workflow::causal::contribution;
 use crate::workflow::ledger::{self, Answer, Reserved, Usage};
 use crate::workflow::policy;
-use crate::workflow::record::{CallAttempt, Outcome, RunEnd, RunEnded, RunRecord};
+use crate::workflow::record::{CallAttempt, Logged, Outcome, RunEnd, RunEnded, RunRecord};
 
 impl Machine {
     /// Does what can be done now. While the script runs nothing can.
@@ -99,7 +101,27 @@ impl Machine {
                 attempt,
                 due: None,
             })));
-        self.out.push(Command::Start { call, attempt });
+        let doubtful = self
+            .live(call)
+            .filter(|live| live.may_have_done)
+            .map(|live| live.has_probe);
+        match doubtful {
+            // It may have happened, and nobody is asked to do it again before that is known.
+            Some(true) => self.out.push(Command::Probe { call, attempt }),
+            Some(false) => {
+                let message = format!(
+                    "call {call} changes something outside and may have done so before; it has \
+                     no probe, so it is done again with the same key"
+                );
+                self.out.push(Command::Append(RunRecord::Logged(Logged {
+                    epoch: self.epoch,
+                    level: "warn".into(),
+                    message,
+                })));
+                self.set_out(call, attempt);
+            }
+            None => self.set_out(call, attempt),
+        }
     }
 
     /// Ends the execution as soon as nobody works.

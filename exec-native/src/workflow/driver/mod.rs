@@ -1,33 +1,31 @@
 //! The loop of a run: what happened goes to the machine, what it says is done. Records are
 //! durable before anything that relies on them; those that wait are written together.
 
+mod calls;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use plan_core::base::digest::sha256_hex;
-use plan_core::base::json::Value;
-use plan_core::workflow::identity::{Effect, content_key};
 use plan_core::workflow::ledger::Ledger;
-use plan_core::workflow::machine::{
-    Command, Control, Event, Host, Issued, Item, Lost, Machine, Question, Settled, Terms,
-};
-use plan_core::workflow::policy::{Limits, SCRIPT_VALIDATION_ERROR};
+use plan_core::workflow::machine::{Command, Control, Event, Host, Item, Lost, Machine, Terms};
+use plan_core::workflow::policy::Limits;
 use plan_core::workflow::record::{self, Outcome, RunEnd, RunRecord};
-use plan_core::workflow::vm::{self, Budget, CallError, CallKind, JsonText, Report, Settle, Start};
+use plan_core::workflow::vm::{self, Budget, CallError, JsonText, Report, Settle, Start};
 
-use super::agent::{Agents, Request, Work};
-use super::script::Script;
-use super::simple;
-use super::store::Store;
-use super::thread::Threads;
-use super::vm::{VmHost, VmLimits};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::clock::{Deadline, now_ms};
 use crate::os::owner::own_id;
 use crate::os::proc::Cancel;
 use crate::os::{own, threads};
+use crate::workflow::agent::Agents;
+use crate::workflow::script::Script;
+use crate::workflow::simple;
+use crate::workflow::store::Store;
+use crate::workflow::thread::Threads;
+use crate::workflow::vm::{VmHost, VmLimits};
 
 /// How often somebody else's wishes are looked for.
 const LOOK: Duration = Duration::from_millis(100);
@@ -287,6 +285,7 @@ impl Driver<'_, '_> {
                     spent,
                 } => told = Some((call, outcome, spent)),
                 Command::Start { call, attempt } => self.begin(call, attempt),
+                Command::Probe { call, attempt } => self.probe(call, attempt),
                 Command::Cancel { call, .. } => {
                     if let Some(cancel) = self.cancels.get(&call) {
                         cancel.raise();
@@ -373,118 +372,6 @@ impl Driver<'_, '_> {
         })
     }
 
-    fn issued(&mut self, call: &vm::Call) -> Issued {
-        let payload = call.payload.value();
-        let mut issued = Issued {
-            content: String::new(),
-            effect: Effect::Pure,
-            retries: None,
-            refused: None,
-            question: None,
-            call: call.clone(),
-        };
-        match call.kind {
-            CallKind::Agent => {
-                let thread = self.threads.joins(call, &payload);
-                let prepared = self.drive.agents.prepare(&Request {
-                    payload: &payload,
-                    phase: call.phase.as_deref(),
-                    thread: thread.as_ref().ok().and_then(Option::as_deref),
-                });
-                issued.content = prepared.content;
-                issued.effect = prepared.effect;
-                issued.retries = prepared.retries;
-                issued.refused = thread.err().or(prepared.refused);
-            }
-            CallKind::Checkpoint => issued.question = Some(question(&payload, &call.path)),
-            CallKind::Env => {
-                let name = payload.get_str("name").unwrap_or_default();
-                if !self.drive.variables.contains_key(name) {
-                    let message = format!(
-                        "the script may not ask for the variable {name}: allow it with --env {name}"
-                    );
-                    issued.refused = Some(Outcome::error(SCRIPT_VALIDATION_ERROR, message, false));
-                }
-            }
-            CallKind::Merge | CallKind::Task | CallKind::Flow => {
-                let message = format!("{}() is not there yet", call.kind.as_str());
-                issued.refused = Some(Outcome::error(SCRIPT_VALIDATION_ERROR, message, false));
-            }
-            CallKind::Sleep
-            | CallKind::Now
-            | CallKind::Random
-            | CallKind::Uuid
-            | CallKind::Workflow => {}
-        }
-        if call.kind != CallKind::Agent {
-            issued.content = content_key(call.kind, &payload);
-        }
-        issued
-    }
-
-    /// Begins to work on a call.
-    fn begin(&mut self, call: u64, attempt: u64) {
-        let place = usize::try_from(call).unwrap_or(usize::MAX);
-        let Some(asked) = self.payloads.get(place) else {
-            return;
-        };
-        let payload = asked.payload.value().to_owned_value();
-        if asked.kind == CallKind::Agent {
-            let cancel = Cancel::new();
-            self.cancels.insert(call, cancel.clone());
-            let work = Work {
-                call,
-                attempt,
-                label: asked.label.clone(),
-                path: asked.path.clone(),
-                phase: asked.phase.clone(),
-                payload,
-                turns: self.threads.turns(call),
-                cwd: self.drive.cwd.clone(),
-                limit: self.limits().timeout,
-                run: self.store.path().to_owned(),
-                cancel,
-            };
-            let (agents, sender) = (self.drive.agents, self.sender.clone());
-            let tell = move |events: Vec<Event>| {
-                for event in events {
-                    // Nobody listens when the run has ended.
-                    sender.send(event).ok();
-                }
-            };
-            self.crew.hand(move || agents.work(&work), tell);
-            return;
-        }
-        let wait = match asked.kind {
-            CallKind::Sleep => simple::milliseconds(&payload),
-            _ => 0,
-        };
-        let outcome = match asked.kind {
-            CallKind::Workflow => self.nested(&payload),
-            kind => simple::answer(kind, &payload, &self.drive.variables),
-        };
-        let event = Event::Settled(Settled {
-            call,
-            attempt,
-            outcome,
-            usage: None,
-            tree: None,
-            refs: Vec::new(),
-        });
-        self.timers.push((now_ms() + wait, event));
-    }
-
-    /// The text of another workflow: one of that name, else the text itself.
-    fn nested(&self, payload: &Value<'_>) -> Outcome {
-        let source = payload.get_str("source").unwrap_or_default();
-        let found = (self.drive.find)(source).map(Ok);
-        let script = found.unwrap_or_else(|| Script::of_text(source, "nested.js"));
-        match script {
-            Ok(script) => Outcome::value(JsonText::new(&script.nested())),
-            Err(problem) => Outcome::error(SCRIPT_VALIDATION_ERROR, problem.message.clone(), false),
-        }
-    }
-
     /// What others want of the run, and whoever holds the terminal.
     fn wishes(&mut self) -> Result<Vec<Event>, ExecError> {
         let mut wishes = Vec::new();
@@ -530,25 +417,4 @@ fn lost(event: Event) -> Option<Event> {
         usage: None,
         salvage: None,
     }))
-}
-
-/// What a checkpoint asks. One with a default, or none at all, need not wait for a person.
-fn question(payload: &Value<'_>, path: &str) -> Question {
-    if let Some(durable) = payload.get("durable") {
-        let id = durable.get_str("checkpointId").unwrap_or(path).to_owned();
-        return Question {
-            id,
-            text: JsonText::new(durable),
-            reply: None,
-        };
-    }
-    let options = payload.get("options");
-    let waits = options.and_then(|options| options.get_str("headless")) == Some("wait");
-    let default = options.and_then(|options| options.get("default"));
-    let reply = default.map_or_else(|| JsonText::new(&Value::Bool(true)), JsonText::new);
-    Question {
-        id: path.to_owned(),
-        text: JsonText::new(payload),
-        reply: (!waits).then_some(reply),
-    }
 }
