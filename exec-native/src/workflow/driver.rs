@@ -18,6 +18,7 @@ use plan_core::workflow::record::{Outcome, RunEnd, RunRecord};
 use plan_core::workflow::vm::{self, Budget, CallError, CallKind, JsonText, Report, Settle, Start};
 
 use super::agent::{Agents, Work};
+use super::library::given;
 use super::script::Script;
 use super::simple;
 use super::store::Store;
@@ -43,8 +44,8 @@ pub struct Drive<'d> {
     pub terms: Terms,
     /// Who works on calls of agents.
     pub agents: &'d dyn Agents,
-    /// Finds the text of other workflows by name.
-    pub find: &'d (dyn Fn(&str) -> Option<Script> + Sync),
+    /// Finds other workflows by name, or says why not; `None` for what is no name.
+    pub find: &'d (dyn Fn(&str) -> Option<Result<Script, String>> + Sync),
     /// The variables of the environment that the script may ask for.
     pub variables: BTreeMap<String, String>,
     /// What the script's engine may take.
@@ -53,6 +54,108 @@ pub struct Drive<'d> {
     pub events: &'d dyn Fn(&RunRecord),
     /// The flag by which somebody asks to stop.
     pub cancel: &'d Cancel,
+}
+
+impl Drive<'_> {
+    /// What the script's host is to begin with.
+    pub(super) fn start(&self, limits: &Limits) -> Start {
+        let script = self.script;
+        Start {
+            script: script.text.clone(),
+            statement: script.statement(),
+            name: script.file.clone(),
+            args: self.args.clone(),
+            cwd: self.cwd.display().to_string(),
+            phases: script.phases.clone(),
+            budget: Budget {
+                total: limits.budget,
+                spent: 0,
+            },
+            memory: self.engine.memory,
+            fuel: self.engine.fuel,
+        }
+    }
+
+    /// Adds to what a script caused what only we know of its calls, which are kept.
+    pub(super) fn items(&self, events: Vec<vm::Event>, calls: &mut Vec<vm::Call>) -> Vec<Item> {
+        let items = events.into_iter().map(|event| match event {
+            vm::Event::Call(call) => {
+                let issued = self.issued(&call);
+                calls.push(call);
+                Item::Call(Box::new(issued))
+            }
+            vm::Event::Open(open) => Item::Open(open),
+            vm::Event::Join(join) => Item::Join(join),
+            vm::Event::Phase(phase) => Item::Phase(phase),
+            vm::Event::Log(log) => Item::Log(log),
+            vm::Event::Warning(warning) => Item::Warning(warning),
+        });
+        items.collect()
+    }
+
+    /// Adds to a call what only we know of it.
+    fn issued(&self, call: &vm::Call) -> Issued {
+        let payload = call.payload.value();
+        let mut issued = Issued {
+            content: content_key(call.kind, &payload),
+            effect: Effect::Pure,
+            retries: None,
+            refused: None,
+            question: None,
+            call: call.clone(),
+        };
+        match call.kind {
+            CallKind::Agent => {
+                let prepared = self.agents.prepare(&payload);
+                issued.content = prepared.content;
+                issued.effect = prepared.effect;
+                issued.retries = prepared.retries;
+                issued.refused = prepared.refused;
+            }
+            CallKind::Checkpoint => issued.question = Some(question(&payload, &call.path)),
+            CallKind::Env => {
+                let name = payload.get_str("name").unwrap_or_default();
+                if !self.variables.contains_key(name) {
+                    let message = format!(
+                        "the script may not ask for the variable {name}: allow it with --env {name}"
+                    );
+                    issued.refused = Some(Outcome::error(SCRIPT_VALIDATION_ERROR, message, false));
+                }
+            }
+            CallKind::Merge | CallKind::Task | CallKind::Flow => {
+                let message = format!("{}() is not there yet", call.kind.as_str());
+                issued.refused = Some(Outcome::error(SCRIPT_VALIDATION_ERROR, message, false));
+            }
+            CallKind::Sleep
+            | CallKind::Now
+            | CallKind::Random
+            | CallKind::Uuid
+            | CallKind::Workflow => {}
+        }
+        issued
+    }
+
+    /// The text of another workflow: one of that name, else the text itself; and what it is
+    /// given.
+    pub(super) fn nested(&self, payload: &Value<'_>) -> Outcome {
+        let source = payload.get_str("source").unwrap_or_default();
+        let invalid = |message: String| Outcome::error(SCRIPT_VALIDATION_ERROR, message, false);
+        let found = (self.find)(source);
+        let text = || Script::of_text(source, "nested.js").map_err(|problem| problem.to_string());
+        let script = match found.unwrap_or_else(text) {
+            Ok(script) => script,
+            Err(problem) => return invalid(problem),
+        };
+        let mut nested = script.nested();
+        if !script.parameters.is_empty() {
+            let whole = payload.get("args").unwrap_or(&Value::Null);
+            match given(&script, whole, &[]) {
+                Ok(given) => nested.args = Some(given),
+                Err(error) => return invalid(error.chain()),
+            }
+        }
+        Outcome::value(JsonText::new(&nested))
+    }
 }
 
 impl std::fmt::Debug for Drive<'_> {
@@ -115,16 +218,21 @@ struct Driver<'d, 'e> {
     asked: Option<u8>,
 }
 
+/// Returns our own program, which hosts the script.
+pub(super) fn program() -> Result<PathBuf, ExecError> {
+    own::program().ok_or_else(|| {
+        let message = "the callsheet program cannot be found";
+        let error = ExecError::new(ExecErrorKind::Missing, message);
+        error.hint(format!("set {} to its path", own::VARIABLE))
+    })
+}
+
 /// Drives a run until it ends, or stops.
 ///
 /// # Errors
 /// The journal cannot be written, or the script's host died; the run can be resumed.
 pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
-    let program = own::program().ok_or_else(|| {
-        let message = "the callsheet program cannot be found";
-        let error = ExecError::new(ExecErrorKind::Missing, message);
-        error.hint(format!("set {} to its path", own::VARIABLE))
-    })?;
+    let program = program()?;
     let (sender, receiver) = channel();
     threads::scope(|scope| {
         let host = VmHost::spawn(&program, VmLimits::default())?;
@@ -167,7 +275,8 @@ impl Driver<'_, '_> {
         receiver: &Receiver<Event>,
     ) -> Result<Driven, ExecError> {
         self.obey(commands)?;
-        let report = self.start()?;
+        let start = self.drive.start(self.limits());
+        let report = self.host.start(start)?;
         let event = self.report(report)?;
         self.take(Vec::from([event]))?;
         loop {
@@ -198,25 +307,6 @@ impl Driver<'_, '_> {
         let next = self.timers.iter().map(|(due, _)| *due).min();
         let left = next.map(|due| Duration::from_millis(due.saturating_sub(now_ms())));
         left.map_or(LOOK, |left| left.min(LOOK))
-    }
-
-    fn start(&mut self) -> Result<Report, ExecError> {
-        let drive = self.drive;
-        let script = drive.script;
-        self.host.start(Start {
-            script: script.text.clone(),
-            statement: script.statement(),
-            name: script.file.clone(),
-            args: drive.args.clone(),
-            cwd: drive.cwd.display().to_string(),
-            phases: script.phases.clone(),
-            budget: Budget {
-                total: self.limits().budget,
-                spent: 0,
-            },
-            memory: drive.engine.memory,
-            fuel: drive.engine.fuel,
-        })
     }
 
     fn limits(&self) -> &Limits {
@@ -296,48 +386,15 @@ impl Driver<'_, '_> {
         let Some((call, outcome, spent)) = told else {
             return Ok(());
         };
-        let settle = self.settle(call, &outcome, spent)?;
-        let report = self.host.settle(settle)?;
+        let text = self.store.text(&outcome)?;
+        let report = self.host.settle(settle(call, &outcome, spent, text))?;
         let event = self.report(report)?;
         self.take(Vec::from([event]))
     }
 
-    fn settle(&self, call: u64, outcome: &Outcome, spent: u64) -> Result<Settle, ExecError> {
-        let text = self.store.text(outcome)?;
-        let error = outcome.code.as_ref().map(|code| CallError {
-            code: code.clone(),
-            message: outcome.message.clone().unwrap_or_default(),
-            recoverable: outcome.recoverable.unwrap_or(false),
-        });
-        let value = text.map(|text| {
-            let value = plan_core::base::json::read(&text).unwrap_or_default();
-            JsonText::new(&value)
-        });
-        Ok(Settle {
-            call,
-            value: value.filter(|_| error.is_none()),
-            error,
-            spent,
-        })
-    }
-
     /// Adds to a report what only we know of its calls.
     fn report(&mut self, report: Report) -> Result<Event, ExecError> {
-        let mut items = Vec::with_capacity(report.events.len());
-        for event in report.events {
-            items.push(match event {
-                vm::Event::Call(call) => {
-                    let issued = self.issued(&call);
-                    self.payloads.push(call);
-                    Item::Call(Box::new(issued))
-                }
-                vm::Event::Open(open) => Item::Open(open),
-                vm::Event::Join(join) => Item::Join(join),
-                vm::Event::Phase(phase) => Item::Phase(phase),
-                vm::Event::Log(log) => Item::Log(log),
-                vm::Event::Warning(warning) => Item::Warning(warning),
-            });
-        }
+        let items = self.drive.items(report.events, &mut self.payloads);
         let value = report.value.map(|value| self.store.outcome(value));
         let file = &self.drive.script.file;
         let error = report.error.map(|mut error| {
@@ -352,47 +409,6 @@ impl Driver<'_, '_> {
             value: value.transpose()?,
             error,
         })
-    }
-
-    fn issued(&self, call: &vm::Call) -> Issued {
-        let payload = call.payload.value();
-        let mut issued = Issued {
-            content: content_key(call.kind, &payload),
-            effect: Effect::Pure,
-            retries: None,
-            refused: None,
-            question: None,
-            call: call.clone(),
-        };
-        match call.kind {
-            CallKind::Agent => {
-                let prepared = self.drive.agents.prepare(&payload);
-                issued.content = prepared.content;
-                issued.effect = prepared.effect;
-                issued.retries = prepared.retries;
-                issued.refused = prepared.refused;
-            }
-            CallKind::Checkpoint => issued.question = Some(question(&payload, &call.path)),
-            CallKind::Env => {
-                let name = payload.get_str("name").unwrap_or_default();
-                if !self.drive.variables.contains_key(name) {
-                    let message = format!(
-                        "the script may not ask for the variable {name}: allow it with --env {name}"
-                    );
-                    issued.refused = Some(Outcome::error(SCRIPT_VALIDATION_ERROR, message, false));
-                }
-            }
-            CallKind::Merge | CallKind::Task | CallKind::Flow => {
-                let message = format!("{}() is not there yet", call.kind.as_str());
-                issued.refused = Some(Outcome::error(SCRIPT_VALIDATION_ERROR, message, false));
-            }
-            CallKind::Sleep
-            | CallKind::Now
-            | CallKind::Random
-            | CallKind::Uuid
-            | CallKind::Workflow => {}
-        }
-        issued
     }
 
     /// Begins to work on a call.
@@ -429,7 +445,7 @@ impl Driver<'_, '_> {
             _ => 0,
         };
         let outcome = match asked.kind {
-            CallKind::Workflow => self.nested(&payload),
+            CallKind::Workflow => self.drive.nested(&payload),
             kind => simple::answer(kind, &payload, &self.drive.variables),
         };
         let event = Event::Settled(Settled {
@@ -441,17 +457,6 @@ impl Driver<'_, '_> {
             refs: Vec::new(),
         });
         self.timers.push((now_ms() + wait, event));
-    }
-
-    /// The text of another workflow: one of that name, else the text itself.
-    fn nested(&self, payload: &Value<'_>) -> Outcome {
-        let source = payload.get_str("source").unwrap_or_default();
-        let found = (self.drive.find)(source).map(Ok);
-        let script = found.unwrap_or_else(|| Script::of_text(source, "nested.js"));
-        match script {
-            Ok(script) => Outcome::value(JsonText::new(&script.nested())),
-            Err(problem) => Outcome::error(SCRIPT_VALIDATION_ERROR, problem.message.clone(), false),
-        }
     }
 
     /// What others want of the run, and whoever holds the terminal.
@@ -480,6 +485,25 @@ impl Driver<'_, '_> {
             wishes.extend(lost);
         }
         Ok(wishes)
+    }
+}
+
+/// What the script is told of a call that has ended.
+pub(super) fn settle(call: u64, outcome: &Outcome, spent: u64, text: Option<String>) -> Settle {
+    let error = outcome.code.as_ref().map(|code| CallError {
+        code: code.clone(),
+        message: outcome.message.clone().unwrap_or_default(),
+        recoverable: outcome.recoverable.unwrap_or(false),
+    });
+    let value = text.map(|text| {
+        let value = plan_core::base::json::read(&text).unwrap_or_default();
+        JsonText::new(&value)
+    });
+    Settle {
+        call,
+        value: value.filter(|_| error.is_none()),
+        error,
+        spent,
     }
 }
 

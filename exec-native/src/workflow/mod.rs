@@ -2,11 +2,16 @@
 //! their calls, and the loop that joins them.
 
 pub mod agent;
+mod bundled;
 pub mod driver;
 pub mod isolation;
+pub mod library;
+pub mod preview;
 pub mod script;
 mod simple;
 pub mod store;
+pub mod tail;
+pub mod view;
 pub mod vm;
 
 pub use simple::raised;

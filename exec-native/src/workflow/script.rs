@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use plan_core::base::diag::Diagnostic;
-use plan_core::workflow::meta;
+use plan_core::workflow::meta::{self, Parameter};
 use plan_core::workflow::vm::Nested;
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::fs;
 
 /// A script.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Script {
     /// Its whole text.
     pub text: String,
@@ -24,6 +24,8 @@ pub struct Script {
     pub phases: Vec<String>,
     /// The model of calls that nothing else decides.
     pub model: Option<String>,
+    /// What it wants to be given.
+    pub parameters: Vec<Parameter>,
     statement: (usize, usize),
 }
 
@@ -45,6 +47,7 @@ impl Script {
                 .map(|phase| phase.title.clone())
                 .collect(),
             model: meta.model.clone(),
+            parameters: meta.parameters.clone(),
             statement: (meta.statement.start, meta.statement.end),
             text: text.to_owned(),
         })
@@ -76,6 +79,7 @@ impl Script {
             statement: self.statement(),
             name: self.file.clone(),
             phases: self.phases.clone(),
+            args: None,
         }
     }
 }

@@ -52,7 +52,8 @@ pub struct RunFile {
     pub history: History,
     /// What a crash left behind them, in bytes.
     pub torn_bytes: usize,
-    whole_bytes: usize,
+    /// The length of its whole records, in bytes.
+    pub whole_bytes: usize,
 }
 
 /// A run that this process drives, or changes.

@@ -9,5 +9,6 @@ pub mod ledger;
 pub mod machine;
 pub mod meta;
 pub mod policy;
+pub mod preview;
 pub mod record;
 pub mod vm;

@@ -36,9 +36,9 @@ records! {
     RunOpened { version, run, name, script, path, cwd, base, args, limits, at }
     ExecStarted { epoch, script, args, engine, pid, at }
     CallIssued { epoch, call, path, kind, content, causal, effect, label, phase }
-    CallAttempt { epoch, call, attempt, due }
+    CallAttempt { epoch, call, attempt, due, at }
     CallPlaced { epoch, call, attempt, tree, branch, base, group, started, boot }
-    CallSettled { epoch, call, attempt, outcome, usage, tree, refs }
+    CallSettled { epoch, call, attempt, outcome, usage, tree, refs, at }
     CallAdopted { epoch, call, from, rule }
     CallAbandoned { epoch, call, attempt, reason, usage, salvage }
     RunDiverged { epoch, path, expected, found }
@@ -55,7 +55,7 @@ records! {
     LogLine { level, message }
     Budget { total, spent }
     Start { script, statement, name, args, cwd, phases, budget, memory, fuel }
-    Nested { script, statement, name, phases }
+    Nested { script, statement, name, phases, args }
     CallError { code, message, recoverable }
     Settle { call, value, error, spent }
     Warning { message }

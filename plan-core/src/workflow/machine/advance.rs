@@ -8,12 +8,12 @@ use crate::workflow::record::{CallAttempt, Outcome, RunEnd, RunEnded, RunRecord}
 
 impl Machine {
     /// Does what can be done now. While the script runs nothing can.
-    pub(super) fn advance(&mut self, now: u64) {
+    pub(super) fn advance(&mut self) {
         if self.busy {
             return;
         }
         if self.ending.is_some() {
-            return self.finish(now);
+            return self.finish();
         }
         if self.deliver() {
             return;
@@ -31,7 +31,7 @@ impl Machine {
             .any(|live| matches!(live.stage, Stage::Asking(_)));
         if asks && !self.calls.iter().any(|live| waits(&live.stage)) {
             self.ends(RunEnd::Paused, Some("checkpoint".into()), None);
-            self.finish(now);
+            self.finish();
         }
     }
 
@@ -111,13 +111,14 @@ impl Machine {
                     call,
                     attempt,
                     due: None,
+                    at: Some(self.now),
                 })));
             self.out.push(Command::Start { call, attempt });
         }
     }
 
     /// Ends the execution as soon as nobody works.
-    fn finish(&mut self, now: u64) {
+    fn finish(&mut self) {
         for live in &mut self.calls {
             if matches!(live.stage, Stage::Queued | Stage::Pausing) {
                 live.stage = Stage::Dropped;
@@ -135,7 +136,7 @@ impl Machine {
             end: ending.end,
             reason: ending.reason.clone(),
             outcome: ending.outcome.clone(),
-            at: now,
+            at: self.now,
         })));
         self.out.push(Command::Finish {
             end: ending.end,

@@ -286,6 +286,8 @@ pub struct Machine {
     /// The tokens that the script was told of.
     told: u64,
     arrived: u64,
+    /// The time of the event that is worked on.
+    now: u64,
     /// Whether the script runs.
     busy: bool,
     ending: Option<Ending>,
@@ -336,6 +338,7 @@ impl Machine {
             agents: 0,
             told: 0,
             arrived: 0,
+            now,
             busy: true,
             ending: None,
             over: false,
@@ -362,6 +365,7 @@ impl Machine {
         if self.over {
             return Vec::new();
         }
+        self.now = now;
         match event {
             Event::Report {
                 items,
@@ -384,9 +388,9 @@ impl Machine {
                     live.stage = Stage::Queued;
                 }
             }
-            Event::Control(control) => self.control(control, now),
+            Event::Control(control) => self.control(control),
         }
-        self.advance(now);
+        self.advance();
         core::mem::take(&mut self.out)
     }
 
