@@ -127,23 +127,41 @@ impl ListCommand {
             output.note("no runs");
         }
         let now = now_ms();
+        let mut rows = Vec::new();
         for file in &files {
-            let history = &file.history;
-            let opened = history.opened();
-            let age = opened.map_or(0, |opened| now.saturating_sub(opened.at));
-            let name = opened.map(|opened| one_line(&opened.name));
-            output.line(&format!(
-                "{}  {:<11} {:>6}  {} calls, {}  {}",
-                file.id,
-                standing(file)?,
-                span(age),
-                history.calls().len(),
-                tokens(history.ledger().spent()),
-                name.unwrap_or_default(),
-            ))?;
+            let opened = file.history.opened();
+            let spent = file.history.ledger().spent();
+            rows.push([
+                file.id.clone(),
+                standing(file)?.to_owned(),
+                opened.map_or_else(String::new, |opened| span(now.saturating_sub(opened.at))),
+                format!("{} calls", file.history.calls().len()),
+                tokens(spent),
+                opened.map_or_else(String::new, |opened| one_line(&opened.name)),
+            ]);
+        }
+        for line in columns(&rows) {
+            output.line(&line)?;
         }
         Ok(0)
     }
+}
+
+/// Rows whose columns stand below one another.
+fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }
 
 impl ShowCommand {

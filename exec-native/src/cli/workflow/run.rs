@@ -201,6 +201,8 @@ impl RunCommand {
         let cwd = workspace(self.cwd.as_deref())?;
         let (script, path) = find_script(&self.script, &cwd)?;
         let args = self.given.settle(&script)?;
+        // What cannot be driven is not begun.
+        self.work.variables()?;
         let id = match &self.run_id {
             None => new_id(&script.name)?,
             Some(id) if is_id(id) => id.clone(),
@@ -265,8 +267,9 @@ impl ResumeCommand {
             return plan(&file, next, &self.work, output);
         }
         if self.behind.is_wanted() {
-            // Most of what can be wrong is said here, where somebody sees it.
+            // Most of what can be wrong is said at once.
             self.edit().next(&find(&self.id)?)?;
+            self.work.variables()?;
             return self.behind.start(&self.id, self.work.json, output);
         }
         resume(&self.id, Some(self.edit()), &self.work, output)

@@ -141,7 +141,8 @@ fn draw(
         let ended = view.ended.as_ref().map(|ended| ended.end.as_str());
         let look = Look {
             view,
-            standing: if driven {
+            // Its end may stand in what was read just now.
+            standing: if driven || !over {
                 RUNNING
             } else {
                 ended.unwrap_or("interrupted")
