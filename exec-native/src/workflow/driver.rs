@@ -7,19 +7,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use plan_core::base::digest::sha256_hex;
-use plan_core::base::json::Value;
-use plan_core::workflow::identity::{Effect, content_key};
 use plan_core::workflow::ledger::Ledger;
-use plan_core::workflow::machine::{
-    Command, Control, Event, Host, Issued, Item, Lost, Machine, Question, Settled, Terms,
-};
-use plan_core::workflow::policy::{Limits, SCRIPT_VALIDATION_ERROR};
-use plan_core::workflow::record::{Outcome, RunEnd, RunRecord};
-use plan_core::workflow::vm::{self, Budget, CallError, CallKind, JsonText, Report, Settle, Start};
+use plan_core::workflow::machine::{Command, Control, Event, Host, Lost, Machine, Settled};
+use plan_core::workflow::policy::Limits;
+use plan_core::workflow::record::{Outcome, RunEnd};
+use plan_core::workflow::vm::{CallKind, Report};
 
-use super::agent::{Agents, Work};
-use super::library::given;
-use super::script::Script;
+use super::agent::Work;
+use super::drive::Calls;
+pub use super::drive::{Drive, EngineLimits};
 use super::simple;
 use super::store::Store;
 use super::vm::{VmHost, VmLimits};
@@ -31,160 +27,6 @@ use crate::os::{own, threads};
 
 /// How often somebody else's wishes are looked for.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// What a run is driven with.
-pub struct Drive<'d> {
-    /// The script.
-    pub script: &'d Script,
-    /// What it is given.
-    pub args: JsonText,
-    /// The workspace.
-    pub cwd: PathBuf,
-    /// Which earlier results count.
-    pub terms: Terms,
-    /// Who works on calls of agents.
-    pub agents: &'d dyn Agents,
-    /// Finds other workflows by name, or says why not; `None` for what is no name.
-    pub find: &'d (dyn Fn(&str) -> Option<Result<Script, String>> + Sync),
-    /// The variables of the environment that the script may ask for.
-    pub variables: BTreeMap<String, String>,
-    /// What the script's engine may take.
-    pub engine: EngineLimits,
-    /// Hears every record as it is made.
-    pub events: &'d dyn Fn(&RunRecord),
-    /// The flag by which somebody asks to stop.
-    pub cancel: &'d Cancel,
-}
-
-impl Drive<'_> {
-    /// What the script's host is to begin with.
-    pub(super) fn start(&self, limits: &Limits) -> Start {
-        let script = self.script;
-        Start {
-            script: script.text.clone(),
-            statement: script.statement(),
-            name: script.file.clone(),
-            args: self.args.clone(),
-            cwd: self.cwd.display().to_string(),
-            phases: script.phases.clone(),
-            budget: Budget {
-                total: limits.budget,
-                spent: 0,
-            },
-            memory: self.engine.memory,
-            fuel: self.engine.fuel,
-        }
-    }
-
-    /// Adds to what a script caused what only we know of its calls, which are kept.
-    pub(super) fn items(&self, events: Vec<vm::Event>, calls: &mut Vec<vm::Call>) -> Vec<Item> {
-        let items = events.into_iter().map(|event| match event {
-            vm::Event::Call(call) => {
-                let issued = self.issued(&call);
-                calls.push(call);
-                Item::Call(Box::new(issued))
-            }
-            vm::Event::Open(open) => Item::Open(open),
-            vm::Event::Join(join) => Item::Join(join),
-            vm::Event::Phase(phase) => Item::Phase(phase),
-            vm::Event::Log(log) => Item::Log(log),
-            vm::Event::Warning(warning) => Item::Warning(warning),
-        });
-        items.collect()
-    }
-
-    /// Adds to a call what only we know of it.
-    fn issued(&self, call: &vm::Call) -> Issued {
-        let payload = call.payload.value();
-        let mut issued = Issued {
-            content: content_key(call.kind, &payload),
-            effect: Effect::Pure,
-            retries: None,
-            refused: None,
-            question: None,
-            call: call.clone(),
-        };
-        match call.kind {
-            CallKind::Agent => {
-                let prepared = self.agents.prepare(&payload);
-                issued.content = prepared.content;
-                issued.effect = prepared.effect;
-                issued.retries = prepared.retries;
-                issued.refused = prepared.refused;
-            }
-            CallKind::Checkpoint => issued.question = Some(question(&payload, &call.path)),
-            CallKind::Env => {
-                let name = payload.get_str("name").unwrap_or_default();
-                if !self.variables.contains_key(name) {
-                    let message = format!(
-                        "the script may not ask for the variable {name}: allow it with --env {name}"
-                    );
-                    issued.refused = Some(Outcome::error(SCRIPT_VALIDATION_ERROR, message, false));
-                }
-            }
-            CallKind::Merge | CallKind::Task | CallKind::Flow => {
-                let message = format!("{}() is not there yet", call.kind.as_str());
-                issued.refused = Some(Outcome::error(SCRIPT_VALIDATION_ERROR, message, false));
-            }
-            CallKind::Sleep
-            | CallKind::Now
-            | CallKind::Random
-            | CallKind::Uuid
-            | CallKind::Workflow => {}
-        }
-        issued
-    }
-
-    /// The text of another workflow: one of that name, else the text itself; and what it is
-    /// given.
-    pub(super) fn nested(&self, payload: &Value<'_>) -> Outcome {
-        let source = payload.get_str("source").unwrap_or_default();
-        let invalid = |message: String| Outcome::error(SCRIPT_VALIDATION_ERROR, message, false);
-        let found = (self.find)(source);
-        let text = || Script::of_text(source, "nested.js").map_err(|problem| problem.to_string());
-        let script = match found.unwrap_or_else(text) {
-            Ok(script) => script,
-            Err(problem) => return invalid(problem),
-        };
-        let mut nested = script.nested();
-        if !script.parameters.is_empty() {
-            let whole = payload.get("args").unwrap_or(&Value::Null);
-            match given(&script, whole, &[]) {
-                Ok(given) => nested.args = Some(given),
-                Err(error) => return invalid(error.chain()),
-            }
-        }
-        Outcome::value(JsonText::new(&nested))
-    }
-}
-
-impl std::fmt::Debug for Drive<'_> {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // What the script is given and may ask for can be secret.
-        out.debug_struct("Drive")
-            .field("cwd", &self.cwd)
-            .field("terms", &self.terms)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What the script's engine may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EngineLimits {
-    /// Bytes.
-    pub memory: u64,
-    /// Turns of the engine's counter.
-    pub fuel: u64,
-}
-
-impl Default for EngineLimits {
-    fn default() -> Self {
-        Self {
-            memory: 256 << 20,
-            fuel: 2_000_000,
-        }
-    }
-}
 
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -207,8 +49,7 @@ struct Driver<'d, 'e> {
     store: Store,
     machine: Machine,
     host: VmHost,
-    /// What the calls at work were given.
-    payloads: Vec<vm::Call>,
+    calls: Calls,
     cancels: BTreeMap<u64, Cancel>,
     timers: Vec<(u64, Event)>,
     sender: Sender<Event>,
@@ -242,6 +83,7 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
             args,
             engine: super::vm::engine(),
             pid: u64::from(own_id()),
+            agents: Some(drive.named.clone()),
         };
         let history = store.history().clone();
         let (machine, commands) =
@@ -251,7 +93,7 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
             store,
             machine,
             host,
-            payloads: Vec::new(),
+            calls: Calls::default(),
             cancels: BTreeMap::new(),
             timers: Vec::new(),
             sender,
@@ -387,14 +229,15 @@ impl Driver<'_, '_> {
             return Ok(());
         };
         let text = self.store.text(&outcome)?;
-        let report = self.host.settle(settle(call, &outcome, spent, text))?;
+        let settle = self.calls.settle(call, &outcome, spent, text);
+        let report = self.host.settle(settle)?;
         let event = self.report(report)?;
         self.take(Vec::from([event]))
     }
 
     /// Adds to a report what only we know of its calls.
     fn report(&mut self, report: Report) -> Result<Event, ExecError> {
-        let items = self.drive.items(report.events, &mut self.payloads);
+        let items = self.drive.items(report.events, &mut self.calls);
         let value = report.value.map(|value| self.store.outcome(value));
         let file = &self.drive.script.file;
         let error = report.error.map(|mut error| {
@@ -413,8 +256,7 @@ impl Driver<'_, '_> {
 
     /// Begins to work on a call.
     fn begin(&mut self, call: u64, attempt: u64) {
-        let place = usize::try_from(call).unwrap_or(usize::MAX);
-        let Some(asked) = self.payloads.get(place) else {
+        let Some(asked) = self.calls.get(call) else {
             return;
         };
         let payload = asked.payload.value().to_owned_value();
@@ -426,7 +268,9 @@ impl Driver<'_, '_> {
                 attempt,
                 label: asked.label.clone(),
                 path: asked.path.clone(),
+                phase: asked.phase.clone(),
                 payload,
+                turns: self.calls.threads.turns(call),
                 cwd: self.drive.cwd.clone(),
                 limit: self.limits().timeout,
                 run: self.store.path().to_owned(),
@@ -434,9 +278,10 @@ impl Driver<'_, '_> {
             };
             let (agents, sender) = (self.drive.agents, self.sender.clone());
             self.scope.spawn(move || {
-                let event = agents.work(&work);
-                // Nobody listens when the run has ended.
-                sender.send(event).ok();
+                for event in agents.work(&work) {
+                    // Nobody listens when the run has ended.
+                    sender.send(event).ok();
+                }
             });
             return;
         }
@@ -488,25 +333,6 @@ impl Driver<'_, '_> {
     }
 }
 
-/// What the script is told of a call that has ended.
-pub(super) fn settle(call: u64, outcome: &Outcome, spent: u64, text: Option<String>) -> Settle {
-    let error = outcome.code.as_ref().map(|code| CallError {
-        code: code.clone(),
-        message: outcome.message.clone().unwrap_or_default(),
-        recoverable: outcome.recoverable.unwrap_or(false),
-    });
-    let value = text.map(|text| {
-        let value = plan_core::base::json::read(&text).unwrap_or_default();
-        JsonText::new(&value)
-    });
-    Settle {
-        call,
-        value: value.filter(|_| error.is_none()),
-        error,
-        spent,
-    }
-}
-
 /// A call that only waited, broken off.
 fn lost(event: Event) -> Option<Event> {
     let Event::Settled(settled) = event else {
@@ -519,25 +345,4 @@ fn lost(event: Event) -> Option<Event> {
         usage: None,
         salvage: None,
     }))
-}
-
-/// What a checkpoint asks. One with a default, or none at all, need not wait for a person.
-fn question(payload: &Value<'_>, path: &str) -> Question {
-    if let Some(durable) = payload.get("durable") {
-        let id = durable.get_str("checkpointId").unwrap_or(path).to_owned();
-        return Question {
-            id,
-            text: JsonText::new(durable),
-            reply: None,
-        };
-    }
-    let options = payload.get("options");
-    let waits = options.and_then(|options| options.get_str("headless")) == Some("wait");
-    let default = options.and_then(|options| options.get("default"));
-    let reply = default.map_or_else(|| JsonText::new(&Value::Bool(true)), JsonText::new);
-    Question {
-        id: path.to_owned(),
-        text: JsonText::new(payload),
-        reply: (!waits).then_some(reply),
-    }
 }

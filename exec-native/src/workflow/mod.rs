@@ -3,6 +3,7 @@
 
 pub mod agent;
 mod bundled;
+mod drive;
 pub mod driver;
 pub mod isolation;
 pub mod library;
@@ -11,6 +12,7 @@ pub mod script;
 mod simple;
 pub mod store;
 pub mod tail;
+mod thread;
 pub mod view;
 pub mod vm;
 

@@ -8,9 +8,9 @@ use plan_core::base::digest::sha256_hex;
 use plan_core::workflow::machine::{Command, Event, Host, Machine, Settled};
 use plan_core::workflow::preview::Preview;
 use plan_core::workflow::record::{Outcome, RunEnd, RunRecord};
-use plan_core::workflow::vm::{Call, CallKind, JsonText, Report};
+use plan_core::workflow::vm::{CallKind, JsonText, Report};
 
-use super::driver::{Drive, settle};
+use super::drive::{Calls, Drive};
 use super::simple;
 use super::store::RunFile;
 use super::vm::{self, VmHost, VmLimits};
@@ -33,7 +33,7 @@ struct Replay<'r, 'd> {
     drive: &'r Drive<'d>,
     machine: Machine,
     host: VmHost,
-    calls: Vec<Call>,
+    calls: Calls,
     records: Vec<RunRecord>,
     /// What is known without work.
     ready: VecDeque<Event>,
@@ -51,6 +51,7 @@ pub fn preview(file: &RunFile, drive: &Drive<'_>) -> Result<Previewed, ExecError
         args: sha256_hex(drive.args.as_str().as_bytes()),
         engine: vm::engine(),
         pid: u64::from(own_id()),
+        agents: Some(drive.named.clone()),
     };
     let history = file.history.clone();
     let (machine, commands) = Machine::begin(history, drive.terms.clone(), host, now_ms());
@@ -59,7 +60,7 @@ pub fn preview(file: &RunFile, drive: &Drive<'_>) -> Result<Previewed, ExecError
         drive,
         machine,
         host: VmHost::spawn(&program, VmLimits::default())?,
-        calls: Vec::new(),
+        calls: Calls::default(),
         records: Vec::new(),
         ready: VecDeque::new(),
         end: None,
@@ -93,7 +94,8 @@ impl Replay<'_, '_> {
                     spent,
                 } => {
                     let text = self.file.text(&outcome)?;
-                    let report = self.host.settle(settle(call, &outcome, spent, text))?;
+                    let settle = self.calls.settle(call, &outcome, spent, text);
+                    let report = self.host.settle(settle)?;
                     let event = self.event(report);
                     // Before anything else: the script has run.
                     self.ready.push_front(event);
@@ -111,7 +113,7 @@ impl Replay<'_, '_> {
 
     /// Answers what costs nothing, is the same whenever it is asked, and changes nothing.
     fn free(&self, call: u64, attempt: u64) -> Option<Event> {
-        let asked = self.calls.get(usize::try_from(call).ok()?)?;
+        let asked = self.calls.get(call)?;
         let payload = asked.payload.value().to_owned_value();
         let outcome = match asked.kind {
             CallKind::Workflow => self.drive.nested(&payload),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use plan_core::base::diag::Diagnostic;
-use plan_core::workflow::meta::{self, Parameter};
+use plan_core::workflow::meta::{self, Parameter, Phase};
 use plan_core::workflow::vm::Nested;
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
@@ -20,8 +20,8 @@ pub struct Script {
     pub name: String,
     /// What it is for.
     pub description: String,
-    /// The titles of its phases.
-    pub phases: Vec<String>,
+    /// Its phases.
+    pub phases: Vec<Phase>,
     /// The model of calls that nothing else decides.
     pub model: Option<String>,
     /// What it wants to be given.
@@ -41,11 +41,7 @@ impl Script {
             file: file.to_owned(),
             name: meta.name.clone(),
             description: meta.description.clone(),
-            phases: meta
-                .phases
-                .iter()
-                .map(|phase| phase.title.clone())
-                .collect(),
+            phases: meta.phases.clone(),
             model: meta.model.clone(),
             parameters: meta.parameters.clone(),
             statement: (meta.statement.start, meta.statement.end),
@@ -78,8 +74,16 @@ impl Script {
             script: self.text.clone(),
             statement: self.statement(),
             name: self.file.clone(),
-            phases: self.phases.clone(),
+            phases: self.titles(),
             args: None,
         }
+    }
+
+    /// The titles of its phases.
+    pub fn titles(&self) -> Vec<String> {
+        self.phases
+            .iter()
+            .map(|phase| phase.title.clone())
+            .collect()
     }
 }

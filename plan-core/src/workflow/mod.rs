@@ -11,4 +11,5 @@ pub mod meta;
 pub mod policy;
 pub mod preview;
 pub mod record;
+pub mod route;
 pub mod vm;

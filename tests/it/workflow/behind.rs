@@ -125,6 +125,14 @@ fn a_watcher_leaves_and_the_run_goes_on() -> Answer<()> {
     desk.tell(&["run", "s.js", "--run-id", "one", "--background"], 0)?;
     let watch = desk.call(&["watch", "one"])?.start()?;
     desk.stage.until(|_| Ok(desk.began().len() == 2))?;
+    // One that does not listen yet would be ended by the signal itself.
+    let status = format!("/proc/{}/status", watch.id());
+    desk.stage.until(|_| {
+        let status = std::fs::read_to_string(&status)?;
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.unwrap_or("0").trim(), 16)?;
+        Ok(caught & (1 << 1) != 0)
+    })?;
     watch.signal("INT")?;
     assert_eq!(watch.ended()?.code(), Some(130));
     assert!(desk.ask(&["list"], 0)?.stdout().starts_with("one  running"));

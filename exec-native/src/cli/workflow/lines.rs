@@ -2,8 +2,9 @@
 
 use plan_core::workflow::ledger::Usage;
 use plan_core::workflow::record::RunRecord;
-use plan_core::workflow::vm::CallKind;
+use plan_core::workflow::vm::{CallKind, JsonText};
 
+use super::given::shown;
 use crate::os::plain;
 use crate::workflow::view::{Stage, View};
 
@@ -44,6 +45,13 @@ pub(super) fn span(milliseconds: u64) -> String {
 /// A text of somebody else's on one line.
 pub(super) fn one_line(text: &str) -> String {
     plain(&text.replace(['\n', '\r'], " "))
+}
+
+/// What a checkpoint asks, on one line: the part that its script wrote.
+pub(super) fn question(text: &JsonText) -> String {
+    let value = text.value();
+    let part = value.get("prompt").or_else(|| value.get("payload"));
+    one_line(&shown(part.unwrap_or(&value)))
 }
 
 /// The line for a record that the view has taken; `None` for what nobody needs to see.
@@ -107,7 +115,7 @@ pub(super) fn line(view: &View, record: &RunRecord, paint: Paint<'_>) -> Option<
             diverged.path
         )),
         RunRecord::Asked(asked) => {
-            let question = one_line(asked.question.as_str());
+            let question = question(&asked.question);
             Some(format!("{} {}: {question}", paint("33", "asks"), asked.id))
         }
         RunRecord::Answered(answered) => Some(format!("  {} was answered", answered.id)),

@@ -9,7 +9,7 @@ use plan_core::workflow::record::{RunEnd, RunRecord};
 use super::super::Answer;
 use super::super::failure::Failure;
 use super::super::output::{Output, Shape};
-use super::lines::{one_line, span, tokens};
+use super::lines::{one_line, question, span, tokens};
 use super::tree::tree;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::clock::{now_ms, rest};
@@ -219,7 +219,7 @@ impl ShowCommand {
             output.line(&format!("  {line}"))?;
         }
         for asked in &view.questions {
-            let question = one_line(asked.question.as_str());
+            let question = question(&asked.question);
             output.line(&format!("  asks {}: {question}", asked.id))?;
         }
         let outcome = ended.and_then(|ended| ended.outcome.as_ref());

@@ -11,6 +11,7 @@ mod saved;
 mod screen;
 mod tree;
 mod watch;
+mod who;
 
 use clap::{Args, Subcommand};
 

@@ -9,10 +9,11 @@ use plan_core::base::digest::sha256_hex;
 use plan_core::base::json::{self, Writer, print};
 use plan_core::base::secret::is_secret_name;
 use plan_core::workflow::history::History;
-use plan_core::workflow::identity::Effect;
 use plan_core::workflow::machine::Terms;
 use plan_core::workflow::policy::{Limits, MAX_RETRIES, MOST_AT_ONCE, Reuse};
-use plan_core::workflow::record::{LimitsRaised, RUN_VERSION, RunEnd, RunOpened, RunRecord};
+use plan_core::workflow::record::{
+    Agents as Named, LimitsRaised, RUN_VERSION, RunEnd, RunOpened, RunRecord,
+};
 use plan_core::workflow::vm::JsonText;
 
 use super::super::Answer;
@@ -23,13 +24,14 @@ use super::given::GivenArgs;
 use super::lines::{line, summary, tokens};
 use super::look::find;
 use super::saved::find_script;
+use super::who::{Place, WhoArgs};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::clock::now_ms;
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
 use crate::os::{env, fs};
 use crate::state::StateHome;
-use crate::workflow::agent::AgentCommand;
+use crate::workflow::agent::Agents;
 use crate::workflow::driver::{Drive, Driven, EngineLimits, drive};
 use crate::workflow::isolation::Rooms;
 use crate::workflow::library::Library;
@@ -45,10 +47,8 @@ pub(super) const OPEN: u8 = 4;
 /// How calls are worked on.
 #[derive(Debug, Args)]
 struct WorkArgs {
-    /// The command that works on calls: it reads {prompt, label, model, schema, cwd, callId,
-    /// attempt} and says the result, as text, JSON or {"result", "usage"}.
-    #[arg(long, value_name = "COMMAND")]
-    agent_command: String,
+    #[command(flatten)]
+    who: WhoArgs,
     /// How many calls are worked on at the same time.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_AT_ONCE))]
     concurrency: Option<u64>,
@@ -150,13 +150,20 @@ impl WorkArgs {
         }
     }
 
-    /// Who works on calls.
-    fn agents(&self, rooms: Rooms) -> AgentCommand {
-        AgentCommand {
-            command: self.agent_command.clone(),
-            rooms,
-            effect: Effect::Workspace,
-        }
+    /// Says who works on calls, and gets them to work.
+    fn hire(
+        &self,
+        history: &History,
+        script: &Script,
+        (cwd, run): (&Path, &Path),
+        rooms: Rooms,
+    ) -> Result<(Named, Box<dyn Agents>), Failure> {
+        let before = history.started();
+        let before = before.and_then(|started| started.agents.as_ref());
+        let named = self.who.named(before)?;
+        let place = Place { script, cwd, run };
+        let agents = self.who.hire(&named, &place, rooms)?;
+        Ok((named, agents))
     }
 
     fn terms(&self) -> Terms {
@@ -356,7 +363,7 @@ fn plan(
     output: &Output,
 ) -> Answer {
     let rooms = rooms(&file.history, &cwd)?;
-    let agents = work.agents(rooms);
+    let (named, agents) = work.hire(&file.history, &script, (&cwd, &file.path), rooms)?;
     let cancel = Cancel::new();
     let library = Library::from_env(&cwd);
     let drive = Drive {
@@ -364,7 +371,8 @@ fn plan(
         args,
         cwd,
         terms: work.terms(),
-        agents: &agents,
+        agents: &*agents,
+        named,
         find: &|name| library.script(name),
         variables: work.variables()?,
         engine: EngineLimits::default(),
@@ -396,7 +404,7 @@ fn follow(
     let id = opened.map(|opened| opened.run.clone()).unwrap_or_default();
     let state = StateHome::from_env()?;
     let rooms = rooms(store.history(), &cwd)?;
-    let mut view = View::new(script.phases.clone());
+    let mut view = View::new(script.titles());
     let records = read(&state, &id)?.map(|file| file.records);
     let records = records.unwrap_or_default();
     for record in &records {
@@ -407,7 +415,7 @@ fn follow(
             output.note(&told);
         }
     }
-    let agents = work.agents(rooms);
+    let (named, agents) = work.hire(store.history(), script, (&cwd, store.path()), rooms)?;
     let dir = store.path().to_owned();
     output.note(&format!("run {id}"));
     let view = RefCell::new(view);
@@ -420,7 +428,8 @@ fn follow(
             args,
             cwd,
             terms: work.terms(),
-            agents: &agents,
+            agents: &*agents,
+            named,
             find: &|name| library.script(name),
             variables: work.variables()?,
             engine: EngineLimits::default(),

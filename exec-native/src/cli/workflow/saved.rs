@@ -250,7 +250,7 @@ impl DescribeCommand {
         }
         output.line(&format!("{}: {}", script.name, script.description))?;
         for phase in &script.phases {
-            output.line(&format!("  {phase}"))?;
+            output.line(&format!("  {}", phase.title))?;
         }
         if !script.parameters.is_empty() {
             output.line("Parameters:")?;

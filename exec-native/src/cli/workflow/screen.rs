@@ -1,7 +1,7 @@
 //! A run on a terminal: its phases, its calls, what it takes and what it waits for, in as many
 //! lines as there are.
 
-use super::lines::{Paint, cost, one_line, span, tokens};
+use super::lines::{Paint, cost, one_line, question, span, tokens};
 use crate::workflow::view::{Call, Stage, View};
 
 /// What a run looks like now.
@@ -34,7 +34,7 @@ impl Look<'_> {
         }
         self.calls(None, &mut lines);
         for asked in &self.view.questions {
-            let question = one_line(asked.question.as_str());
+            let question = question(&asked.question);
             lines.push(Line {
                 weight: 9,
                 text: format!("? {}: {question}", asked.id),

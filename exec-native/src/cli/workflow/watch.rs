@@ -172,7 +172,7 @@ fn phases(file: &RunFile) -> Vec<String> {
     let text = file.blob(latest.or(first).map_or("", String::as_str));
     // Without them only those are shown that the run entered.
     let script = text.ok().and_then(|text| Script::of_text(&text, "").ok());
-    script.map(|script| script.phases).unwrap_or_default()
+    script.map(|script| script.titles()).unwrap_or_default()
 }
 
 /// Says how the run has ended, as whoever drove it does.

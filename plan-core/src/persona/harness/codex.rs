@@ -424,11 +424,26 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
                 );
             }
         }
-        Some("turn.failed") => tally.fail(error_text(event)),
+        Some("turn.failed") => {
+            let text = error_text(event);
+            status(tally, &text);
+            tally.fail(text);
+        }
         // A broken connection is reported like this too, and then tried again.
-        Some("error") => tally.complain(error_text(event)),
+        Some("error") => {
+            let text = error_text(event);
+            status(tally, &text);
+            tally.complain(text);
+        }
         _ => {}
     }
+}
+
+/// Codex says the status in its message alone.
+fn status(tally: &mut Tally, message: &str) {
+    let rest = message.split_once("unexpected status ");
+    let number = rest.and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
+    tally.refused(number.map(|number| Value::Number(number.into())).as_ref());
 }
 
 /// What ends codex before its first turn is on its standard error only.
