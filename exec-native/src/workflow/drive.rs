@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use plan_core::base::json::{self, Value};
+use plan_core::base::json::Value;
 use plan_core::workflow::identity::{Effect, content_key};
 use plan_core::workflow::machine::{Issued, Item, Question, Terms};
 use plan_core::workflow::policy::{Limits, SCRIPT_VALIDATION_ERROR};
@@ -33,7 +33,7 @@ pub struct Drive<'d> {
     /// Finds other workflows by name, or says why not; `None` for what is no name.
     pub find: &'d (dyn Fn(&str) -> Option<Result<Script, String>> + Sync),
     /// The variables of the environment that the script may ask for.
-    pub variables: BTreeMap<String, String>,
+    pub variables: BTreeMap<String, Option<String>>,
     /// What the script's engine may take.
     pub engine: EngineLimits,
     /// Hears every record as it is made.
@@ -83,7 +83,7 @@ impl Drive<'_> {
     fn issued(&self, call: &vm::Call, threads: &mut Threads) -> Issued {
         let payload = call.payload.value();
         let mut issued = Issued {
-            content: content_key(call.kind, &payload),
+            content: String::new(),
             effect: Effect::Pure,
             retries: None,
             refused: None,
@@ -122,6 +122,9 @@ impl Drive<'_> {
             | CallKind::Random
             | CallKind::Uuid
             | CallKind::Workflow => {}
+        }
+        if call.kind != CallKind::Agent {
+            issued.content = content_key(call.kind, &payload);
         }
         issued
     }
@@ -197,15 +200,14 @@ impl Calls {
         call: u64,
         outcome: &Outcome,
         spent: u64,
-        text: Option<String>,
+        value: Option<JsonText>,
     ) -> Settle {
         let error = outcome.code.as_ref().map(|code| CallError {
             code: code.clone(),
             message: outcome.message.clone().unwrap_or_default(),
             recoverable: outcome.recoverable.unwrap_or(false),
         });
-        let value = text.filter(|_| error.is_none());
-        let value = value.map(|text| JsonText::new(&json::read(&text).unwrap_or_default()));
+        let value = value.filter(|_| error.is_none());
         self.threads.told(call, value.as_ref());
         Settle {
             call,

@@ -20,7 +20,7 @@ use super::simple;
 use super::store::Store;
 use super::vm::{VmHost, VmLimits};
 use crate::error::{ExecError, ExecErrorKind};
-use crate::os::clock::now_ms;
+use crate::os::clock::{Deadline, now_ms};
 use crate::os::owner::own_id;
 use crate::os::proc::Cancel;
 use crate::os::{own, threads};
@@ -53,10 +53,12 @@ struct Driver<'d, 'e> {
     cancels: BTreeMap<u64, Cancel>,
     timers: Vec<(u64, Event)>,
     sender: Sender<Event>,
-    scope: &'d threads::Scope<'d, 'e>,
+    crew: threads::Crew<'d, 'e>,
     finished: Option<Driven>,
     /// The signal that was heard.
     asked: Option<u8>,
+    /// When somebody else's wishes are looked for again.
+    look: Deadline,
 }
 
 /// Returns our own program, which hosts the script.
@@ -97,9 +99,10 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
             cancels: BTreeMap::new(),
             timers: Vec::new(),
             sender,
-            scope,
+            crew: threads::Crew::new(scope),
             finished: None,
             asked: None,
+            look: Deadline::after(Some(Duration::ZERO)),
         };
         let driven = driver.run(commands, &receiver);
         // Whatever went wrong: nobody is left to wait for those at work.
@@ -157,7 +160,16 @@ impl Driver<'_, '_> {
 
     /// Gives events to the machine, and does what it says about all of them: records first,
     /// in one piece.
-    fn take(&mut self, events: Vec<Event>) -> Result<(), ExecError> {
+    fn take(&mut self, mut events: Vec<Event>) -> Result<(), ExecError> {
+        while !events.is_empty() {
+            let commands = self.step(events)?;
+            // What the script said to a result is an event as well.
+            events = self.obey(commands)?.into_iter().collect();
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, events: Vec<Event>) -> Result<Vec<Command>, ExecError> {
         let mut commands = Vec::new();
         for mut event in events {
             if let Event::Settled(settled) = &mut event {
@@ -172,10 +184,11 @@ impl Driver<'_, '_> {
             }
             commands.extend(self.machine.step(event, now_ms()));
         }
-        self.obey(commands)
+        Ok(commands)
     }
 
-    fn obey(&mut self, commands: Vec<Command>) -> Result<(), ExecError> {
+    /// Carries commands out; what the script says to a result that it is told comes back.
+    fn obey(&mut self, commands: Vec<Command>) -> Result<Option<Event>, ExecError> {
         let mut rest = Vec::new();
         for command in commands {
             match command {
@@ -226,13 +239,15 @@ impl Driver<'_, '_> {
             }
         }
         let Some((call, outcome, spent)) = told else {
-            return Ok(());
+            return Ok(None);
         };
-        let text = self.store.text(&outcome)?;
-        let settle = self.calls.settle(call, &outcome, spent, text);
+        let value = match outcome.code {
+            None => self.store.value(&outcome)?,
+            Some(_) => None,
+        };
+        let settle = self.calls.settle(call, &outcome, spent, value);
         let report = self.host.settle(settle)?;
-        let event = self.report(report)?;
-        self.take(Vec::from([event]))
+        self.report(report).map(Some)
     }
 
     /// Adds to a report what only we know of its calls.
@@ -277,12 +292,13 @@ impl Driver<'_, '_> {
                 cancel,
             };
             let (agents, sender) = (self.drive.agents, self.sender.clone());
-            self.scope.spawn(move || {
-                for event in agents.work(&work) {
+            let tell = move |events: Vec<Event>| {
+                for event in events {
                     // Nobody listens when the run has ended.
                     sender.send(event).ok();
                 }
-            });
+            };
+            self.crew.hand(move || agents.work(&work), tell);
             return;
         }
         let wait = match asked.kind {
@@ -307,6 +323,10 @@ impl Driver<'_, '_> {
     /// What others want of the run, and whoever holds the terminal.
     fn wishes(&mut self) -> Result<Vec<Event>, ExecError> {
         let mut wishes = Vec::new();
+        if !self.look.is_over() {
+            return Ok(wishes);
+        }
+        self.look = Deadline::after(Some(LOOK));
         let signal = self.drive.cancel.signal();
         if signal != 0 && self.asked != Some(signal) {
             self.asked = Some(signal);

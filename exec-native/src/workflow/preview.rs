@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use plan_core::base::digest::sha256_hex;
+use plan_core::base::json::read;
 use plan_core::workflow::machine::{Command, Event, Host, Machine, Settled};
 use plan_core::workflow::preview::Preview;
 use plan_core::workflow::record::{Outcome, RunEnd, RunRecord};
@@ -94,7 +95,8 @@ impl Replay<'_, '_> {
                     spent,
                 } => {
                     let text = self.file.text(&outcome)?;
-                    let settle = self.calls.settle(call, &outcome, spent, text);
+                    let value = text.map(|text| JsonText::new(&read(&text).unwrap_or_default()));
+                    let settle = self.calls.settle(call, &outcome, spent, value);
                     let report = self.host.settle(settle)?;
                     let event = self.event(report);
                     // Before anything else: the script has run.

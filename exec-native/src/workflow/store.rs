@@ -58,8 +58,7 @@ pub struct RunFile {
     pub history: History,
     /// What a crash left behind them, in bytes.
     pub torn_bytes: usize,
-    /// The length of its whole records, in bytes.
-    pub whole_bytes: usize,
+    pub(super) whole_bytes: usize,
 }
 
 /// A run that this process drives, or changes.
@@ -430,12 +429,16 @@ impl Store {
         put_blob(&self.dir, text)
     }
 
-    /// Returns a result's text, wherever it stands.
+    /// Returns a result, wherever it stands.
     ///
     /// # Errors
     /// Its file cannot be read, or was changed.
-    pub fn text(&self, outcome: &Outcome) -> Result<Option<String>, ExecError> {
-        text_of(&self.dir, outcome)
+    pub fn value(&self, outcome: &Outcome) -> Result<Option<JsonText>, ExecError> {
+        if outcome.value.is_some() {
+            return Ok(outcome.value.clone());
+        }
+        let text = text_of(&self.dir, outcome)?;
+        Ok(text.map(|text| JsonText::new(&json::read(&text).unwrap_or_default())))
     }
 
     /// Takes what others asked for, in order. What cannot be read is dropped.
@@ -553,8 +556,7 @@ fn put_blob(dir: &Dir, text: &str) -> Result<String, ExecError> {
     }
     let draft = format!(".{digest}");
     let draft = OsStr::new(&draft);
-    let bytes = text.as_bytes();
-    write_draft(&blobs, draft, bytes, Attributes::private())
+    write_draft(&blobs, draft, text.as_bytes(), Attributes::private())
         .and_then(|()| blobs.rename(draft, &blobs, name))
         .and_then(|()| blobs.sync())
         .at(&path)?;

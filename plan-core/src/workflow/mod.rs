@@ -11,5 +11,6 @@ pub mod meta;
 pub mod policy;
 pub mod preview;
 pub mod record;
+pub mod replay;
 pub mod route;
 pub mod vm;
