@@ -1,6 +1,5 @@
 //! The terminal of a live view: its size, single keys, and the cursor; everything is put back
 //! when the view ends.
-#![expect(clippy::disallowed_methods, reason = "the OS layer")]
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -15,6 +14,13 @@ const SHOW: &str = "\u{1b}[?25h";
 /// What is between these is shown at once, where the terminal knows how.
 const BEGIN: &str = "\u{1b}[?2026h\u{1b}[?7l";
 const END: &str = "\u{1b}[?7h\u{1b}[?2026l";
+
+/// The code of a key that does nothing.
+const DISABLED: u8 = if cfg!(any(target_os = "linux", target_os = "android")) {
+    0
+} else {
+    0xff
+};
 
 /// A part of the terminal that is drawn again and again.
 #[derive(Debug)]
@@ -37,9 +43,7 @@ impl Screen {
             let mut keys = before.clone();
             keys.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
             // One that is stopped could not put the terminal back.
-            if let Some(code) = disabled() {
-                keys.special_codes[SpecialCodeIndex::VSUSP] = code;
-            }
+            keys.special_codes[SpecialCodeIndex::VSUSP] = DISABLED;
             tcsetattr(io::stdin(), OptionalActions::Now, &keys).ok()?;
         }
         write!(out, "{HIDE}").and_then(|()| out.flush()).ok()?;
@@ -67,7 +71,7 @@ impl Screen {
         }
         let mut text = String::from(BEGIN);
         if !self.shown.is_empty() {
-            text += &format!("\u{1b}[{}F", self.shown.len());
+            text.extend(["\u{1b}[", &self.shown.len().to_string(), "F"]);
         }
         for line in &lines {
             text += line;
@@ -102,16 +106,6 @@ impl Screen {
         keys.truncate(count);
         keys
     }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const fn disabled() -> Option<u8> {
-    Some(0)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const fn disabled() -> Option<u8> {
-    Some(0xff)
 }
 
 impl Drop for Screen {

@@ -51,7 +51,7 @@ impl BehindArgs {
 
     /// Starts the process that drives a run, with the very arguments of this one, and waits
     /// until the run has begun.
-    pub(super) fn start(&self, id: &str, as_json: bool, output: &Output) -> Answer {
+    pub(super) fn start(id: &str, as_json: bool, output: &Output) -> Answer {
         let program = own::program().ok_or_else(|| {
             let message = "the callsheet program cannot be found";
             ExecError::new(ExecErrorKind::Missing, message)

@@ -238,7 +238,7 @@ impl RunCommand {
         if self.behind.is_wanted() {
             // It exists; whoever drives it takes the lease.
             drop(store);
-            return self.behind.start(&id, self.work.json, output);
+            return BehindArgs::start(&id, self.work.json, output);
         }
         follow(store, (&script, args, cwd), &self.work, output)
     }
@@ -277,7 +277,7 @@ impl ResumeCommand {
             // Most of what can be wrong is said at once.
             self.edit().next(&find(&self.id)?)?;
             self.work.variables()?;
-            return self.behind.start(&self.id, self.work.json, output);
+            return BehindArgs::start(&self.id, self.work.json, output);
         }
         resume(&self.id, Some(self.edit()), &self.work, output)
     }
