@@ -171,6 +171,8 @@ record! {
         pub attempt: u64 => "attempt",
         /// When it is due, in milliseconds since 1970, if it only waits.
         pub due: Option<u64> => "due",
+        /// When, in milliseconds since 1970.
+        pub at: Option<u64> => "at",
     }
 }
 
@@ -241,6 +243,8 @@ record! {
         pub tree: Option<String> => "tree",
         /// The branches and other refs that it made.
         pub refs: Vec<String> => "refs",
+        /// When, in milliseconds since 1970.
+        pub at: Option<u64> => "at",
     }
 }
 

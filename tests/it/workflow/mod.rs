@@ -1,11 +1,14 @@
 //! Workflows.
 
 mod apart;
+mod behind;
 mod effects;
 mod formats;
 mod gather;
 mod laws;
+mod names;
 mod personas;
+mod preview;
 mod runs;
 mod vm;
 mod waste;

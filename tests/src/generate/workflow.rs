@@ -38,11 +38,11 @@ records! {
     ExecStarted { epoch, script, args, engine, pid, agents, at }
     Agents { persona, harness, model, command }
     CallIssued { epoch, call, path, kind, content, causal, effect, label, phase }
-    CallAttempt { epoch, call, attempt, due }
+    CallAttempt { epoch, call, attempt, due, at }
     CallPlaced { epoch, call, attempt, tree, branch, base, group, started, boot }
     EffectIntent { epoch, call, attempt, key }
     EffectDone { epoch, call, key }
-    CallSettled { epoch, call, attempt, outcome, usage, tree, refs }
+    CallSettled { epoch, call, attempt, outcome, usage, tree, refs, at }
     CallAdopted { epoch, call, from, rule }
     CallAbandoned { epoch, call, attempt, reason, usage, salvage }
     RunDiverged { epoch, path, expected, found }
@@ -59,7 +59,7 @@ records! {
     LogLine { level, message }
     Budget { total, spent }
     Start { script, statement, name, args, cwd, phases, budget, memory, fuel }
-    Nested { script, statement, name, phases }
+    Nested { script, statement, name, phases, args }
     CallError { code, message, recoverable }
     Settle { call, value, error, spent }
     Warning { message }

@@ -10,79 +10,24 @@ use std::time::Duration;
 
 use plan_core::base::digest::sha256_hex;
 use plan_core::workflow::ledger::Ledger;
-use plan_core::workflow::machine::{Command, Control, Event, Host, Item, Lost, Machine, Terms};
+use plan_core::workflow::machine::{Command, Control, Event, Host, Lost, Machine};
 use plan_core::workflow::policy::Limits;
-use plan_core::workflow::record::{self, Outcome, RunEnd, RunRecord};
-use plan_core::workflow::vm::{self, Budget, CallError, JsonText, Report, Settle, Start};
+use plan_core::workflow::record::{Outcome, RunEnd};
+use plan_core::workflow::vm::Report;
 
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::clock::{Deadline, now_ms};
 use crate::os::owner::own_id;
 use crate::os::proc::Cancel;
 use crate::os::{own, threads};
-use crate::workflow::agent::Agents;
-use crate::workflow::script::Script;
+use crate::workflow::drive::Calls;
+pub use crate::workflow::drive::{Drive, EngineLimits};
 use crate::workflow::simple;
 use crate::workflow::store::Store;
-use crate::workflow::thread::Threads;
 use crate::workflow::vm::{VmHost, VmLimits};
 
 /// How often somebody else's wishes are looked for.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// What a run is driven with.
-pub struct Drive<'d> {
-    /// The script.
-    pub script: &'d Script,
-    /// What it is given.
-    pub args: JsonText,
-    /// The workspace.
-    pub cwd: PathBuf,
-    /// Which earlier results count.
-    pub terms: Terms,
-    /// Who works on calls of agents.
-    pub agents: &'d dyn Agents,
-    /// Who that is, for whoever goes on.
-    pub named: record::Agents,
-    /// Finds the text of other workflows by name.
-    pub find: &'d (dyn Fn(&str) -> Option<Script> + Sync),
-    /// The variables of the environment that the script may ask for.
-    pub variables: BTreeMap<String, Option<String>>,
-    /// What the script's engine may take.
-    pub engine: EngineLimits,
-    /// Hears every record as it is made.
-    pub events: &'d dyn Fn(&RunRecord),
-    /// The flag by which somebody asks to stop.
-    pub cancel: &'d Cancel,
-}
-
-impl std::fmt::Debug for Drive<'_> {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // What the script is given and may ask for can be secret.
-        out.debug_struct("Drive")
-            .field("cwd", &self.cwd)
-            .field("terms", &self.terms)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What the script's engine may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EngineLimits {
-    /// Bytes.
-    pub memory: u64,
-    /// Turns of the engine's counter.
-    pub fuel: u64,
-}
-
-impl Default for EngineLimits {
-    fn default() -> Self {
-        Self {
-            memory: 256 << 20,
-            fuel: 2_000_000,
-        }
-    }
-}
 
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,10 +50,7 @@ struct Driver<'d, 'e> {
     store: Store,
     machine: Machine,
     host: VmHost,
-    /// What the calls at work were given.
-    payloads: Vec<vm::Call>,
-    /// The conversations of the script.
-    threads: Threads,
+    calls: Calls,
     cancels: BTreeMap<u64, Cancel>,
     timers: Vec<(u64, Event)>,
     sender: Sender<Event>,
@@ -120,16 +62,21 @@ struct Driver<'d, 'e> {
     look: Deadline,
 }
 
+/// Returns our own program, which hosts the script.
+pub(super) fn program() -> Result<PathBuf, ExecError> {
+    own::program().ok_or_else(|| {
+        let message = "the callsheet program cannot be found";
+        let error = ExecError::new(ExecErrorKind::Missing, message);
+        error.hint(format!("set {} to its path", own::VARIABLE))
+    })
+}
+
 /// Drives a run until it ends, or stops.
 ///
 /// # Errors
 /// The journal cannot be written, or the script's host died; the run can be resumed.
 pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
-    let program = own::program().ok_or_else(|| {
-        let message = "the callsheet program cannot be found";
-        let error = ExecError::new(ExecErrorKind::Missing, message);
-        error.hint(format!("set {} to its path", own::VARIABLE))
-    })?;
+    let program = program()?;
     let (sender, receiver) = channel();
     threads::scope(|scope| {
         let host = VmHost::spawn(&program, VmLimits::default())?;
@@ -149,8 +96,7 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
             store,
             machine,
             host,
-            payloads: Vec::new(),
-            threads: Threads::default(),
+            calls: Calls::default(),
             cancels: BTreeMap::new(),
             timers: Vec::new(),
             sender,
@@ -175,7 +121,8 @@ impl Driver<'_, '_> {
         receiver: &Receiver<Event>,
     ) -> Result<Driven, ExecError> {
         self.obey(commands)?;
-        let report = self.start()?;
+        let start = self.drive.start(self.limits());
+        let report = self.host.start(start)?;
         let event = self.report(report)?;
         self.take(Vec::from([event]))?;
         loop {
@@ -206,25 +153,6 @@ impl Driver<'_, '_> {
         let next = self.timers.iter().map(|(due, _)| *due).min();
         let left = next.map(|due| Duration::from_millis(due.saturating_sub(now_ms())));
         left.map_or(LOOK, |left| left.min(LOOK))
-    }
-
-    fn start(&mut self) -> Result<Report, ExecError> {
-        let drive = self.drive;
-        let script = drive.script;
-        self.host.start(Start {
-            script: script.text.clone(),
-            statement: script.statement(),
-            name: script.file.clone(),
-            args: drive.args.clone(),
-            cwd: drive.cwd.display().to_string(),
-            phases: script.titles(),
-            budget: Budget {
-                total: self.limits().budget,
-                spent: 0,
-            },
-            memory: drive.engine.memory,
-            fuel: drive.engine.fuel,
-        })
     }
 
     fn limits(&self) -> &Limits {
@@ -315,47 +243,20 @@ impl Driver<'_, '_> {
         let Some((call, outcome, spent)) = told else {
             return Ok(None);
         };
-        let settle = self.settle(call, &outcome, spent)?;
-        self.threads.told(call, settle.value.as_ref());
+        let value = match outcome.code {
+            None => self.store.value(&outcome)?,
+            Some(_) => None,
+        };
+        let settle = self.calls.settle(call, &outcome, spent, value);
         let report = self.host.settle(settle)?;
         self.report(report).map(Some)
     }
 
-    fn settle(&self, call: u64, outcome: &Outcome, spent: u64) -> Result<Settle, ExecError> {
-        let error = outcome.code.as_ref().map(|code| CallError {
-            code: code.clone(),
-            message: outcome.message.clone().unwrap_or_default(),
-            recoverable: outcome.recoverable.unwrap_or(false),
-        });
-        let value = match &error {
-            None => self.store.value(outcome)?,
-            Some(_) => None,
-        };
-        Ok(Settle {
-            call,
-            value,
-            error,
-            spent,
-        })
-    }
-
     /// Adds to a report what only we know of its calls.
     fn report(&mut self, report: Report) -> Result<Event, ExecError> {
-        let mut items = Vec::with_capacity(report.events.len());
-        for event in report.events {
-            items.push(match event {
-                vm::Event::Call(call) => {
-                    let issued = self.issued(&call);
-                    self.payloads.push(call);
-                    Item::Call(Box::new(issued))
-                }
-                vm::Event::Open(open) => Item::Open(open),
-                vm::Event::Join(join) => Item::Join(join),
-                vm::Event::Phase(phase) => Item::Phase(phase),
-                vm::Event::Log(log) => Item::Log(log),
-                vm::Event::Warning(warning) => Item::Warning(warning),
-            });
-        }
+        let items = self
+            .drive
+            .items(report.events, &mut self.calls, &self.machine);
         let value = report.value.map(|value| self.store.outcome(value));
         let file = &self.drive.script.file;
         let error = report.error.map(|mut error| {

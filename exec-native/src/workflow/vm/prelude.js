@@ -344,7 +344,8 @@
           call.reject(error);
           return;
         }
-        const start = (_, scope) => inScope(scope, () => body(args)());
+        const given = script.args === undefined ? args : script.args;
+        const start = (_, scope) => inScope(scope, () => body(given)());
         start.phases = script.phases ?? [];
         open('workflow', 'w', 1, start, undefined, call.ordinal).then(
           (results) => call.resolve(results[0]),

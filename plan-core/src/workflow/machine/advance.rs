@@ -10,12 +10,12 @@ use crate::workflow::record::{CallAttempt, Logged, Outcome, RunEnd, RunEnded, Ru
 
 impl Machine {
     /// Does what can be done now. While the script runs nothing can.
-    pub(super) fn advance(&mut self, now: u64) {
+    pub(super) fn advance(&mut self) {
         if self.busy {
             return;
         }
         if self.ending.is_some() {
-            return self.finish(now);
+            return self.finish();
         }
         if self.deliver() {
             return;
@@ -27,7 +27,7 @@ impl Machine {
         }
         if self.board.only_asks() {
             self.ends(RunEnd::Paused, Some("checkpoint".into()), None);
-            self.finish(now);
+            self.finish();
         }
     }
 
@@ -100,6 +100,7 @@ impl Machine {
                 call,
                 attempt,
                 due: None,
+                at: Some(self.now),
             })));
         let doubtful = self
             .live(call)
@@ -125,7 +126,7 @@ impl Machine {
     }
 
     /// Ends the execution as soon as nobody works.
-    fn finish(&mut self, now: u64) {
+    fn finish(&mut self) {
         while let Some(call) = self.board.waiting() {
             self.stage(call, Stage::Dropped);
         }
@@ -141,7 +142,7 @@ impl Machine {
             end: ending.end,
             reason: ending.reason.clone(),
             outcome: ending.outcome.clone(),
-            at: now,
+            at: self.now,
         })));
         self.out.push(Command::Finish {
             end: ending.end,

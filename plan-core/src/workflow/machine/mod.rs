@@ -317,6 +317,8 @@ pub struct Machine {
     /// The tokens that the script was told of.
     told: u64,
     arrived: u64,
+    /// The time of the event that is worked on.
+    now: u64,
     /// Whether the script runs.
     busy: bool,
     ending: Option<Ending>,
@@ -371,6 +373,7 @@ impl Machine {
             agents: 0,
             told: 0,
             arrived: 0,
+            now,
             busy: true,
             ending: None,
             over: false,
@@ -397,6 +400,7 @@ impl Machine {
         if self.over {
             return Vec::new();
         }
+        self.now = now;
         match event {
             Event::Report {
                 items,
@@ -424,9 +428,9 @@ impl Machine {
                     self.stage(call, Stage::Queued);
                 }
             }
-            Event::Control(control) => self.control(control, now),
+            Event::Control(control) => self.control(control),
         }
-        self.advance(now);
+        self.advance();
         core::mem::take(&mut self.out)
     }
 
@@ -455,6 +459,12 @@ impl Machine {
     pub fn left(&self, call: u64) -> Option<(&str, &[String])> {
         let live = self.live(call)?;
         Some((live.tree.as_deref()?, &live.refs))
+    }
+
+    /// Returns the run's id.
+    pub fn run(&self) -> &str {
+        let opened = self.history.opened();
+        opened.map_or("", |opened| &*opened.run)
     }
 
     /// Returns what tells the effect of a call from all others, when it has one outside.

@@ -292,7 +292,7 @@ impl Machine {
     }
 
     /// Does what somebody wants.
-    pub(super) fn control(&mut self, control: Control, now: u64) {
+    pub(super) fn control(&mut self, control: Control) {
         let (end, reason) = match control {
             Control::Pause(reason) => (RunEnd::Paused, reason),
             Control::Stop(reason) => (RunEnd::Stopped, reason),
@@ -308,7 +308,7 @@ impl Machine {
                     .push(Command::Append(RunRecord::Answered(CheckpointAnswered {
                         id: id.clone(),
                         answer: answer.clone(),
-                        at: now,
+                        at: self.now,
                     })));
                 let asking = |live: &Live| live.stage == Stage::Asking(id.clone());
                 if let Some(place) = self.calls.iter().position(asking) {
@@ -374,6 +374,7 @@ impl Machine {
                 usage: settled.usage,
                 tree: settled.tree,
                 refs: settled.refs,
+                at: Some(self.now),
             })));
         // Behind everything that the journal held when we began.
         self.arrived += 1;
