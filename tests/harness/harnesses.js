@@ -1,0 +1,53 @@
+// All in which the harnesses differ for these tests. None of it is callsheet's: it is what a user of
+// theirs has in the environment or at home to reach a model of their own.
+
+const claude = {
+  id: 'claude',
+  model: 'claude-sonnet-4-5',
+  // Dollars for a million tokens, by Anthropic's list.
+  price: { in: 3, out: 15, cached: 0.3 },
+  env: (url) => ({ ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: 'key-5f0c1e7a9d2b' }),
+};
+
+const codex = {
+  id: 'codex',
+  model: 'gpt-5.5',
+  home: (url) => ({
+    '.codex/config.toml': `model_provider = "scripted"
+[model_providers.scripted]
+name = "Scripted"
+base_url = "${url}/v1"
+wire_api = "responses"
+env_key = "MODEL_KEY"
+request_max_retries = 1
+stream_max_retries = 1
+`,
+  }),
+};
+
+const opencode = {
+  id: 'opencode',
+  model: 'scripted/one',
+  price: { in: 2, out: 8, cached: 0.5 },
+  home: (url) => ({
+    // Its background installation of a package; npm's own setting, since agents use npm too.
+    '.npmrc': 'offline=true\n',
+    '.config/opencode/opencode.json': JSON.stringify({
+      provider: {
+        scripted: {
+          npm: '@ai-sdk/openai-compatible',
+          name: 'Scripted',
+          options: { baseURL: `${url}/v1`, apiKey: '{env:MODEL_KEY}' },
+          models: {
+            one: {
+              name: 'One', tool_call: true, limit: { context: 400000, output: 8000 },
+              cost: { input: 2, output: 8, cache_read: 0.5 },
+            },
+          },
+        },
+      },
+    }),
+  }),
+};
+
+export const HARNESSES = [claude, codex, opencode];
