@@ -3,7 +3,11 @@
 
 const claude = {
   id: 'claude',
+  // How the system prompt reaches the model.
+  role: 'system',
   model: 'claude-sonnet-4-5',
+  // How it starts the tools of the agent: with long arguments of its own making.
+  own: /SNAPSHOT_FILE=|shell-snapshots/,
   // Dollars for a million tokens, by Anthropic's list.
   price: { in: 3, out: 15, cached: 0.3 },
   env: (url) => ({ ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: 'key-5f0c1e7a9d2b' }),
@@ -11,7 +15,11 @@ const claude = {
 
 const codex = {
   id: 'codex',
+  role: 'developer',
   model: 'gpt-5.5',
+  // What it passes on of a server's answer, where that is less than the answer.
+  says: { 429: 'last status: 429', 500: 'high demand' },
+  own: /--codex-run-as-process-setup|__CODEX_SNAPSHOT_OVERRIDE/,
   home: (url) => ({
     '.codex/config.toml': `model_provider = "scripted"
 [model_providers.scripted]
@@ -27,6 +35,11 @@ stream_max_retries = 1
 
 const opencode = {
   id: 'opencode',
+  // Seconds within which it has certainly asked the model; the others need less than 10.
+  slow: 35,
+  // It asks again for ever.
+  endless: [429, 500],
+  role: 'system',
   model: 'scripted/one',
   price: { in: 2, out: 8, cached: 0.5 },
   home: (url) => ({

@@ -17,7 +17,7 @@ export async function startModel() {
   const scenarios = new Map();
   const outside = [];
   const server = http.createServer((request, response) => {
-    answer(scenarios, request, response).catch((error) => response.destroy(error));
+    answer(scenarios, outside, request, response).catch((error) => response.destroy(error));
   });
   server.on('connect', (request, socket) => {
     outside.push(request.url);
@@ -53,9 +53,10 @@ function trimmed(headers) {
     [name, secret.includes(name) ? `${value}`.slice(0, 12) : value]));
 }
 
-async function answer(scenarios, request, response) {
+async function answer(scenarios, outside, request, response) {
   if (/^https?:/.test(request.url)) {
     // A plain request for somebody else, by way of the proxy.
+    outside.push(request.url);
     return send(response, 403, {});
   }
   const { pathname } = new URL(request.url, 'http://model');
@@ -74,7 +75,7 @@ async function answer(scenarios, request, response) {
   const auxiliary = tools.length === 0;
   const at = Math.min(speak.results(body).length, scenario.steps.length - 1);
   const step = auxiliary ? { text: scenario.aux } : scenario.steps[at];
-  const entry = { protocol, headers: trimmed(request.headers), body, auxiliary, step: at, tools };
+  const entry = { protocol, system: speak.system(body), headers: trimmed(request.headers), body, auxiliary, step: at, tools };
   scenario.log.push(entry);
   const fault = !auxiliary && due(scenario, at, step.fault);
   if (fault?.status) {

@@ -7,16 +7,14 @@ const next = (prefix) => `${prefix}_${(calls += 1)}`;
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
+/** A server's name as it stands in the names of its tools. */
+const plain = (server) => server.replace(/[^A-Za-z0-9_-]/g, '_');
+
 /** The call of a step: name and input, by what the client declared. */
-function call(step, tools) {
+function call(step, tools, nameOf) {
   const has = (name) => tools.includes(name);
   const { write, shell, mcp } = step;
-  if (mcp) {
-    const { server, tool, input = {} } = mcp;
-    const namespace = tools.find((name) => name === `${server}_${tool}` || name === `mcp__${server}`);
-    if (namespace === `mcp__${server}`) return { namespace, name: tool, input };
-    return { name: namespace ?? `mcp__${server}__${tool}`, input };
-  }
+  if (mcp) return { ...nameOf(plain(mcp.server), mcp.tool), input: mcp.input ?? {} };
   if (write) {
     const { path, content } = write;
     if (has('apply_patch')) {
@@ -47,7 +45,7 @@ const messages = {
   system: (body) => [body.system ?? []].flat().map((part) => ({ role: 'system', text: part.text ?? part })),
   stream(body, step, tools) {
     const { usage } = step;
-    const called = call(step, tools);
+    const called = call(step, tools, (server, tool) => ({ name: `mcp__${server}__${tool}` }));
     const message = {
       id: next('msg'), type: 'message', role: 'assistant', model: body.model, content: [],
       stop_reason: null, stop_sequence: null,
@@ -81,7 +79,7 @@ const responses = {
     .map(({ role, content }) => ({ role, text: content.map(({ text }) => text).join('\n') }))],
   stream(body, step, tools) {
     const { usage } = step;
-    const called = call(step, tools);
+    const called = call(step, tools, (server, name) => ({ namespace: `mcp__${server}`, name }));
     const id = next('resp');
     const lines = [];
     const say = (type, more) => lines.push({ type, sequence_number: lines.length, ...more });
@@ -137,7 +135,7 @@ const chat = {
     .map(({ role, content }) => ({ role, text: typeof content === 'string' ? content : content.map(({ text }) => text).join('\n') })),
   stream(body, step, tools) {
     const { usage } = step;
-    const called = call(step, tools);
+    const called = call(step, tools, (server, tool) => ({ name: `${server}_${tool}` }));
     const chunk = (more) => ({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: body.model, ...more });
     const delta = (value, finish_reason = null) => chunk({ choices: [{ index: 0, delta: value, finish_reason }] });
     const lines = [delta({ role: 'assistant', content: step.text ?? '' })];

@@ -127,10 +127,11 @@ class World {
   /** What holds of every run, however it ended. */
   async check({ stdout, stderr }) {
     await gone(this.name);
-    for (const line of commandLines(this.name)) {
-      const bytes = Buffer.byteLength(line.join(' '));
-      assert.ok(bytes <= ARGUMENTS, `${bytes} bytes of arguments: ${line.join(' ').slice(0, 200)}…`);
-      this.withoutSecrets('a command line', line.join(' '));
+    for (const words of commandLines(this.name)) {
+      const line = words.join(' ');
+      this.withoutSecrets('a command line', line);
+      const bytes = this.harness.own?.test(line) ? 0 : Buffer.byteLength(line);
+      assert.ok(bytes <= ARGUMENTS, `${bytes} bytes of arguments: ${line.slice(0, 200)}…`);
     }
     this.withoutSecrets('what callsheet prints', `${stdout}${stderr}`);
     for (const place of ['state', 'project']) {

@@ -418,10 +418,7 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
         Some("turn.completed") => {
             tally.finished = true;
             if let Some(usage) = event.get("usage") {
-                tally.set_usage(
-                    usage,
-                    ["input_tokens", "output_tokens", "cached_input_tokens"],
-                );
+                tokens(tally, usage);
             }
         }
         Some("turn.failed") => tally.fail(error_text(event)),
@@ -431,12 +428,30 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
     }
 }
 
-/// What ends codex before its first turn is on its standard error only.
+/// Takes over the tokens of a turn; codex counts what came from the cache among the input.
+fn tokens(tally: &mut Tally, usage: &Value<'_>) {
+    let names = ["input_tokens", "output_tokens", "cached_input_tokens"];
+    tally.set_usage(usage, names);
+    if let Some(usage) = &mut tally.usage {
+        usage.input = usage.input.saturating_sub(usage.cached);
+    }
+}
+
+/// Finds what is on the standard error only: what ends codex before its first turn, and the
+/// calls that it refused itself. A command that fails in the sandbox is not among them.
 fn observe_log(tally: &mut Tally, line: &str) {
     if let Some(reason) = line.strip_prefix("Error: ") {
         tally.complain(reason);
+    } else if let Some((_, refused)) = line.split_once("codex_core::tools::router: error=")
+        && REFUSALS.iter().any(|word| refused.contains(word))
+    {
+        tally.denied(refused);
     }
 }
+
+/// Words of codex's own about a call that it does not let through; other errors of calls are
+/// the agent's.
+const REFUSALS: &[&str] = &["rejected", "reject command", "unsupported call"];
 
 fn item(tally: &mut Tally, item: &Value<'_>) {
     match item.get_str("type") {
