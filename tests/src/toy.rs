@@ -380,6 +380,7 @@ pub fn execute(script: &Script, journal: &mut Vec<RunRecord>, course: Course) ->
         args: "args".to_owned(),
         engine: "toy".to_owned(),
         pid: 1,
+        agents: None,
     };
     let (machine, commands) = Machine::begin(history, course.terms.clone(), host, 0);
     let mut world = World::default();

@@ -375,7 +375,7 @@ fn result(session: &Session, outcome: &Outcome) -> Value<'static> {
             ("tool_use_id", "toolu_1".into()),
             ("tool_input", object([("file_path", file.clone().into())])),
         ])],
-        Outcome::Done(_) | Outcome::ApiError => Vec::new(),
+        Outcome::Done(..) | Outcome::ApiError => Vec::new(),
     };
     let costs = object([
         ("inputTokens", number(1200.0)),
@@ -420,7 +420,7 @@ fn end(session: &Session, outcome: &Outcome) -> Ending {
         "json" => out.push(result),
         _ => {
             match outcome {
-                Outcome::Done(files) => {
+                Outcome::Done(files, _) => {
                     out.extend(files.iter().flat_map(|file| tool(session, file, false)));
                 }
                 Outcome::Denied { file, .. } => out.extend(tool(session, file, true)),

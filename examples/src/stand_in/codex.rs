@@ -288,7 +288,7 @@ fn item(id: f64, fields: Value<'static>) -> String {
 /// trace there; only a refused tool of a server does.
 fn work(session: &Session, outcome: &Outcome) -> Option<String> {
     match outcome {
-        Outcome::Done(files) => {
+        Outcome::Done(files, _) => {
             let changes = files
                 .iter()
                 .map(|file| object([("path", file.clone().into()), ("kind", "add".into())]));

@@ -295,7 +295,7 @@ fn tool(place: usize, file: &str, refused: bool) -> [String; 3] {
 fn last(session: &Session, outcome: &Outcome) -> Value<'static> {
     let reason = match outcome {
         Outcome::Denied { .. } => "cancelled",
-        Outcome::Done(_) | Outcome::ApiError => "end_turn",
+        Outcome::Done(..) | Outcome::ApiError => "end_turn",
     };
     object([
         ("type", "end".into()),
@@ -321,7 +321,7 @@ fn end(session: &Session, outcome: &Outcome) -> Ending {
         ending.err.push(outcome.text());
     } else if stream {
         match outcome {
-            Outcome::Done(files) => {
+            Outcome::Done(files, _) => {
                 let calls = files.iter().enumerate();
                 ending
                     .out

@@ -324,7 +324,7 @@ fn end(session: &Session, outcome: &Outcome) -> Ending {
     let mut ending = Ending::default();
     let rejected = match outcome {
         Outcome::Denied { why, .. } => session.gate == Gate::Open || why == REJECTED,
-        Outcome::Done(_) | Outcome::ApiError => false,
+        Outcome::Done(..) | Outcome::ApiError => false,
     };
     if rejected {
         ending
@@ -352,7 +352,7 @@ fn end(session: &Session, outcome: &Outcome) -> Ending {
             ending.out.push(finish(session, "tool-calls"));
             return ending;
         }
-        Outcome::Done(files) => {
+        Outcome::Done(files, _) => {
             ending
                 .out
                 .extend(files.iter().map(|file| tool(session, file, None)));

@@ -6,6 +6,8 @@
 //! | `Append FILE: TEXT` | appends a line to it |
 //! | `FAIL api` | the model's service fails, as the agent reports that |
 //! | `FAIL exit N` | ends with exit code N in the middle of the stream |
+//! | `SAY TEXT` | says this at the end, in place of what it wrote |
+//! | `CORRECT TEXT` | the same, when the prompt says that an answer did not fit |
 //! | `DENY` | asks for a tool that is refused |
 //! | `SLEEP N` | waits N seconds first |
 //! | `HANG` | never ends |
@@ -48,13 +50,15 @@ pub struct Script {
     pub stay: Stay,
     api_error: bool,
     deny: bool,
+    say: Option<String>,
+    correct: Option<String>,
 }
 
 /// How the work ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The files that were written.
-    Done(Vec<String>),
+    /// The files that were written, and what is said of them when it is something else.
+    Done(Vec<String>, Option<String>),
     /// A file that was not written, and why.
     Denied {
         /// The file.
@@ -70,11 +74,17 @@ impl Outcome {
     /// The closing words of the agent.
     pub fn text(&self) -> String {
         match self {
-            Outcome::Done(files) => format!("Wrote {}.", files.join(", ")),
+            Outcome::Done(_, Some(words)) => words.clone(),
+            Outcome::Done(files, None) => format!("Wrote {}.", files.join(", ")),
             Outcome::Denied { file, why } => format!("I could not write {file}: {why}."),
             Outcome::ApiError => "API Error: 500 the stand-in was told to fail".to_owned(),
         }
     }
+}
+
+/// What stands behind the first word of a line.
+fn said(line: &str) -> Option<String> {
+    line.split_once(' ').map(|(_, text)| text.to_owned())
 }
 
 impl Script {
@@ -85,6 +95,9 @@ impl Script {
         for line in task.lines().map(str::trim) {
             script.line(line);
         }
+        if task.contains("did not fit") && script.correct.is_some() {
+            script.say = script.correct.take();
+        }
         script
     }
 
@@ -92,6 +105,8 @@ impl Script {
         match line.split(' ').collect::<Vec<_>>().as_slice() {
             ["FAIL", "api"] => self.api_error = true,
             ["FAIL", "exit", code] => self.exit = code.parse().ok(),
+            ["SAY", ..] => self.say = said(line),
+            ["CORRECT", ..] => self.correct = said(line),
             ["DENY"] => self.deny = true,
             ["SLEEP", seconds] => self.sleep = seconds.parse().ok(),
             ["HANG"] => self.hang = true,
@@ -117,7 +132,7 @@ impl Script {
             return Outcome::ApiError;
         }
         let mut changes = self.changes.clone();
-        if changes.is_empty() {
+        if changes.is_empty() && self.say.is_none() {
             changes.push(Change {
                 file: report::FILE.to_owned(),
                 text: report::text(session),
@@ -138,7 +153,7 @@ impl Script {
             }
             done.push(file);
         }
-        Outcome::Done(done)
+        Outcome::Done(done, self.say.clone())
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::clock::{Deadline, rest};
-use super::proc::{Cancel, Stopped, end_group, signal_group, write_mark};
+use super::proc::{Cancel, Stopped, end_group, private_file, signal_group, write_mark_of};
 
 /// How long a program may take to end, and to let go of its output.
 const GRACE: Duration = Duration::from_secs(2);
@@ -65,10 +66,12 @@ pub fn ask(question: &Question<'_>) -> io::Result<Reply> {
     let terms = Terms {
         input: question.input,
         limit: Some(question.limit),
+        grace: GRACE,
         cancel: None,
         mark: None,
+        log: None,
     };
-    let said = converse(command, &terms)?;
+    let said = converse(command, terms)?;
     match said.stopped {
         Some(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it did not answer")),
         None => Ok(said.reply),
@@ -88,10 +91,16 @@ pub struct Task<'t> {
     pub input: &'t str,
     /// How long it may take.
     pub limit: Option<Duration>,
+    /// How long it may take to end when it is asked to; two seconds by default.
+    pub grace: Option<Duration>,
+    /// Whether it ends by itself, with all that it has started, when we do.
+    pub guarded: bool,
     /// The flag that ends it.
     pub cancel: &'t Cancel,
     /// The file that names its process group while it works.
     pub mark: &'t Path,
+    /// The file that gets its standard error as it comes.
+    pub log: Option<&'t Path>,
 }
 
 impl fmt::Debug for Task<'_> {
@@ -131,31 +140,35 @@ pub fn work(task: &Task<'_>) -> io::Result<Done> {
     let terms = Terms {
         input: task.input,
         limit: task.limit,
+        grace: task.grace.unwrap_or(GRACE),
         cancel: Some(task.cancel),
-        mark: Some(task.mark),
+        mark: Some((task.mark, task.guarded)),
+        log: task.log.map(private_file).transpose()?,
     };
-    converse(command, &terms)
+    converse(command, terms)
 }
 
 struct Terms<'t> {
     input: &'t str,
     limit: Option<Duration>,
+    grace: Duration,
     cancel: Option<&'t Cancel>,
-    mark: Option<&'t Path>,
+    mark: Option<(&'t Path, bool)>,
+    log: Option<File>,
 }
 
-fn converse(mut command: Command, terms: &Terms<'_>) -> io::Result<Done> {
+fn converse(mut command: Command, mut terms: Terms<'_>) -> io::Result<Done> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
-    if let Some(mark) = terms.mark {
-        write_mark(mark, child.id()).inspect_err(|_| end_group(child.id()))?;
+    if let Some((mark, guarded)) = terms.mark {
+        write_mark_of(mark, child.id(), guarded).inspect_err(|_| end_group(child.id()))?;
     }
-    let stdout = collect(child.stdout.take());
-    let stderr = collect(child.stderr.take());
+    let stdout = collect(child.stdout.take(), None);
+    let stderr = collect(child.stderr.take(), terms.log.take());
     if let Some(mut stdin) = child.stdin.take() {
         let input = terms.input.as_bytes().to_owned();
         std::thread::spawn(move || {
@@ -163,7 +176,7 @@ fn converse(mut command: Command, terms: &Terms<'_>) -> io::Result<Done> {
             stdin.write_all(&input).ok();
         });
     }
-    let (said, stopped) = listen(&mut child, &stdout, terms)?;
+    let (said, stopped) = listen(&mut child, &stdout, &terms)?;
     let status = child.wait()?;
     if terms.mark.is_some() {
         end_group(child.id());
@@ -176,7 +189,7 @@ fn converse(mut command: Command, terms: &Terms<'_>) -> io::Result<Done> {
         // What it left running may hold the stream; what it said itself is here by now.
         stderr: stderr.recv_timeout(GRACE).unwrap_or_default(),
     };
-    if let Some(mark) = terms.mark {
+    if let Some((mark, _)) = terms.mark {
         std::fs::remove_file(mark)?;
     }
     Ok(Done { reply, stopped })
@@ -211,7 +224,7 @@ fn listen(
             None => continue,
         };
         signal_group(child.id(), Signal::TERM);
-        let grace = Deadline::after(Some(GRACE));
+        let grace = Deadline::after(Some(terms.grace));
         while child.try_wait()?.is_none() && !grace.is_over() {
             rest(POLL);
         }
@@ -220,13 +233,17 @@ fn listen(
     }
 }
 
-fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
+/// Gathers what a program says; a log gets it as it comes.
+fn collect(stream: Option<impl Read + Send + 'static>, log: Option<File>) -> Receiver<String> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        if let Some(mut stream) = stream {
+        if let Some(stream) = stream {
             // What came before an error is what there is.
-            stream.read_to_end(&mut bytes).ok();
+            match log {
+                Some(log) => Tee { stream, log }.read_to_end(&mut bytes).ok(),
+                None => { stream }.read_to_end(&mut bytes).ok(),
+            };
         }
         // Whoever asked may have given up.
         sender
@@ -234,4 +251,21 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
             .ok();
     });
     receiver
+}
+
+/// Reads a stream and writes what it reads to a file.
+struct Tee<R> {
+    stream: R,
+    log: File,
+}
+
+impl<R: Read> Read for Tee<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(room)?;
+        // The log is for people who look on; without it the work goes on.
+        self.log
+            .write_all(room.get(..count).unwrap_or_default())
+            .ok();
+        Ok(count)
+    }
 }

@@ -19,6 +19,12 @@ impl Deadline {
         Self(limit.and_then(|limit| Instant::now().checked_add(limit)))
     }
 
+    /// Returns how much time is left; `None` when there is no limit.
+    pub fn left(self) -> Option<Duration> {
+        let end = self.0?;
+        Some(end.saturating_duration_since(Instant::now()))
+    }
+
     /// Tells whether the deadline has come.
     pub fn is_over(self) -> bool {
         self.0.is_some_and(|end| Instant::now() >= end)

@@ -23,6 +23,8 @@ use super::spawn::find_program;
 const GUARDED: &str = "guarded";
 
 const GRACE: Duration = Duration::from_secs(2);
+/// How long one may take that ends what it guards, and takes back what was done for it.
+const GUARD_GRACE: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(10);
 
 /// A flag by which another thread or a signal handler asks a run to stop. It is the
@@ -281,7 +283,7 @@ pub fn end_leftover(mark: &Path) -> io::Result<bool> {
     if let Some(id) = lives {
         if found.guarded {
             // Its guard is at it, and knows more of them than the group.
-            wait_for_end(id);
+            wait_for_end(id, GUARD_GRACE);
         }
         // One that shared our terminal leads no group of its own, and neither does what it
         // has started.
@@ -294,7 +296,7 @@ pub fn end_leftover(mark: &Path) -> io::Result<bool> {
             kill_process(pid, Signal::KILL).ok();
         }
         // A killed process still holds its files for a moment.
-        wait_for_end(id);
+        wait_for_end(id, GRACE);
     }
     std::fs::remove_file(mark)?;
     Ok(lives.is_some())
@@ -326,8 +328,8 @@ fn descendants(id: u32) -> Vec<i32> {
     found.split_off(found.len().min(1))
 }
 
-fn wait_for_end(id: u32) {
-    let deadline = Deadline::after(Some(GRACE));
+fn wait_for_end(id: u32, grace: Duration) {
+    let deadline = Deadline::after(Some(grace));
     while birth(id).is_some() && !deadline.is_over() {
         rest(POLL);
     }
@@ -391,7 +393,8 @@ pub(super) fn write_mark(mark: &Path, id: u32) -> io::Result<()> {
     write_mark_of(mark, id, false)
 }
 
-fn write_mark_of(mark: &Path, id: u32, guarded: bool) -> io::Result<()> {
+/// Writes the mark of a program that may end by itself when we do.
+pub(super) fn write_mark_of(mark: &Path, id: u32, guarded: bool) -> io::Result<()> {
     use std::io::Write as _;
     let birth = birth(id).unwrap_or_default();
     let guarded = if guarded { GUARDED } else { "" };
@@ -410,7 +413,8 @@ fn birth(id: u32) -> Option<String> {
     fields.nth(18).map(String::from)
 }
 
-fn private_file(path: &Path) -> io::Result<std::fs::File> {
+/// Opens a file of ours to add to it.
+pub(super) fn private_file(path: &Path) -> io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);

@@ -14,13 +14,14 @@ use plan_core::workflow::machine::{
     Command, Control, Event, Host, Issued, Item, Lost, Machine, Question, Settled, Terms,
 };
 use plan_core::workflow::policy::{Limits, SCRIPT_VALIDATION_ERROR};
-use plan_core::workflow::record::{Outcome, RunEnd, RunRecord};
+use plan_core::workflow::record::{self, Outcome, RunEnd, RunRecord};
 use plan_core::workflow::vm::{self, Budget, CallError, CallKind, JsonText, Report, Settle, Start};
 
-use super::agent::{Agents, Work};
+use super::agent::{Agents, Request, Work};
 use super::script::Script;
 use super::simple;
 use super::store::Store;
+use super::thread::Threads;
 use super::vm::{VmHost, VmLimits};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::clock::now_ms;
@@ -43,6 +44,8 @@ pub struct Drive<'d> {
     pub terms: Terms,
     /// Who works on calls of agents.
     pub agents: &'d dyn Agents,
+    /// Who that is, for whoever goes on.
+    pub named: record::Agents,
     /// Finds the text of other workflows by name.
     pub find: &'d (dyn Fn(&str) -> Option<Script> + Sync),
     /// The variables of the environment that the script may ask for.
@@ -106,6 +109,8 @@ struct Driver<'d, 'e> {
     host: VmHost,
     /// What the calls at work were given.
     payloads: Vec<vm::Call>,
+    /// The conversations of the script.
+    threads: Threads,
     cancels: BTreeMap<u64, Cancel>,
     timers: Vec<(u64, Event)>,
     sender: Sender<Event>,
@@ -134,6 +139,7 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
             args,
             engine: super::vm::engine(),
             pid: u64::from(own_id()),
+            agents: Some(drive.named.clone()),
         };
         let history = store.history().clone();
         let (machine, commands) =
@@ -144,6 +150,7 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
             machine,
             host,
             payloads: Vec::new(),
+            threads: Threads::default(),
             cancels: BTreeMap::new(),
             timers: Vec::new(),
             sender,
@@ -209,7 +216,7 @@ impl Driver<'_, '_> {
             name: script.file.clone(),
             args: drive.args.clone(),
             cwd: drive.cwd.display().to_string(),
-            phases: script.phases.clone(),
+            phases: script.titles(),
             budget: Budget {
                 total: self.limits().budget,
                 spent: 0,
@@ -297,6 +304,7 @@ impl Driver<'_, '_> {
             return Ok(());
         };
         let settle = self.settle(call, &outcome, spent)?;
+        self.threads.told(call, settle.value.as_ref());
         let report = self.host.settle(settle)?;
         let event = self.report(report)?;
         self.take(Vec::from([event]))
@@ -354,7 +362,7 @@ impl Driver<'_, '_> {
         })
     }
 
-    fn issued(&self, call: &vm::Call) -> Issued {
+    fn issued(&mut self, call: &vm::Call) -> Issued {
         let payload = call.payload.value();
         let mut issued = Issued {
             content: content_key(call.kind, &payload),
@@ -366,11 +374,16 @@ impl Driver<'_, '_> {
         };
         match call.kind {
             CallKind::Agent => {
-                let prepared = self.drive.agents.prepare(&payload);
+                let thread = self.threads.joins(call, &payload);
+                let prepared = self.drive.agents.prepare(&Request {
+                    payload: &payload,
+                    phase: call.phase.as_deref(),
+                    thread: thread.as_ref().ok().and_then(Option::as_deref),
+                });
                 issued.content = prepared.content;
                 issued.effect = prepared.effect;
                 issued.retries = prepared.retries;
-                issued.refused = prepared.refused;
+                issued.refused = thread.err().or(prepared.refused);
             }
             CallKind::Checkpoint => issued.question = Some(question(&payload, &call.path)),
             CallKind::Env => {
@@ -410,7 +423,9 @@ impl Driver<'_, '_> {
                 attempt,
                 label: asked.label.clone(),
                 path: asked.path.clone(),
+                phase: asked.phase.clone(),
                 payload,
+                turns: self.threads.turns(call),
                 cwd: self.drive.cwd.clone(),
                 limit: self.limits().timeout,
                 run: self.store.path().to_owned(),
@@ -418,9 +433,10 @@ impl Driver<'_, '_> {
             };
             let (agents, sender) = (self.drive.agents, self.sender.clone());
             self.scope.spawn(move || {
-                let event = agents.work(&work);
-                // Nobody listens when the run has ended.
-                sender.send(event).ok();
+                for event in agents.work(&work) {
+                    // Nobody listens when the run has ended.
+                    sender.send(event).ok();
+                }
             });
             return;
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use plan_core::workflow::policy::ISOLATION_FAILED;
+use plan_core::workflow::policy::{ISOLATION_FAILED, SCRIPT_VALIDATION_ERROR};
 use plan_core::workflow::record::{Outcome, RunRecord};
 
 use crate::error::ExecError;
@@ -74,16 +74,46 @@ impl Rooms {
         Some(Outcome::error(ISOLATION_FAILED, message, false))
     }
 
-    /// Makes a tree for an attempt at a call.
+    fn refused(&self) -> Outcome {
+        self.refusal().unwrap_or_else(|| {
+            Outcome::error(ISOLATION_FAILED, "the call cannot be kept apart", false)
+        })
+    }
+
+    fn find(&self, base: &str) -> Result<CommitId, Outcome> {
+        let Ok((trees, _)) = &self.trees else {
+            return Err(self.refused());
+        };
+        trees.repo().resolve(base).map_err(|error| {
+            let message = format!("agent() option base: {}", error.chain());
+            Outcome::error(SCRIPT_VALIDATION_ERROR, message, false)
+        })
+    }
+
+    /// Finds the commit that a call names as its base.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn commit(&self, base: &str) -> Result<String, Outcome> {
+        self.find(base).map(|id| id.as_str().to_owned())
+    }
+
+    /// Makes a tree for an attempt at a call; it begins with `base`, else with the run's.
     ///
     /// # Errors
     /// The workspace is in no repository, or the tree cannot be made.
-    pub fn take(&self, call: &str, label: &str, how: Isolation) -> Result<Room, Outcome> {
-        let Ok((trees, base)) = &self.trees else {
-            return Err(self.refusal().unwrap_or_else(|| {
-                Outcome::error(ISOLATION_FAILED, "the call cannot be kept apart", false)
-            }));
+    pub fn take(
+        &self,
+        call: &str,
+        label: &str,
+        how: Isolation,
+        base: Option<&str>,
+    ) -> Result<Room, Outcome> {
+        let Ok((trees, usual)) = &self.trees else {
+            return Err(self.refused());
         };
+        let named = base.map(|base| self.find(base)).transpose()?;
+        let base = named.as_ref().unwrap_or(usual);
         let made = trees.next_attempt(call).and_then(|attempt| {
             let spec = Spec {
                 call,
@@ -207,11 +237,29 @@ impl Room {
     }
 }
 
-/// Reads how a call wants to be kept apart.
-pub fn wanted(word: Option<&str>) -> Option<Isolation> {
-    match word? {
-        "worktree" => Some(Isolation::Worktree),
-        "clone" => Some(Isolation::Clone),
-        _ => None,
+/// How a call wants to be kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// How.
+    pub how: Isolation,
+    /// Whether it works in the shared tree when that cannot be.
+    pub prefers: bool,
+}
+
+impl Wanted {
+    /// Reads a call's option.
+    pub fn of(word: Option<&str>) -> Option<Self> {
+        let (how, prefers) = match word? {
+            "worktree" => (Isolation::Worktree, false),
+            "clone" => (Isolation::Clone, false),
+            "prefer" => (Isolation::Worktree, true),
+            _ => return None,
+        };
+        Some(Self { how, prefers })
+    }
+
+    /// Tells whether the call works in the shared tree because nothing else is possible.
+    pub fn gives_way(self, rooms: &Rooms) -> bool {
+        self.prefers && rooms.refusal().is_some()
     }
 }

@@ -7,6 +7,7 @@ pub mod isolation;
 pub mod script;
 mod simple;
 pub mod store;
+mod thread;
 pub mod vm;
 
 pub use simple::raised;

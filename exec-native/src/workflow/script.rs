@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use plan_core::base::diag::Diagnostic;
-use plan_core::workflow::meta;
+use plan_core::workflow::meta::{self, Phase};
 use plan_core::workflow::vm::Nested;
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::fs;
 
 /// A script.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Script {
     /// Its whole text.
     pub text: String,
@@ -20,8 +20,8 @@ pub struct Script {
     pub name: String,
     /// What it is for.
     pub description: String,
-    /// The titles of its phases.
-    pub phases: Vec<String>,
+    /// Its phases.
+    pub phases: Vec<Phase>,
     /// The model of calls that nothing else decides.
     pub model: Option<String>,
     statement: (usize, usize),
@@ -39,11 +39,7 @@ impl Script {
             file: file.to_owned(),
             name: meta.name.clone(),
             description: meta.description.clone(),
-            phases: meta
-                .phases
-                .iter()
-                .map(|phase| phase.title.clone())
-                .collect(),
+            phases: meta.phases.clone(),
             model: meta.model.clone(),
             statement: (meta.statement.start, meta.statement.end),
             text: text.to_owned(),
@@ -75,7 +71,15 @@ impl Script {
             script: self.text.clone(),
             statement: self.statement(),
             name: self.file.clone(),
-            phases: self.phases.clone(),
+            phases: self.titles(),
         }
+    }
+
+    /// The titles of its phases.
+    pub fn titles(&self) -> Vec<String> {
+        self.phases
+            .iter()
+            .map(|phase| phase.title.clone())
+            .collect()
     }
 }

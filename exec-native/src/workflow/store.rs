@@ -34,6 +34,12 @@ const BLOBS: &str = "blobs";
 const CONTROL: &str = "control";
 /// Where process groups are named while they work.
 pub const MARKS: &str = "marks";
+/// The directory of what agents say while they work.
+pub const LOGS: &str = "logs";
+/// The directory of the personas that calls were planned with.
+pub const PERSONAS: &str = "personas";
+/// The directories of a run.
+const DIRS: [&str; 5] = [BLOBS, CONTROL, MARKS, LOGS, PERSONAS];
 const RUNS: &str = "workflows";
 /// What names of run directories begin with that are not complete yet.
 const UNBORN: &str = ".new";
@@ -271,7 +277,7 @@ impl Store {
         let draft = OsStr::new(&draft);
         runs.make_dir(draft, 0o700).at(&path)?;
         let dir = runs.child(draft).at(&path)?;
-        for name in [BLOBS, CONTROL, MARKS] {
+        for name in DIRS {
             dir.make_dir(OsStr::new(name), 0o700).at(&path)?;
         }
         let lease = take_lease(&dir)?.ok_or_else(|| busy(&id, &dir))?;
@@ -477,7 +483,7 @@ fn sweep(runs: &Dir) -> Result<(), ExecError> {
 fn clear(dir: &Dir) -> Result<(), ExecError> {
     let path = dir.path().to_owned();
     dir.remove_file(OsStr::new(FILE_NAME)).at(&path)?;
-    for name in [BLOBS, CONTROL, MARKS] {
+    for name in DIRS {
         let Ok(below) = dir.child(OsStr::new(name)) else {
             continue;
         };

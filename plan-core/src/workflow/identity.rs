@@ -52,6 +52,8 @@ record! {
         pub cwd: Option<String> => "cwd",
         /// The conversation that it goes on with, and the call before it there.
         pub thread: Option<String> => "thread",
+        /// What the script tells calls apart by that are the same otherwise.
+        pub key: Option<String> => "key",
     }
 }
 

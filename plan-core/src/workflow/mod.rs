@@ -10,4 +10,5 @@ pub mod machine;
 pub mod meta;
 pub mod policy;
 pub mod record;
+pub mod route;
 pub mod vm;

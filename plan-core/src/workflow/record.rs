@@ -115,8 +115,24 @@ record! {
         pub engine: String => "engine",
         /// The process.
         pub pid: u64 => "pid",
+        /// Who works on calls, for whoever goes on.
+        pub agents: Option<Agents> => "agents",
         /// When, in milliseconds since 1970.
         pub at: u64 => "at",
+    }
+}
+
+record! {
+    /// Who works on the calls of a script. A command is not kept: it may hold secrets.
+    pub struct Agents {
+        /// The persona of calls that name none.
+        pub persona: Option<String> => "persona",
+        /// The harness of an agent that no persona describes.
+        pub harness: Option<String> => "harness",
+        /// The model of such an agent.
+        pub model: Option<String> => "model",
+        /// Whether a command works on calls.
+        pub command: Option<bool> => "command",
     }
 }
 

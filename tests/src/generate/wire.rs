@@ -198,7 +198,7 @@ records! {
     PrivateLink<'static> { path, home_env, home_default, target }
     EnvDocument<'static> { name, document }
     Usage { input, output, cached }
-    Outcome { verdict, reason, text, denials, session_id, usage, cost_usd, exit_code }
+    Outcome { verdict, reason, api_status, text, denials, session_id, usage, cost_usd, exit_code }
     MountPolicy<'static> { ignored_patterns, readonly_patterns }
     SidecarWrite<'static> { filename, contents, source_path, mode }
     InputBinding<'static> { name, env_name, value }

@@ -4,7 +4,7 @@ use plan_core::workflow::identity::Effect;
 use plan_core::workflow::ledger::{Cost, Usage};
 use plan_core::workflow::policy::Limits;
 use plan_core::workflow::record::{
-    CallAbandoned, CallAdopted, CallAttempt, CallIssued, CallPlaced, CallSettled,
+    Agents, CallAbandoned, CallAdopted, CallAttempt, CallIssued, CallPlaced, CallSettled,
     CheckpointAnswered, CheckpointAsked, ExecStarted, LimitsRaised, Logged, Outcome, OutcomeKind,
     PhaseBegun, Rule, RunDiverged, RunEnd, RunEnded, RunOpened, RunRecord,
 };
@@ -34,7 +34,8 @@ records! {
     Usage { input, output, cache_read, cache_write, cost, estimated }
     Outcome { kind, value, blob, code, message, recoverable }
     RunOpened { version, run, name, script, path, cwd, base, args, limits, at }
-    ExecStarted { epoch, script, args, engine, pid, at }
+    ExecStarted { epoch, script, args, engine, pid, agents, at }
+    Agents { persona, harness, model, command }
     CallIssued { epoch, call, path, kind, content, causal, effect, label, phase }
     CallAttempt { epoch, call, attempt, due }
     CallPlaced { epoch, call, attempt, tree, branch, base, group, started, boot }

@@ -113,7 +113,7 @@ impl CheckCommand {
         }
         output.line(&format!("{}: {}", script.name, script.description))?;
         for phase in &script.phases {
-            output.line(&format!("  {phase}"))?;
+            output.line(&format!("  {}", phase.title))?;
         }
         Ok(0)
     }

@@ -3,6 +3,7 @@
 mod change;
 mod look;
 mod run;
+mod who;
 
 use std::path::Path;
 

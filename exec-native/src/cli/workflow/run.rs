@@ -7,7 +7,6 @@ use clap::{Args, ValueEnum};
 use plan_core::base::digest::sha256_hex;
 use plan_core::base::json::{self, Writer, print};
 use plan_core::base::secret::is_secret_name;
-use plan_core::workflow::identity::Effect;
 use plan_core::workflow::machine::Terms;
 use plan_core::workflow::policy::{Limits, MAX_RETRIES, MOST_AT_ONCE, Reuse};
 use plan_core::workflow::record::{
@@ -20,13 +19,13 @@ use super::super::failure::Failure;
 use super::super::output::{Output, Shape};
 use super::load;
 use super::look::tokens;
+use super::who::{Place, WhoArgs};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::clock::now_ms;
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
 use crate::os::{env, fs};
 use crate::state::StateHome;
-use crate::workflow::agent::AgentCommand;
 use crate::workflow::driver::{Drive, Driven, EngineLimits, drive};
 use crate::workflow::isolation::Rooms;
 use crate::workflow::script::Script;
@@ -39,10 +38,8 @@ const OPEN: u8 = 4;
 /// How calls are worked on.
 #[derive(Debug, Args)]
 struct WorkArgs {
-    /// The command that works on calls: it reads {prompt, label, model, schema, cwd, callId,
-    /// attempt} and says the result, as text, JSON or {"result", "usage"}.
-    #[arg(long, value_name = "COMMAND")]
-    agent_command: String,
+    #[command(flatten)]
+    who: WhoArgs,
     /// How many calls are worked on at the same time.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_AT_ONCE))]
     concurrency: Option<u64>,
@@ -305,11 +302,16 @@ fn follow(
             output.note(&told);
         }
     }
-    let agents = AgentCommand {
-        command: work.agent_command.clone(),
-        rooms,
-        effect: Effect::Workspace,
+    let before = store.history().started();
+    let named = work
+        .who
+        .named(before.and_then(|started| started.agents.as_ref()))?;
+    let place = Place {
+        script,
+        cwd: &cwd,
+        run: store.path(),
     };
+    let agents = work.who.hire(&named, &place, rooms)?;
     let dir = store.path().to_owned();
     output.note(&format!("run {id}"));
     let events = |record: &RunRecord| {
@@ -327,7 +329,8 @@ fn follow(
             args,
             cwd,
             terms: work.terms(),
-            agents: &agents,
+            agents: &*agents,
+            named,
             find: &|_| None,
             variables: work.variables()?,
             engine: EngineLimits::default(),

@@ -408,7 +408,7 @@
       oneOf('off', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'),
       'one of off, minimal, low, medium, high, xhigh, max',
     ],
-    isolation: [oneOf('worktree', 'clone', false), '"worktree", "clone" or false'],
+    isolation: [oneOf('worktree', 'clone', 'prefer', false), '"worktree", "clone", "prefer" or false'],
     keepWorktree: [(value) => typeof value === 'boolean', 'true or false'],
     cwd: [(value) => isText(value) && value.startsWith('/'), 'an absolute path'],
     thread: [isText, 'a string that is not empty'],

@@ -284,6 +284,7 @@ fn result(tally: &mut Tally, event: &Value<'_>, subtype: &str) {
         tally.denied(denial.get_str("tool_name").unwrap_or("a tool"));
     }
     if event.get("is_error").is_some_and(Value::is_truthy) {
+        tally.refused(event.get("api_error_status"));
         let reason = event.get_str("terminal_reason").unwrap_or(subtype);
         tally.fail(format!("{reason}: {}", tally.text));
     } else {

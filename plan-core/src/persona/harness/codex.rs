@@ -421,9 +421,17 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
                 tokens(tally, usage);
             }
         }
-        Some("turn.failed") => tally.fail(error_text(event)),
+        Some("turn.failed") => {
+            let text = error_text(event);
+            status(tally, &text);
+            tally.fail(text);
+        }
         // A broken connection is reported like this too, and then tried again.
-        Some("error") => tally.complain(error_text(event)),
+        Some("error") => {
+            let text = error_text(event);
+            status(tally, &text);
+            tally.complain(text);
+        }
         _ => {}
     }
 }
@@ -435,6 +443,14 @@ fn tokens(tally: &mut Tally, usage: &Value<'_>) {
     if let Some(usage) = &mut tally.usage {
         usage.input = usage.input.saturating_sub(usage.cached);
     }
+}
+
+/// Codex says the status in its message alone.
+fn status(tally: &mut Tally, message: &str) {
+    let mut fronts = ["unexpected status ", "last status: "].into_iter();
+    let rest = fronts.find_map(|front| message.split_once(front));
+    let number = rest.and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
+    tally.refused(number.map(|number| Value::Number(number.into())).as_ref());
 }
 
 /// Finds what is on the standard error only: what ends codex before its first turn, and the

@@ -548,6 +548,14 @@ pub(super) fn tool_name(server: &str) -> String {
         .collect()
 }
 
+/// Tells whether an agent of the selection can change nothing: its rules let it change no
+/// file and run no command, and it has no server that might.
+pub fn is_read_only(selection: &Value<'_>) -> bool {
+    let servers = selection.get("mcpServers").and_then(Value::as_object);
+    servers.is_none_or(Object::is_empty)
+        && !may_edit(&Permissions::of(selection.get("permissions")))
+}
+
 /// Tells whether the persona's rules let the agent change files: not under `plan`, and
 /// not with a list of allowed tools that names no tool which can.
 pub(super) fn may_edit(permissions: &Permissions<'_>) -> bool {

@@ -392,7 +392,11 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
         Some("text") => tally.text = part.get_str("text").unwrap_or_default().into(),
         Some("tool_use") => refusal(tally, part),
         Some("step_finish") => step(tally, part),
-        Some("error") => tally.fail(explained(&error_text(event))),
+        Some("error") => {
+            let error = event.get("error").and_then(|error| error.get("data"));
+            tally.refused(error.and_then(|error| error.get("statusCode")));
+            tally.fail(explained(&error_text(event)));
+        }
         _ => {}
     }
 }

@@ -41,6 +41,8 @@ record! {
         pub verdict: Verdict => "verdict",
         /// Why it failed.
         pub reason: Option<String> => "reason",
+        /// The status with which the provider's interface refused, where it did.
+        pub api_status: Option<u64> => "apiStatus",
         /// The agent's last answer.
         pub text: String => "text",
         /// What was denied.
@@ -63,6 +65,8 @@ pub struct Tally {
     pub finished: bool,
     /// The first failure that was reported.
     pub failure: Option<String>,
+    /// The last status with which the provider's interface refused.
+    pub api_status: Option<u64>,
     /// The last problem that the harness may have got over.
     pub complaint: Option<String>,
     /// The last answer.
@@ -88,6 +92,13 @@ impl Tally {
     /// Notes a problem that is the reason of a failure only if the run fails.
     pub(super) fn complain(&mut self, what: impl Into<String>) {
         self.complaint = Some(what.into());
+    }
+
+    /// Notes the status with which the provider's interface refused.
+    pub(super) fn refused(&mut self, status: Option<&Value<'_>>) {
+        if let Some(status @ 400..) = status.map(|status| count(Some(status))) {
+            self.api_status = Some(status);
+        }
     }
 
     /// Notes a server that did not start, which is a failure: the agent ran without
@@ -225,6 +236,7 @@ impl Judge {
             finished,
             failure,
             complaint,
+            api_status,
             text,
             session_id,
             usage,
@@ -251,6 +263,7 @@ impl Judge {
         };
         Outcome {
             verdict,
+            api_status: api_status.filter(|_| verdict == Verdict::Failed),
             reason,
             text,
             denials,

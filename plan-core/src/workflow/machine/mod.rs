@@ -20,7 +20,7 @@ use super::history::History;
 use super::identity::Effect;
 use super::ledger::{Ledger, Reserved, Usage};
 use super::policy::{Limits, Reuse};
-use super::record::{CallAbandoned, ExecStarted, Outcome, RunEnd, RunRecord};
+use super::record::{Agents, CallAbandoned, ExecStarted, Outcome, RunEnd, RunRecord};
 use super::vm::{self, VmError, VmState};
 use crate::base::map::Set;
 use crate::base::record::JsonText;
@@ -171,6 +171,8 @@ pub enum Event {
     Settled(Settled),
     /// Work on a call was broken off.
     Lost(Lost),
+    /// There is something to tell of a call that is worked on.
+    Noted(vm::LogLine),
     /// A pause before another attempt is over.
     Woke {
         /// The call.
@@ -295,7 +297,7 @@ pub struct Machine {
 }
 
 /// What the first record of an execution says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Host {
     /// The digest of the script.
     pub script: String,
@@ -305,6 +307,8 @@ pub struct Host {
     pub engine: String,
     /// The process.
     pub pid: u64,
+    /// Who works on calls.
+    pub agents: Option<Agents>,
 }
 
 impl Machine {
@@ -318,6 +322,7 @@ impl Machine {
             args: host.args,
             engine: host.engine,
             pid: host.pid,
+            agents: host.agents,
             at: now,
         };
         let machine = Self {
@@ -377,6 +382,7 @@ impl Machine {
             }
             Event::Settled(settled) => self.settled(settled),
             Event::Lost(lost) => self.lost(lost),
+            Event::Noted(line) => self.take(Item::Log(line)),
             Event::Woke { call } => {
                 if let Some(live) = self.live_mut(call)
                     && live.stage == Stage::Pausing

@@ -98,6 +98,7 @@ impl Desk {
             args: "a".into(),
             engine: "e".into(),
             pid: 1,
+            agents: None,
         };
         let (machine, commands) = Machine::begin(history, terms, host, NOW);
         let mut desk = Self { journal, machine };
