@@ -1,5 +1,6 @@
 // All in which the harnesses differ for these tests. None of it is callsheet's: it is what a user of
 // theirs has in the environment or at home to reach a model of their own.
+import { it } from 'node:test';
 
 const claude = {
   id: 'claude',
@@ -19,6 +20,8 @@ const codex = {
   model: 'gpt-5.5',
   // What it passes on of a server's answer, where that is less than the answer.
   says: { 429: 'last status: 429', 500: 'high demand' },
+  // Of what it does not say the status.
+  silent: [500],
   own: /--codex-run-as-process-setup|__CODEX_SNAPSHOT_OVERRIDE/,
   home: (url) => ({
     '.codex/config.toml': `model_provider = "scripted"
@@ -36,9 +39,10 @@ stream_max_retries = 1
 const opencode = {
   id: 'opencode',
   // Seconds within which it has certainly asked the model; the others need less than 10.
-  slow: 35,
-  // It asks again for ever.
+  slow: 60,
+  // What it asks again after, for ever; it does not say the status then.
   endless: [429, 500],
+  silent: [429, 500],
   role: 'system',
   model: 'scripted/one',
   price: { in: 2, out: 8, cached: 0.5 },
@@ -63,4 +67,11 @@ const opencode = {
   }),
 };
 
-export const HARNESSES = [claude, codex, opencode];
+const HARNESSES = [claude, codex, opencode];
+
+/** A case for every harness, or for those that are named. */
+export function test(title, body, names = HARNESSES.map(({ id }) => id)) {
+  for (const harness of HARNESSES.filter(({ id }) => names.includes(id))) {
+    it(`${title}: ${harness.id}`, { timeout: 170_000 }, () => body(harness));
+  }
+}

@@ -1,6 +1,7 @@
 // A scripted model server on loopback: Anthropic Messages, OpenAI Responses and OpenAI chat on one
 // port. A script is chosen by the path (`/s/NAME/…`), its step by how many tool results the
-// conversation holds already, so a request that is tried again gets the same answer. It is also
+// conversation holds already, so a request that is tried again gets the same answer; steps may also be
+// a function of what was asked and of that number. It is also
 // the proxy of the programs under test: whoever asks for the world outside is noted and refused.
 import http from 'node:http';
 
@@ -73,8 +74,11 @@ async function answer(scenarios, outside, request, response) {
   const speak = wire[protocol];
   const tools = speak.tools(body);
   const auxiliary = tools.length === 0;
-  const at = Math.min(speak.results(body).length, scenario.steps.length - 1);
-  const step = auxiliary ? { text: scenario.aux } : scenario.steps[at];
+  const { steps } = scenario;
+  const done = speak.results(body).length;
+  const at = typeof steps === 'function' ? done : Math.min(done, steps.length - 1);
+  const asked = JSON.stringify(body.messages ?? body.input);
+  const step = auxiliary ? { text: scenario.aux } : steps[at] ?? steps(asked, at);
   const entry = { protocol, system: speak.system(body), headers: trimmed(request.headers), body, auxiliary, step: at, tools };
   scenario.log.push(entry);
   const fault = !auxiliary && due(scenario, at, step.fault);
@@ -83,7 +87,10 @@ async function answer(scenarios, outside, request, response) {
     const { status, type = 'api_error', message = `scripted ${status}`, headers } = fault;
     return send(response, status, { type: 'error', error: { type, message } }, headers);
   }
-  if (fault?.hang) return undefined;
+  if (fault?.hang) {
+    entry.hangs = true;
+    return undefined;
+  }
   entry.status = 200;
   const lines = speak.stream(body, { usage: { in: 100, out: 10, cached: 0 }, ...step }, tools);
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });

@@ -12,13 +12,16 @@ import { MARK, commandLines, gone, watch } from './processes.js';
 
 const { CALLSHEET, CALLSHEET_HARNESS_BIN, CALLSHEET_HARNESS_WORK } = process.env;
 export const here = fileURLToPath(new URL('.', import.meta.url));
-export const model = await startModel();
+const model = await startModel();
 
 /** No argument of any process may be longer than this altogether. */
 const ARGUMENTS = 4096;
 
 /** Values that must not show up on a command line or in a file that stays. */
 export const SECRETS = { MODEL_KEY: 'key-5f0c1e7a9d2b', ECHO_TOKEN: 'token-81c44be02f6d' };
+
+/** Fails when a program wanted to leave this machine. */
+export const nobodyOutside = () => assert.deepEqual([...new Set(model.outside)], [], 'somebody asks for the world outside');
 
 let worlds = 0;
 

@@ -4,20 +4,11 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, describe, it } from 'node:test';
+import { after, describe } from 'node:test';
 
-import { HARNESSES } from '../harnesses.js';
-import { commandLines, gone, living, until } from '../processes.js';
-import { SECRETS, here, model, put, world } from '../world.js';
-
-const LIMIT_MS = 170_000;
-
-/** A case for every harness, or those that are named. */
-function test(title, body, names = HARNESSES.map(({ id }) => id)) {
-  for (const harness of HARNESSES.filter(({ id }) => names.includes(id))) {
-    it(`${title}: ${harness.id}`, { timeout: LIMIT_MS }, () => body(harness));
-  }
-}
+import { test } from '../harnesses.js';
+import { living, until } from '../processes.js';
+import { SECRETS, here, nobodyOutside, put, world } from '../world.js';
 
 const EDITS = { permissions: { mode: 'acceptEdits' } };
 const DONE = { text: 'All done.' };
@@ -124,21 +115,28 @@ describe('callsheet run', { concurrency: 5 }, () => {
   });
 
   test('nothing is written outside of the project', async (harness) => {
-    const at = world(harness, [{ shell: `echo x > ${path.join('/tmp', 'callsheet-outside')}; echo x > ../OUTSIDE.md` }, DONE]);
-    await at.run('Write', EDITS);
-    assert.ok(!fs.existsSync(at.at('OUTSIDE.md')));
+    const away = path.join('/tmp', `callsheet-outside-${process.pid}-${harness.id}`);
+    const steps = [{ write: { path: '../ONE.md', content: 'x\n' } }, { shell: `echo x > ../TWO.md; echo x > ${away}` }, DONE];
+    const at = world(harness, steps);
+    const { told, ...ran } = await at.run('Write', EDITS);
+    const written = [at.at('ONE.md'), at.at('TWO.md'), away].filter((file) => fs.existsSync(file));
+    fs.rmSync(away, { force: true });
+    assert.deepEqual(written, [], told);
+    assert.equal(ran.verdict, 'completed-with-denials', told);
   });
 
   for (const status of [400, 401, 429, 500]) {
     test(`an answer of ${status} makes the run fail, with what the server said`, async (harness) => {
       const message = `scripted trouble ${status}`;
       const at = world(harness, [{ fault: { status, message } }]);
-      const seconds = harness.endless?.includes(status) ? harness.slow : 60;
+      const endless = harness.endless?.includes(status) ?? false;
+      const seconds = endless ? harness.slow : 100;
       const { told, ...ran } = await at.run('Go', {}, ['--timeout', `${seconds}`]);
       assert.notEqual(ran.code, 0, told);
       assert.equal(ran.verdict, 'failed', told);
       assert.match(ran.reason, new RegExp(harness.says?.[status] ?? message), told);
-      assert.ok(!told.includes('ended after 60 s'), told);
+      assert.equal(ran.apiStatus, harness.silent?.includes(status) ? undefined : status, told);
+      assert.equal(/^ended after/.test(ran.reason), endless, told);
     });
   }
 
@@ -238,7 +236,5 @@ describe('callsheet run', { concurrency: 5 }, () => {
     }
   }, ['codex']);
 
-  after(async () => {
-    assert.deepEqual([...new Set(model.outside)], [], 'nobody asks for the world outside');
-  });
+  after(nobodyOutside);
 });

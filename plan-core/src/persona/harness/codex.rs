@@ -422,15 +422,13 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
             }
         }
         Some("turn.failed") => {
-            let text = error_text(event);
-            status(tally, &text);
-            tally.fail(text);
+            status(tally, event);
+            tally.fail(error_text(event));
         }
         // A broken connection is reported like this too, and then tried again.
         Some("error") => {
-            let text = error_text(event);
-            status(tally, &text);
-            tally.complain(text);
+            status(tally, event);
+            tally.complain(error_text(event));
         }
         _ => {}
     }
@@ -445,11 +443,16 @@ fn tokens(tally: &mut Tally, usage: &Value<'_>) {
     }
 }
 
-/// Codex says the status in its message alone.
-fn status(tally: &mut Tally, message: &str) {
+/// Codex says the status in its message alone. For 400 that is what the server answered.
+fn status(tally: &mut Tally, event: &Value<'_>) {
+    let message = event.get("error").unwrap_or(event).get_str("message");
+    let message = message.unwrap_or_default();
     let mut fronts = ["unexpected status ", "last status: "].into_iter();
     let rest = fronts.find_map(|front| message.split_once(front));
-    let number = rest.and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
+    let number = match rest {
+        None if message.starts_with('{') => Some(400),
+        _ => rest.and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok()),
+    };
     tally.refused(number.map(|number| Value::Number(number.into())).as_ref());
 }
 
