@@ -38,10 +38,8 @@ stream_max_retries = 1
 
 const opencode = {
   id: 'opencode',
-  // Seconds within which it has certainly asked the model; the others need less than 10.
-  slow: 60,
-  // What it asks again after, for ever; it does not say the status then.
-  endless: [429, 500],
+  // After what it asks again for ever; it does not say the status then.
+  endless: [429, 500, 'cut'],
   silent: [429, 500],
   role: 'system',
   model: 'scripted/one',

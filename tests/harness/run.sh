@@ -36,10 +36,10 @@ install_programs() {
     mv "$fresh/lock" "$fresh/package-lock.json"
     if ! log=$(npm ci --prefix "$fresh" --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 2>&1); then
         rm -rf "$fresh"
-        printf '%s\n' "$log" >&2
         if grep -qE 'E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH|HOSTUNREACH|NOTCACHED)|SOCKET_TIMEOUT|IDLETIMEOUT' <<<"$log"; then
             skip "the registry of npm cannot be reached, and the agents are not installed"
         fi
+        printf '%s\n' "$log" >&2
         return 1
     fi
     mv -T "$fresh" "$1"

@@ -114,7 +114,11 @@ class World {
 
   /** Runs a task once and looks at everything that holds of every run. */
   async run(task, persona = {}, more = []) {
-    const result = await this.begin(task, persona, more).ended;
+    return this.judge(await this.begin(task, persona, more).ended);
+  }
+
+  /** Looks at everything that holds of every run, and answers what it printed. */
+  async judge(result) {
     await this.check(result);
     let answer;
     try {
