@@ -27,6 +27,8 @@ mod region;
 mod resolve;
 #[cfg(feature = "schema")]
 mod schema;
+#[cfg(feature = "workflow")]
+mod workflow;
 
 pub use document::FLAG_COMPAT;
 pub use door::Answer;
@@ -45,6 +47,8 @@ pub use persona::{
 pub use resolve::{list_personas, resolve_persona};
 #[cfg(feature = "schema")]
 pub use schema::schema;
+#[cfg(feature = "workflow")]
+pub use workflow::{agent_content_key, parse_workflow, replay_journal};
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -16,3 +16,4 @@ pub mod source;
 pub mod sweep;
 pub mod toy;
 pub mod tree;
+pub mod waste;

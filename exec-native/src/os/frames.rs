@@ -31,6 +31,9 @@ pub struct Peer {
     child: Child,
     input: ChildStdin,
     output: ChildStdout,
+    /// What was read and is no whole answer yet, and room to read into.
+    read: Vec<u8>,
+    room: Box<[u8]>,
 }
 
 impl Peer {
@@ -61,6 +64,8 @@ impl Peer {
             child,
             input,
             output,
+            read: Vec::new(),
+            room: vec![0; CHUNK_BYTES].into_boxed_slice(),
         })
     }
 
@@ -76,32 +81,41 @@ impl Peer {
     pub fn ask(&mut self, message: &str, limit: Duration) -> io::Result<String> {
         let deadline = Deadline::after(Some(limit));
         let mut left: &[u8] = &frame(message)?;
-        while !left.is_empty() {
-            wait(&self.input, PollFlags::OUT, deadline)?;
+        loop {
             let count = again(self.input.write(left))?;
             left = left.get(count..).unwrap_or_default();
+            if left.is_empty() {
+                break;
+            }
+            wait(&self.input, PollFlags::OUT, deadline)?;
         }
-        let length = self.bytes(4, deadline)?;
-        let answer = self.bytes(length_of(&length)?, deadline)?;
+        let length = loop {
+            if let Some((length, _)) = self.read.split_first_chunk() {
+                break 4 + length_of(*length)?;
+            }
+            self.fill(deadline)?;
+        };
+        while self.read.len() < length {
+            self.fill(deadline)?;
+        }
+        let rest = self.read.split_off(length);
+        let mut answer = std::mem::replace(&mut self.read, rest);
+        answer.drain(..4);
         String::from_utf8(answer).map_err(io::Error::other)
     }
 
-    fn bytes(&mut self, count: usize, deadline: Deadline) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut chunk = vec![0; CHUNK_BYTES];
-        while bytes.len() < count {
-            wait(&self.output, PollFlags::IN, deadline)?;
-            let room = chunk.len().min(count - bytes.len());
-            let space = chunk.get_mut(..room).unwrap_or_default();
-            match self.output.read(space) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                read => {
-                    let read = again(read)?;
-                    bytes.extend_from_slice(chunk.get(..read).unwrap_or_default());
-                }
+    /// Reads what there is; waits until there is something.
+    fn fill(&mut self, deadline: Deadline) -> io::Result<()> {
+        wait(&self.output, PollFlags::IN, deadline)?;
+        match self.output.read(&mut self.room) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => {
+                let count = again(read)?;
+                self.read
+                    .extend_from_slice(self.room.get(..count).unwrap_or_default());
+                Ok(())
             }
         }
-        Ok(bytes)
     }
 
     /// Waits until it has ended, or ends it, and says how it ended.
@@ -182,8 +196,7 @@ fn frame(message: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn length_of(bytes: &[u8]) -> io::Result<usize> {
-    let bytes = bytes.try_into().map_err(io::Error::other)?;
+fn length_of(bytes: [u8; 4]) -> io::Result<usize> {
     let length = usize::try_from(u32::from_le_bytes(bytes)).map_err(io::Error::other)?;
     if length > MOST_BYTES {
         return Err(io::Error::other("a message is too long"));
@@ -202,7 +215,7 @@ pub fn hear() -> io::Result<Option<String>> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         read => read?,
     }
-    let mut message = vec![0; length_of(&length)?];
+    let mut message = vec![0; length_of(length)?];
     input.read_exact(&mut message)?;
     String::from_utf8(message)
         .map(Some)

@@ -24,7 +24,7 @@ use super::store::Store;
 use super::thread::Threads;
 use super::vm::{VmHost, VmLimits};
 use crate::error::{ExecError, ExecErrorKind};
-use crate::os::clock::now_ms;
+use crate::os::clock::{Deadline, now_ms};
 use crate::os::owner::own_id;
 use crate::os::proc::Cancel;
 use crate::os::{own, threads};
@@ -49,7 +49,7 @@ pub struct Drive<'d> {
     /// Finds the text of other workflows by name.
     pub find: &'d (dyn Fn(&str) -> Option<Script> + Sync),
     /// The variables of the environment that the script may ask for.
-    pub variables: BTreeMap<String, String>,
+    pub variables: BTreeMap<String, Option<String>>,
     /// What the script's engine may take.
     pub engine: EngineLimits,
     /// Hears every record as it is made.
@@ -114,10 +114,12 @@ struct Driver<'d, 'e> {
     cancels: BTreeMap<u64, Cancel>,
     timers: Vec<(u64, Event)>,
     sender: Sender<Event>,
-    scope: &'d threads::Scope<'d, 'e>,
+    crew: threads::Crew<'d, 'e>,
     finished: Option<Driven>,
     /// The signal that was heard.
     asked: Option<u8>,
+    /// When somebody else's wishes are looked for again.
+    look: Deadline,
 }
 
 /// Drives a run until it ends, or stops.
@@ -154,9 +156,10 @@ pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
             cancels: BTreeMap::new(),
             timers: Vec::new(),
             sender,
-            scope,
+            crew: threads::Crew::new(scope),
             finished: None,
             asked: None,
+            look: Deadline::after(Some(Duration::ZERO)),
         };
         let driven = driver.run(commands, &receiver);
         // Whatever went wrong: nobody is left to wait for those at work.
@@ -232,7 +235,16 @@ impl Driver<'_, '_> {
 
     /// Gives events to the machine, and does what it says about all of them: records first,
     /// in one piece.
-    fn take(&mut self, events: Vec<Event>) -> Result<(), ExecError> {
+    fn take(&mut self, mut events: Vec<Event>) -> Result<(), ExecError> {
+        while !events.is_empty() {
+            let commands = self.step(events)?;
+            // What the script said to a result is an event as well.
+            events = self.obey(commands)?.into_iter().collect();
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, events: Vec<Event>) -> Result<Vec<Command>, ExecError> {
         let mut commands = Vec::new();
         for mut event in events {
             if let Event::Settled(settled) = &mut event {
@@ -247,10 +259,11 @@ impl Driver<'_, '_> {
             }
             commands.extend(self.machine.step(event, now_ms()));
         }
-        self.obey(commands)
+        Ok(commands)
     }
 
-    fn obey(&mut self, commands: Vec<Command>) -> Result<(), ExecError> {
+    /// Carries commands out; what the script says to a result that it is told comes back.
+    fn obey(&mut self, commands: Vec<Command>) -> Result<Option<Event>, ExecError> {
         let mut rest = Vec::new();
         for command in commands {
             match command {
@@ -301,29 +314,27 @@ impl Driver<'_, '_> {
             }
         }
         let Some((call, outcome, spent)) = told else {
-            return Ok(());
+            return Ok(None);
         };
         let settle = self.settle(call, &outcome, spent)?;
         self.threads.told(call, settle.value.as_ref());
         let report = self.host.settle(settle)?;
-        let event = self.report(report)?;
-        self.take(Vec::from([event]))
+        self.report(report).map(Some)
     }
 
     fn settle(&self, call: u64, outcome: &Outcome, spent: u64) -> Result<Settle, ExecError> {
-        let text = self.store.text(outcome)?;
         let error = outcome.code.as_ref().map(|code| CallError {
             code: code.clone(),
             message: outcome.message.clone().unwrap_or_default(),
             recoverable: outcome.recoverable.unwrap_or(false),
         });
-        let value = text.map(|text| {
-            let value = plan_core::base::json::read(&text).unwrap_or_default();
-            JsonText::new(&value)
-        });
+        let value = match &error {
+            None => self.store.value(outcome)?,
+            Some(_) => None,
+        };
         Ok(Settle {
             call,
-            value: value.filter(|_| error.is_none()),
+            value,
             error,
             spent,
         })
@@ -365,7 +376,7 @@ impl Driver<'_, '_> {
     fn issued(&mut self, call: &vm::Call) -> Issued {
         let payload = call.payload.value();
         let mut issued = Issued {
-            content: content_key(call.kind, &payload),
+            content: String::new(),
             effect: Effect::Pure,
             retries: None,
             refused: None,
@@ -405,6 +416,9 @@ impl Driver<'_, '_> {
             | CallKind::Uuid
             | CallKind::Workflow => {}
         }
+        if call.kind != CallKind::Agent {
+            issued.content = content_key(call.kind, &payload);
+        }
         issued
     }
 
@@ -432,12 +446,13 @@ impl Driver<'_, '_> {
                 cancel,
             };
             let (agents, sender) = (self.drive.agents, self.sender.clone());
-            self.scope.spawn(move || {
-                for event in agents.work(&work) {
+            let tell = move |events: Vec<Event>| {
+                for event in events {
                     // Nobody listens when the run has ended.
                     sender.send(event).ok();
                 }
-            });
+            };
+            self.crew.hand(move || agents.work(&work), tell);
             return;
         }
         let wait = match asked.kind {
@@ -473,6 +488,10 @@ impl Driver<'_, '_> {
     /// What others want of the run, and whoever holds the terminal.
     fn wishes(&mut self) -> Result<Vec<Event>, ExecError> {
         let mut wishes = Vec::new();
+        if !self.look.is_over() {
+            return Ok(wishes);
+        }
+        self.look = Deadline::after(Some(LOOK));
         let signal = self.drive.cancel.signal();
         if signal != 0 && self.asked != Some(signal) {
             self.asked = Some(signal);

@@ -32,7 +32,7 @@ pub(super) fn milliseconds(payload: &Value<'_>) -> u64 {
 pub(super) fn answer(
     kind: CallKind,
     payload: &Value<'_>,
-    variables: &BTreeMap<String, String>,
+    variables: &BTreeMap<String, Option<String>>,
 ) -> Outcome {
     let value = match kind {
         CallKind::Now => Ok(number(now_ms())),
@@ -45,7 +45,7 @@ pub(super) fn answer(
         CallKind::Uuid => rng::bytes().map(|bytes| Value::from(uuid(bytes))),
         CallKind::Env => {
             let name = payload.get_str("name").unwrap_or_default();
-            let value = variables.get(name).cloned();
+            let value = variables.get(name).cloned().flatten();
             Ok(value.map_or(Value::Null, Value::from))
         }
         _ => Ok(Value::Null),

@@ -429,12 +429,16 @@ impl Store {
         put_blob(&self.dir, text)
     }
 
-    /// Returns a result's text, wherever it stands.
+    /// Returns a result, wherever it stands.
     ///
     /// # Errors
     /// Its file cannot be read, or was changed.
-    pub fn text(&self, outcome: &Outcome) -> Result<Option<String>, ExecError> {
-        text_of(&self.dir, outcome)
+    pub fn value(&self, outcome: &Outcome) -> Result<Option<JsonText>, ExecError> {
+        if outcome.value.is_some() {
+            return Ok(outcome.value.clone());
+        }
+        let text = text_of(&self.dir, outcome)?;
+        Ok(text.map(|text| JsonText::new(&json::read(&text).unwrap_or_default())))
     }
 
     /// Takes what others asked for, in order. What cannot be read is dropped.

@@ -6,6 +6,7 @@ pub mod code;
 pub mod diag;
 pub mod digest;
 pub mod edition;
+pub mod frame;
 pub mod map;
 pub mod path;
 pub mod record;

@@ -87,6 +87,8 @@ pub struct History {
     records: u64,
     past: Vec<Past>,
     by_content: BTreeMap<String, Vec<usize>>,
+    /// Also those that have been used at another place since.
+    by_path: BTreeMap<String, Vec<usize>>,
     by_record: BTreeMap<u64, usize>,
     calls: Vec<Begun>,
     /// Attempts of executions that were not ended, which may still be at work.
@@ -333,6 +335,10 @@ impl History {
             .entry(issued.content.clone())
             .or_default()
             .push(index);
+        self.by_path
+            .entry(issued.path.clone())
+            .or_default()
+            .push(index);
         self.by_record.insert(records, index);
         self.past.push(Past {
             from: records,
@@ -361,8 +367,14 @@ impl History {
             path: begun.issued.path.clone(),
             causal: begun.issued.causal.clone(),
         };
-        let index = self.by_record.get(&adopted.from).copied();
-        if let Some(past) = index.and_then(|index| self.past.get_mut(index)) {
+        let Some(index) = self.by_record.get(&adopted.from).copied() else {
+            return;
+        };
+        let here = self.by_path.entry(place.path.clone()).or_default();
+        if let Err(at) = here.binary_search(&index) {
+            here.insert(at, index);
+        }
+        if let Some(past) = self.past.get_mut(index) {
             past.places.retain(|known| *known != place);
             past.places.push(place);
         }
@@ -414,10 +426,11 @@ impl History {
 
     /// Finds what was called at a place before, among the results that are free.
     pub fn at(&self, path: &str, is_free: impl Fn(usize) -> bool) -> Option<&Past> {
-        let mut past = self.past.iter().enumerate();
-        let here = |past: &Past| past.places.last().is_some_and(|place| place.path == path);
-        let found = past.find(|(index, past)| here(past) && is_free(*index));
-        found.map(|(_, past)| past)
+        let known = self.by_path.get(path)?.iter();
+        let mut free = known
+            .filter(|index| is_free(**index))
+            .filter_map(|index| self.past.get(*index));
+        free.find(|past| past.places.last().is_some_and(|place| place.path == path))
     }
 
     /// Tells whether something outside was changed by a call of a content whose past is

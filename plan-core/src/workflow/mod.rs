@@ -10,5 +10,6 @@ pub mod machine;
 pub mod meta;
 pub mod policy;
 pub mod record;
+pub mod replay;
 pub mod route;
 pub mod vm;

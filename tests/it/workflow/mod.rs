@@ -3,5 +3,7 @@
 mod apart;
 mod formats;
 mod laws;
+mod personas;
 mod runs;
 mod vm;
+mod waste;

@@ -158,7 +158,7 @@ impl WorkArgs {
 
     /// The variables that the script may ask for. Answers are kept in the journal, so secrets
     /// may not be among them.
-    fn variables(&self) -> Result<BTreeMap<String, String>, ExecError> {
+    fn variables(&self) -> Result<BTreeMap<String, Option<String>>, ExecError> {
         let mut variables = BTreeMap::new();
         for name in &self.env {
             if is_secret_name(name) {
@@ -167,7 +167,7 @@ impl WorkArgs {
                 let error = ExecError::new(ExecErrorKind::Usage, message);
                 return Err(error.hint("an agent finds it in its own environment"));
             }
-            variables.extend(env::var(name).map(|value| (name.clone(), value)));
+            variables.insert(name.clone(), env::var(name));
         }
         Ok(variables)
     }

@@ -422,6 +422,7 @@
     ],
     base: [isText, 'a string that is not empty'],
   };
+  const AGENT_NAMES = ownKeys(AGENT_OPTIONS);
 
   // A copy of the options, read once. Unknown ones are passed on: the host may know them.
   function optionsOf(name, options) {
@@ -433,11 +434,14 @@
   function checked(prompt, options) {
     if (!isText(prompt)) throw wrong('agent() expects a prompt: a string that is not empty');
     const own = optionsOf('agent', options);
-    for (const name of ownKeys(AGENT_OPTIONS)) {
+    // Most calls have none, and this runs for every call.
+    if (options === undefined) return own;
+    for (let i = 0; i < AGENT_NAMES.length; i += 1) {
+      const name = AGENT_NAMES[i];
+      const value = own[name];
+      if (value === undefined) continue;
       const [holds, what] = AGENT_OPTIONS[name];
-      if (own[name] !== undefined && !holds(own[name])) {
-        throw wrong(`agent() option ${name} must be ${what}`);
-      }
+      if (!holds(value)) throw wrong(`agent() option ${name} must be ${what}`);
     }
     if (own.isolation) {
       for (const name of ['cwd', 'thread']) {

@@ -2,7 +2,7 @@
 
 use super::{Command, Machine, Stage};
 use crate::workflow::causal::contribution;
-use crate::workflow::ledger::{self, Answer, Reserved};
+use crate::workflow::ledger::{self, Answer, Reserved, Usage};
 use crate::workflow::policy;
 use crate::workflow::record::{CallAttempt, Outcome, RunEnd, RunEnded, RunRecord};
 
@@ -23,13 +23,7 @@ impl Machine {
         if self.deliver() {
             return;
         }
-        let waits =
-            |stage: &Stage| matches!(stage, Stage::Queued | Stage::Pausing | Stage::Working(_));
-        let asks = self
-            .calls
-            .iter()
-            .any(|live| matches!(live.stage, Stage::Asking(_)));
-        if asks && !self.calls.iter().any(|live| waits(&live.stage)) {
+        if self.board.only_asks() {
             self.ends(RunEnd::Paused, Some("checkpoint".into()), None);
             self.finish(now);
         }
@@ -37,31 +31,25 @@ impl Machine {
 
     /// Tells the script the result whose record is the earliest.
     fn deliver(&mut self) -> bool {
-        let ready = self.calls.iter().enumerate().filter_map(|(call, live)| {
-            let Stage::Ready(order, _) = &live.stage else {
-                return None;
-            };
-            Some((*order, call))
-        });
-        let Some((_, place)) = ready.min() else {
+        let Some(call) = self.board.ready() else {
             return false;
         };
-        let Some(live) = self.calls.get_mut(place) else {
+        let Some(Stage::Ready(_, outcome)) = self.stage(call, Stage::Told) else {
             return false;
         };
-        let Stage::Ready(_, outcome) = core::mem::replace(&mut live.stage, Stage::Told) else {
+        let Some(live) = self.live(call) else {
             return false;
         };
-        if let Some(usage) = &live.usage {
-            self.told = self.told.saturating_add(usage.tokens());
-        }
+        let tokens = live.usage.as_ref().map_or(0, Usage::tokens);
         if live.effect.is_seen() {
             let seen = contribution(&live.content, &seen_result(&outcome), live.tree.as_deref());
-            self.scopes.settle(&live.scope, live.ordinal, seen);
+            let (scope, ordinal) = (live.scope.clone(), live.ordinal);
+            self.scopes.settle(&scope, ordinal, seen);
         }
+        self.told = self.told.saturating_add(tokens);
         self.busy = true;
         self.out.push(Command::Deliver {
-            call: place as u64,
+            call,
             outcome,
             spent: self.told,
         });
@@ -70,58 +58,54 @@ impl Machine {
 
     /// Begins to work on calls, in their order, as far as limits allow.
     fn begin_queued(&mut self) {
-        let mut working = self.working() as u64;
-        for place in 0..self.calls.len() {
-            if working >= self.limits.concurrency.max(1) {
-                return;
-            }
-            let Some(live) = self.calls.get(place) else {
+        let most = self.limits.concurrency.max(1);
+        let mut are_tokens_left = true;
+        while (self.working() as u64) < most {
+            let Some(call) = self.board.queued(are_tokens_left) else {
                 return;
             };
-            if live.stage != Stage::Queued {
-                continue;
-            }
+            let is_agent = self.live(call).is_some_and(|live| live.is_agent);
             // Nothing but agents takes tokens.
-            let asked = if live.is_agent {
+            let asked = if is_agent {
                 self.ledger.reserve(self.limits.budget)
             } else {
                 Answer::Begin(Reserved::NONE)
             };
-            let reserved = match asked {
-                Answer::Begin(reserved) => reserved,
+            match asked {
+                Answer::Begin(reserved) => self.begin_one(call, reserved),
                 // What agents at work leave may be enough; what takes none goes on.
-                Answer::Wait => continue,
+                Answer::Wait => are_tokens_left = false,
                 Answer::Refused => {
                     let spent = self.ledger.spent().tokens();
                     let message = ledger::refused(self.limits.budget.unwrap_or(0), spent);
                     let refused = Outcome::error(policy::TOKEN_BUDGET_EXHAUSTED, message, false);
-                    self.end(place as u64, refused);
-                    continue;
+                    self.end(call, refused);
                 }
-            };
-            working += 1;
-            let (call, attempt) = (place as u64, live.attempt + 1);
-            if let Some(live) = self.calls.get_mut(place) {
-                live.attempt = attempt;
-                live.stage = Stage::Working(reserved);
             }
-            self.out
-                .push(Command::Append(RunRecord::Attempt(CallAttempt {
-                    epoch: self.epoch,
-                    call,
-                    attempt,
-                    due: None,
-                })));
-            self.out.push(Command::Start { call, attempt });
         }
+    }
+
+    fn begin_one(&mut self, call: u64, reserved: Reserved) {
+        self.stage(call, Stage::Working(reserved));
+        let Some(live) = self.live_mut(call) else {
+            return;
+        };
+        live.attempt += 1;
+        let attempt = live.attempt;
+        self.out
+            .push(Command::Append(RunRecord::Attempt(CallAttempt {
+                epoch: self.epoch,
+                call,
+                attempt,
+                due: None,
+            })));
+        self.out.push(Command::Start { call, attempt });
     }
 
     /// Ends the execution as soon as nobody works.
     fn finish(&mut self, now: u64) {
-        for live in &mut self.calls {
-            if matches!(live.stage, Stage::Queued | Stage::Pausing) {
-                live.stage = Stage::Dropped;
-            }
+        while let Some(call) = self.board.waiting() {
+            self.stage(call, Stage::Dropped);
         }
         if self.working() > 0 {
             return;

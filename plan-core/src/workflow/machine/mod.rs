@@ -7,6 +7,7 @@
 //! saw it, until the journal ends.
 
 mod advance;
+mod board;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,8 @@ mod tests;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+
+use board::Board;
 
 use super::causal::Scopes;
 use super::history::History;
@@ -281,6 +284,7 @@ pub struct Machine {
     same: bool,
     limits: Limits,
     calls: Vec<Live>,
+    board: Board,
     claimed: Set<usize>,
     scopes: Scopes,
     ledger: Ledger,
@@ -336,6 +340,7 @@ impl Machine {
             terms,
             epoch,
             calls: Vec::new(),
+            board: Board::default(),
             claimed: Set::new(),
             scopes: Scopes::default(),
             agents: 0,
@@ -384,10 +389,9 @@ impl Machine {
             Event::Lost(lost) => self.lost(lost),
             Event::Noted(line) => self.take(Item::Log(line)),
             Event::Woke { call } => {
-                if let Some(live) = self.live_mut(call)
-                    && live.stage == Stage::Pausing
-                {
-                    live.stage = Stage::Queued;
+                let live = self.live(call);
+                if live.is_some_and(|live| live.stage == Stage::Pausing) {
+                    self.stage(call, Stage::Queued);
                 }
             }
             Event::Control(control) => self.control(control, now),
@@ -407,9 +411,8 @@ impl Machine {
     }
 
     /// Returns how many calls are worked on.
-    pub fn working(&self) -> usize {
-        let working = |live: &&Live| matches!(live.stage, Stage::Working(_));
-        self.calls.iter().filter(working).count()
+    pub const fn working(&self) -> usize {
+        self.board.working()
     }
 
     /// Returns how many earlier results nobody has asked for yet.
@@ -424,5 +427,21 @@ impl Machine {
 
     fn live_mut(&mut self, call: u64) -> Option<&mut Live> {
         self.calls.get_mut(usize::try_from(call).ok()?)
+    }
+    /// Adds a call that wants to begin.
+    fn add(&mut self, live: Live) {
+        let call = self.calls.len() as u64;
+        self.board.enter(call, live.is_agent, &live.stage);
+        self.calls.push(live);
+    }
+
+    /// Moves a call to another stage; returns the one before.
+    fn stage(&mut self, call: u64, stage: Stage) -> Option<Stage> {
+        let place = usize::try_from(call).ok()?;
+        let live = self.calls.get_mut(place)?;
+        let before = core::mem::replace(&mut live.stage, stage);
+        self.board.leave(call, live.is_agent, &before);
+        self.board.enter(call, live.is_agent, &live.stage);
+        Some(before)
     }
 }

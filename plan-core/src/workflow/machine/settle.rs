@@ -60,7 +60,7 @@ impl Machine {
             label: call.call.label.clone(),
             phase: call.call.phase.clone(),
         })));
-        self.calls.push(Live {
+        self.add(Live {
             scope: call.call.scope.clone(),
             ordinal: call.call.ordinal,
             is_agent,
@@ -345,12 +345,6 @@ impl Machine {
     fn working_stage(&self, call: u64, attempt: u64) -> Option<Stage> {
         let live = self.live(call)?;
         (live.attempt == attempt).then(|| live.stage.clone())
-    }
-
-    pub(super) fn stage(&mut self, call: u64, stage: Stage) {
-        if let Some(live) = self.live_mut(call) {
-            live.stage = stage;
-        }
     }
 }
 

@@ -132,7 +132,7 @@ fn options_that_are_wrong_are_refused_at_the_call() {
         ),
         (
             "agent('x', { isolation: 'branch' })",
-            "agent() option isolation must be \"worktree\", \"clone\" or false",
+            "agent() option isolation must be \"worktree\", \"clone\", \"prefer\" or false",
         ),
         (
             "agent('x', { isolation: 'worktree', cwd: '/x' })",
