@@ -2,7 +2,8 @@
 # The README's test command: makes ready what is missing, then runs everything.
 #
 #   tests/run.sh            all steps
-#   tests/run.sh --fast     without the npm package, documentation, wasm32 lints and the examples
+#   tests/run.sh --fast     without the npm package, real agents, documentation, wasm32 lints and
+#                           the examples
 #
 # Every test that a runner reports counts; a step without a runner (formatting, lints,
 # documentation, the examples) counts as one. The last line is "N passed, N failed".
@@ -132,6 +133,12 @@ if [ "$fast" = no ]; then
     else
         skip "the packed npm package (needs WebAssembly and Node 20.19 or newer)"
     fi
+    # claude, codex and opencode against a scripted model; skipped without a registry.
+    if command -v npm >/dev/null && node_is 0; then
+        tests "Real agents" '^harness: ' tests/harness/run.sh
+    else
+        skip "real agents (needs npm and Node 20 or newer)"
+    fi
     check "Documentation" env RUSTDOCFLAGS="-D warnings" \
         cargo doc --quiet "${native[@]}" --exclude tests --exclude examples --no-deps
     check "Examples: first light of every persona" examples/first-light.sh --all
@@ -143,7 +150,7 @@ if [ "$fast" = no ]; then
         skip "the example's fleet in tmux (not installed)"
     fi
 else
-    skip "the npm package, packed and not, documentation and examples (--fast)"
+    skip "the npm package, packed and not, real agents, documentation and examples (--fast)"
 fi
 if cargo deny --version >/dev/null 2>&1; then
     check "Supply chain" cargo deny check bans licenses sources

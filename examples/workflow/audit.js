@@ -2,9 +2,16 @@ export const meta = {
   name: 'audit',
   description: 'Looks at every file for trouble, verifies each finding, and sums up',
   phases: [{ title: 'Look' }, { title: 'Sum up' }],
+  parameters: {
+    files: {
+      type: 'array',
+      default: ['a.txt', 'b.txt', 'c.txt', 'd.txt'],
+      description: 'The files to look at',
+    },
+  },
 };
 
-const files = args?.files ?? ['a.txt', 'b.txt', 'c.txt', 'd.txt'];
+const { files } = args;
 
 // Each file goes through both stages by itself: a slow one holds nobody up.
 const findings = await pipeline(

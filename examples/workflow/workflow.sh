@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A workflow of nine calls to a stand-in agent: killed on the way, resumed, edited, resumed.
-# Nothing that was paid for is paid for twice.
+# Nothing that was paid for is paid for twice. Then the workflows that come with callsheet, one of
+# them in the background, and one that is saved by a name.
 #
 #   examples/workflow/workflow.sh
 #
@@ -57,8 +58,28 @@ second=$("$callsheet" workflow resume audit --agent-command "$agent")
 
 say "Edited: what the edit changed runs, and nothing else"
 sed 's/Sum up:/Sum up in one line:/' "$here/audit.js" >edited.js
+planned=$("$callsheet" workflow resume audit --script edited.js --plan --agent-command "$agent")
+printf '%s\n' "$planned"
+printf '%s\n' "$planned" | grep -q '^  to run     1$' || fail "the plan is another one"
+[ "$(calls)" = "$before" ] || fail "a plan called somebody"
 "$callsheet" workflow resume audit --script edited.js --agent-command "$agent"
 [ "$(calls)" = $((before + 1)) ] || fail "$(($(calls) - before)) calls for one edit"
+
+say "The workflows that come with callsheet"
+answers=$here/answers.sh
+"$callsheet" workflow saved
+"$callsheet" workflow run deep-research --arg question='Why is it slow?' --agent-command "$answers"
+"$callsheet" workflow run adversarial-review --arg reviewers=1 --agent-command "$answers"
+"$callsheet" workflow run fix-until-green --arg command='make test' --agent-command "$answers"
+
+say "One of them in the background, looked at until it ends"
+id=$("$callsheet" workflow run codebase-audit --background --agent-command "$answers")
+"$callsheet" workflow watch "$id"
+
+say "A workflow with a name"
+"$callsheet" workflow save look "$here/audit.js"
+"$callsheet" workflow run look --arg files=one.txt --arg files=two.txt --agent-command "$agent"
+"$callsheet" workflow forget look
 
 say "What there is to see"
 "$callsheet" workflow list

@@ -9,6 +9,7 @@ fn every_promise_is_held_by_a_test_that_exists() -> Answer<()> {
         ("exec-native/src", ".rs"),
         ("tests/it", ".rs"),
         ("npm/test", ".js"),
+        ("tests/harness/test", ".js"),
         ("examples/relay-sdk/test", ".js"),
     ] {
         for path in files(folder, end)? {

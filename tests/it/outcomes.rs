@@ -28,6 +28,7 @@ const CASES: &[Case] = &[
         "No such tool",
     ),
     ("claude/server-failed", 0, Failed, "`echo` did not start"),
+    ("claude/resumed", 0, Completed, ""),
     ("codex/answer", 0, Completed, ""),
     ("codex/api-error", 1, Failed, "no such model"),
     (
@@ -37,12 +38,24 @@ const CASES: &[Case] = &[
         "echo.ping: requires approval",
     ),
     ("codex/cut", 0, Failed, "never reported"),
+    (
+        "codex/patch-rejected",
+        0,
+        CompletedWithDenials,
+        "patch rejected: writing is blocked",
+    ),
     ("codex/reconnected", 0, Completed, ""),
     (
         "codex/server-failed",
         1,
         Failed,
         "required MCP servers failed",
+    ),
+    (
+        "codex/unknown-tool",
+        0,
+        CompletedWithDenials,
+        "unsupported call: mcp__echo__ping",
     ),
     ("grok/answer", 0, Completed, ""),
     ("grok/api-error", 1, Failed, "status 400"),
@@ -57,6 +70,12 @@ const CASES: &[Case] = &[
     ("opencode/answer", 0, Completed, ""),
     ("opencode/api-error", 1, Failed, "bad key"),
     ("opencode/denied", 0, CompletedWithDenials, "write"),
+    (
+        "opencode/endless",
+        143,
+        Failed,
+        "AI_APICallError: over capacity",
+    ),
     ("opencode/missing-tool", 0, CompletedWithDenials, "write"),
     ("opencode/rejected", 0, Failed, "never reported"),
     ("opencode/removed-tool", 0, CompletedWithDenials, "bash"),
@@ -70,6 +89,10 @@ const CASES: &[Case] = &[
 ];
 
 fn judge(stream: &str, exit_code: u64) -> Answer<Outcome> {
+    Ok(follow(stream)?.conclude(exit_code))
+}
+
+fn follow(stream: &str) -> Answer<Judge> {
     let (id, _) = stream.split_once('/').ok_or("a stream is in a folder")?;
     let mut judge = Judge::new(harness::find(id).ok_or("no such harness")?);
     for line in read(&format!("{FOLDER}/{stream}.jsonl"))?.lines() {
@@ -81,7 +104,7 @@ fn judge(stream: &str, exit_code: u64) -> Answer<Outcome> {
             judge.log_line(line);
         }
     }
-    Ok(judge.conclude(exit_code))
+    Ok(judge)
 }
 
 #[test]
@@ -130,6 +153,39 @@ fn an_answer_has_text_session_tokens_and_cost() -> Answer<()> {
             "{id}"
         );
         assert_eq!(outcome.cost_usd, cost, "{id}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_resumed_session_costs_what_this_run_added() -> Answer<()> {
+    let outcome = judge("claude/resumed", 0)?;
+    let tokens = outcome.usage.ok_or("no tokens")?;
+    assert_eq!(
+        (tokens.input, tokens.output, tokens.cached),
+        (27, 15, 3),
+        "both models, with what went into the cache"
+    );
+    assert_eq!(outcome.cost_usd, Some(0.375));
+    let codex = judge("codex/answer", 0)?.usage.ok_or("no tokens")?;
+    assert_eq!((codex.input, codex.cached), (17, 3));
+    Ok(())
+}
+
+#[test]
+fn a_run_that_is_given_up_says_what_was_wrong_before() -> Answer<()> {
+    for (stream, reason) in [
+        (
+            "opencode/endless",
+            "ended after 9 s; before that: AI_APICallError: over capacity",
+        ),
+        ("opencode/answer", "ended after 9 s"),
+    ] {
+        let mut judge = follow(stream)?;
+        judge.give_up("ended after 9 s");
+        let outcome = judge.conclude(143);
+        assert_eq!(outcome.verdict, Failed);
+        assert_eq!(outcome.reason.as_deref(), Some(reason), "{stream}");
     }
     Ok(())
 }

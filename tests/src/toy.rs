@@ -106,6 +106,8 @@ impl World {
             content: content_key(CallKind::Agent, &Value::from(prompt.to_owned())),
             effect,
             retries: None,
+            key: None,
+            has_probe: false,
             refused: None,
             question: None,
         })));
@@ -497,6 +499,8 @@ impl Desk<'_> {
         for command in commands {
             match command {
                 Command::Append(record) => self.note(record),
+                // No call of a toy has one.
+                Command::Probe { .. } => {}
                 Command::Start { call, attempt } => {
                     self.seen.hasty |= self.ready > 0;
                     let due = self.clock + 100 + self.course.chance.below(4_900);

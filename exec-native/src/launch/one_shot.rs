@@ -56,16 +56,15 @@ pub fn run_one_shot(
         line(stream, text);
     });
     let exit = exit.map_err(|error| cannot_start(launch, error))?;
-    let code = u64::try_from(exit.code).unwrap_or(1);
-    let mut outcome = judge.conclude(code);
     let seconds = |limit: Option<Duration>| limit.unwrap_or_default().as_secs();
     match exit.late {
-        Some(Late::Limit) => outcome.fail(format!("ended after {} s", seconds(limit))),
+        Some(Late::Limit) => judge.give_up(&format!("ended after {} s", seconds(limit))),
         Some(Late::Silence) => {
             let silence = seconds(options.silence);
-            outcome.fail(format!("ended after {silence} s without an event"));
+            judge.give_up(&format!("ended after {silence} s without an event"));
         }
         None => {}
     }
-    Ok((outcome, exit))
+    let code = u64::try_from(exit.code).unwrap_or(1);
+    Ok((judge.conclude(code), exit))
 }

@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -192,6 +192,18 @@ impl Dir {
 /// The file is missing, no regular file, or may not be read.
 pub fn read_at(dir: &Dir, name: &OsStr) -> io::Result<Vec<u8>> {
     read_with_meta(dir, name).map(|(bytes, _)| bytes)
+}
+
+/// As [`read_at`], from a place in the file on; nothing when it is not that long.
+///
+/// # Errors
+/// As [`read_at`].
+pub fn read_from(dir: &Dir, name: &OsStr, place: u64) -> io::Result<Vec<u8>> {
+    let mut file = dir.open_file(name)?;
+    file.seek(io::SeekFrom::Start(place))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// As [`read_at`], with what was known about the file before its first byte was read.

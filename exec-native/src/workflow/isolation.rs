@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use plan_core::workflow::policy::{ISOLATION_FAILED, SCRIPT_VALIDATION_ERROR};
 use plan_core::workflow::record::{Outcome, RunRecord};
 
-use crate::error::ExecError;
+use crate::error::{ExecError, ExecErrorKind};
 use crate::state::StateHome;
 use crate::worktree::{
     CommitId, End, Fate, Finding, Isolation, Place, Removed, Repo, Spec, Tree, Trees,
@@ -72,6 +72,17 @@ impl Rooms {
         let problem = self.trees.as_ref().err()?;
         let message = format!("the call cannot be kept apart: {problem}");
         Some(Outcome::error(ISOLATION_FAILED, message, false))
+    }
+
+    /// Returns the trees, and the commit that calls begin with.
+    ///
+    /// # Errors
+    /// The workspace is in no repository, or it cannot be used.
+    pub fn trees(&self) -> Result<(&Trees, &CommitId), ExecError> {
+        match &self.trees {
+            Ok((trees, base)) => Ok((trees, base)),
+            Err(problem) => Err(ExecError::new(ExecErrorKind::Isolation, problem.clone())),
+        }
     }
 
     fn refused(&self) -> Outcome {
@@ -209,6 +220,14 @@ impl Room {
         let tree = self.tree.tree_id()?;
         let changed = head.as_ref() != Some(&self.base);
         let branch = self.tree.record().branch.clone();
+        // A clone's branch is in the clone alone; its work is wanted in the repository.
+        let brought = match self.tree.record().isolation {
+            Isolation::Clone if changed => {
+                self.tree.bring()?;
+                Some(self.tree.record().name().result())
+            }
+            _ => None,
+        };
         let end = if stays && changed {
             End::Keep
         } else {
@@ -220,7 +239,7 @@ impl Room {
         };
         Ok(Left {
             tree: Some(tree),
-            refs: holds.into_iter().collect(),
+            refs: brought.into_iter().chain(holds).collect(),
         })
     }
 

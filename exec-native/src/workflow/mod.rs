@@ -2,12 +2,19 @@
 //! their calls, and the loop that joins them.
 
 pub mod agent;
+mod bundled;
+mod drive;
 pub mod driver;
+pub mod gather;
 pub mod isolation;
+pub mod library;
+pub mod preview;
 pub mod script;
 mod simple;
 pub mod store;
+pub mod tail;
 mod thread;
+pub mod view;
 pub mod vm;
 
 pub use simple::raised;

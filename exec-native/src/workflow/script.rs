@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use plan_core::base::diag::Diagnostic;
-use plan_core::workflow::meta::{self, Phase};
+use plan_core::workflow::meta::{self, Parameter, Phase};
 use plan_core::workflow::vm::Nested;
 
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
@@ -24,6 +24,8 @@ pub struct Script {
     pub phases: Vec<Phase>,
     /// The model of calls that nothing else decides.
     pub model: Option<String>,
+    /// What it wants to be given.
+    pub parameters: Vec<Parameter>,
     statement: (usize, usize),
 }
 
@@ -41,6 +43,7 @@ impl Script {
             description: meta.description.clone(),
             phases: meta.phases.clone(),
             model: meta.model.clone(),
+            parameters: meta.parameters.clone(),
             statement: (meta.statement.start, meta.statement.end),
             text: text.to_owned(),
         })
@@ -72,6 +75,7 @@ impl Script {
             statement: self.statement(),
             name: self.file.clone(),
             phases: self.titles(),
+            args: None,
         }
     }
 

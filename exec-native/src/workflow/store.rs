@@ -58,7 +58,7 @@ pub struct RunFile {
     pub history: History,
     /// What a crash left behind them, in bytes.
     pub torn_bytes: usize,
-    whole_bytes: usize,
+    pub(super) whole_bytes: usize,
 }
 
 /// A run that this process drives, or changes.
@@ -555,8 +555,7 @@ fn put_blob(dir: &Dir, text: &str) -> Result<String, ExecError> {
     }
     let draft = format!(".{digest}");
     let draft = OsStr::new(&draft);
-    let bytes = text.as_bytes();
-    write_draft(&blobs, draft, bytes, Attributes::private())
+    write_draft(&blobs, draft, text.as_bytes(), Attributes::private())
         .and_then(|()| blobs.rename(draft, &blobs, name))
         .and_then(|()| blobs.sync())
         .at(&path)?;

@@ -86,6 +86,26 @@ struct Course {
 pub type Verify<'v> = dyn FnMut(&Path) -> Result<Option<String>, ExecError> + 'v;
 
 impl Trees {
+    /// Returns the branch in which the work of the run comes together when nobody names one;
+    /// it begins with `base`.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn gathering(&self, base: &CommitId) -> Result<String, ExecError> {
+        let run = Name::new(self.run(), "", 0).run().to_owned();
+        let branch = format!("callsheet/{run}/merged");
+        let target = format!("refs/heads/{branch}");
+        let repo = self.repo();
+        let held = repo.hold("merge")?;
+        if repo.reference(&target)?.is_none() {
+            let made = repo.create_reference(&held, &target, base);
+            made.map_err(|refusal| {
+                refusal.into_error(ExecErrorKind::Failed, "the branch cannot be made")
+            })?;
+        }
+        Ok(branch)
+    }
+
     /// Merges work into a branch. `reserved` is called with each tree before it exists;
     /// `verify` with the directory in which the merge was made.
     ///

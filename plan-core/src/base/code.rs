@@ -154,6 +154,8 @@ codes! {
     ROSTER_RUNTIME_UNKNOWN = "roster.runtime-unknown";
     /// Two seats have one name.
     ROSTER_SEAT_DUPLICATE = "roster.seat-duplicate";
+    /// What a workflow is given does not fit what it wants.
+    WORKFLOW_ARGUMENT_INVALID = "workflow.argument-invalid";
     /// A script does not say what it is, or not in the way that it must.
     WORKFLOW_SCRIPT_INVALID = "workflow.script-invalid";
     /// The text is not YAML, or a key is there twice.

@@ -1,7 +1,7 @@
 //! A run as its journal tells it: the results that earlier executions paid for, and what
 //! may follow.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -43,6 +43,8 @@ pub struct Past {
     pub usage: Option<Usage>,
     /// The tree behind it.
     pub tree: Option<String>,
+    /// The refs that hold its work.
+    pub refs: Vec<String>,
     /// Where it was used; the latest place is the last.
     places: Vec<Place>,
 }
@@ -60,6 +62,8 @@ pub struct Begun {
     pub placed: Option<CallPlaced>,
     /// When a call that only waits is due.
     pub due: Option<u64>,
+    /// The key of what it is about to change outside.
+    pub intent: Option<String>,
     /// Whether it has ended.
     pub settled: bool,
 }
@@ -84,6 +88,8 @@ pub struct History {
     limits: Limits,
     ledger: Ledger,
     answers: Map<String, JsonText>,
+    /// Effects that may have happened, by their keys.
+    intents: BTreeSet<String>,
     records: u64,
     past: Vec<Past>,
     by_content: BTreeMap<String, Vec<usize>>,
@@ -168,6 +174,7 @@ impl History {
                 at_work: false,
                 placed: None,
                 due: None,
+                intent: None,
                 settled: false,
             }),
             RunRecord::Attempt(CallAttempt {
@@ -184,6 +191,15 @@ impl History {
                 if let Some(begun) = self.call_mut(placed.call) {
                     begun.placed = Some(placed.clone());
                 }
+            }
+            RunRecord::Intent(intent) => {
+                self.intents.insert(intent.key.clone());
+                if let Some(begun) = self.call_mut(intent.call) {
+                    begun.intent = Some(intent.key.clone());
+                }
+            }
+            RunRecord::Done(done) => {
+                self.intents.remove(&done.key);
             }
             RunRecord::Settled(settled) => self.settle(settled),
             RunRecord::Adopted(adopted) => self.adopt(adopted),
@@ -258,6 +274,8 @@ impl History {
             }
             RunRecord::Attempt(record) => (record.epoch, record.call),
             RunRecord::Placed(record) => (record.epoch, record.call),
+            RunRecord::Intent(record) => (record.epoch, record.call),
+            RunRecord::Done(record) => (record.epoch, record.call),
             RunRecord::Settled(record) => (record.epoch, record.call),
             RunRecord::Adopted(record) => (record.epoch, record.call),
             RunRecord::Abandoned(record) => (record.epoch, record.call),
@@ -292,6 +310,7 @@ impl History {
                 Ok(())
             }
             RunRecord::Placed(record) => attempt(record.attempt),
+            RunRecord::Intent(record) => attempt(record.attempt),
             RunRecord::Abandoned(record) => attempt(record.attempt),
             // What is refused or answered at once has no attempt.
             RunRecord::Settled(record) if record.attempt == 0 && !begun.at_work => Ok(()),
@@ -329,6 +348,11 @@ impl History {
         begun.settled = true;
         begun.at_work = false;
         let issued = begun.issued.clone();
+        // What failed may have done its work all the same.
+        let intent = begun.intent.take().filter(|_| settled.outcome.is_value());
+        if let Some(key) = intent {
+            self.intents.remove(&key);
+        }
         let source = self.source.clone();
         let index = self.past.len();
         self.by_content
@@ -348,6 +372,7 @@ impl History {
             outcome: settled.outcome.clone(),
             usage: settled.usage.clone(),
             tree: settled.tree.clone(),
+            refs: settled.refs.clone(),
             places: Vec::from([Place {
                 path: issued.path,
                 causal: issued.causal,
@@ -498,6 +523,11 @@ impl History {
     /// Returns the answer to a checkpoint.
     pub fn answer(&self, id: &str) -> Option<&JsonText> {
         self.answers.get(id)
+    }
+
+    /// Tells whether an effect may have happened although no result says so.
+    pub fn may_have_done(&self, key: &str) -> bool {
+        self.intents.contains(key)
     }
 
     /// Returns the number of records.

@@ -67,6 +67,15 @@ pub fn content_key(kind: CallKind, content: &Value<'_>) -> String {
     keyed("callsheet/content/1", &[&text])
 }
 
+/// Names what a call changes outside, the same in every execution of a run: after the name
+/// that the script gave, else after the call's place and content.
+pub fn effect_key(run: &str, named: Option<&str>, (path, content): (&str, &str)) -> String {
+    match named {
+        Some(named) => keyed("callsheet/effect/named/1", &[run, named]),
+        None => keyed("callsheet/effect/1", &[run, path, content]),
+    }
+}
+
 /// Returns a digest of parts under a domain, so that digests of different things never meet.
 pub(crate) fn keyed(domain: &str, parts: &[&str]) -> String {
     let mut text = String::from(domain);

@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod machine;
 pub mod meta;
 pub mod policy;
+pub mod preview;
 pub mod record;
 pub mod replay;
 pub mod route;

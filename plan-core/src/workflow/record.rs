@@ -171,6 +171,8 @@ record! {
         pub attempt: u64 => "attempt",
         /// When it is due, in milliseconds since 1970, if it only waits.
         pub due: Option<u64> => "due",
+        /// When, in milliseconds since 1970.
+        pub at: Option<u64> => "at",
     }
 }
 
@@ -199,6 +201,32 @@ record! {
 }
 
 record! {
+    /// A call is about to change something outside, which must not happen twice.
+    pub struct EffectIntent {
+        /// The execution.
+        pub epoch: u64 => "epoch",
+        /// The call.
+        pub call: u64 => "call",
+        /// The attempt.
+        pub attempt: u64 => "attempt",
+        /// What tells the effect from all others, the same in every execution.
+        pub key: String => "key",
+    }
+}
+
+record! {
+    /// What a call was about to change had been changed before, as its probe says.
+    pub struct EffectDone {
+        /// The execution.
+        pub epoch: u64 => "epoch",
+        /// The call.
+        pub call: u64 => "call",
+        /// What tells the effect from all others.
+        pub key: String => "key",
+    }
+}
+
+record! {
     /// A call has ended. Until this is durable the script knows nothing of it.
     pub struct CallSettled {
         /// The execution.
@@ -215,6 +243,8 @@ record! {
         pub tree: Option<String> => "tree",
         /// The branches and other refs that it made.
         pub refs: Vec<String> => "refs",
+        /// When, in milliseconds since 1970.
+        pub at: Option<u64> => "at",
     }
 }
 
@@ -349,6 +379,10 @@ tagged! {
         Attempt(CallAttempt) = "call.attempt",
         /// Work has made something that outlives a crash.
         Placed(CallPlaced) = "call.placed",
+        /// Something outside is about to change.
+        Intent(EffectIntent) = "effect.intent",
+        /// It had been changed before.
+        Done(EffectDone) = "effect.done",
         /// A call has ended.
         Settled(CallSettled) = "call.settled",
         /// An earlier result stands for a call.
@@ -404,6 +438,8 @@ impl RunRecord {
             RunRecord::Opened(_)
                 | RunRecord::Started(_)
                 | RunRecord::Placed(_)
+                | RunRecord::Intent(_)
+                | RunRecord::Done(_)
                 | RunRecord::Settled(_)
                 | RunRecord::Asked(_)
                 | RunRecord::Answered(_)

@@ -266,6 +266,8 @@ record! {
         pub name: String => "name",
         /// The titles of the phases that it announces.
         pub phases: Vec<String> => "phases",
+        /// What it is given, when that is more than its caller said: it has defaults.
+        pub args: Option<JsonText> => "args",
     }
 }
 

@@ -6,6 +6,7 @@ use plan_core::base::json::{print, read};
 use plan_core::workflow::history::History;
 use plan_core::workflow::machine::Terms;
 use plan_core::workflow::policy::{Limits, Reuse};
+use plan_core::workflow::preview::{Fate, Preview};
 use plan_core::workflow::record::{RunEnd, RunRecord};
 use proptest::prelude::{prop_assert, prop_assert_eq};
 use proptest::test_runner::TestCaseError;
@@ -171,6 +172,54 @@ fn a_whole_journal_gives_the_result_without_anybody_working() {
             &seen.value,
             &runs.last().and_then(|seen| seen.value.clone())
         );
+        Ok(())
+    });
+}
+
+#[test]
+fn a_preview_says_what_a_resume_then_does() {
+    for_all(200, |words| {
+        let draw = &mut Draw::new(words);
+        let made = script(draw);
+        let limits = limits(draw);
+        let mut journal = vec![opened(limits)];
+        let killed = Some(draw.below(12) as u64);
+        let course = Course {
+            killed,
+            ..Course::new(seed(draw))
+        };
+        execute(&made, &mut journal, course);
+        // The same script goes on, or another one.
+        let (next, name) = if draw.once_in(2) {
+            (script(draw), "other")
+        } else {
+            (made, "script")
+        };
+        let history = History::fold(&journal).unwrap_or_default();
+        let course = Course {
+            script: name.to_owned(),
+            ..Course::new(seed(draw))
+        };
+        let replay = |killed| {
+            let mut records = journal.clone();
+            let course = Course {
+                killed,
+                ..course.clone()
+            };
+            execute(&next, &mut records, course);
+            records.split_off(journal.len())
+        };
+        let preview = Preview::new(&history, &replay(Some(0)));
+        let real = Preview::new(&history, &replay(None));
+        for step in &preview.steps {
+            let same = real
+                .steps
+                .iter()
+                .find(|other| other.call.path == step.call.path);
+            prop_assert_eq!(Some(step.fate), same.map(|other| other.fate));
+        }
+        let reused = preview.count(Fate::Reused);
+        prop_assert_eq!(reused + preview.unclaimed, history.past().len() as u64);
         Ok(())
     });
 }

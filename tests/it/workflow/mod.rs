@@ -1,9 +1,14 @@
 //! Workflows.
 
 mod apart;
+mod behind;
+mod effects;
 mod formats;
+mod gather;
 mod laws;
+mod names;
 mod personas;
+mod preview;
 mod replay;
 mod runs;
 mod vm;

@@ -30,7 +30,7 @@ printf '{\"result\":\"<%s %s>\",\"usage\":{\"input\":3,\"output\":4,\"cost\":0.5
   \"$(echo \"$prompt\" | cut -c1-20)\" \"$$-$(od -An -N6 -tx1 /dev/urandom | tr -d ' \\n')\"
 ";
 
-const PIPELINE: &str = "\
+pub(super) const PIPELINE: &str = "\
 export const meta = { name: 'Pipeline', description: 'Six items through three stages', phases: [{ title: 'Work' }] };
 const items = [1, 2, 3, 4, 5, 6];
 const all = await pipeline(
@@ -44,58 +44,58 @@ const both = await parallel([() => agent('left'), () => agent('right')]);
 return { all, both, sum: await agent(`sum of ${both.join(' and ')}`) };
 ";
 
-struct Desk {
-    stage: Stage,
+pub(super) struct Desk {
+    pub(super) stage: Stage,
 }
 
 impl Desk {
-    fn new() -> Answer<Self> {
+    pub(super) fn new() -> Answer<Self> {
         let stage = Stage::new()?.script("agent", AGENT)?;
         Ok(Self { stage })
     }
 
-    fn script(&self, name: &str, text: &str) -> Answer<()> {
+    pub(super) fn script(&self, name: &str, text: &str) -> Answer<()> {
         Ok(fs::write(self.stage.project().join(name), text)?)
     }
 
-    fn call(&self, arguments: &[&str]) -> Answer<Call> {
+    pub(super) fn call(&self, arguments: &[&str]) -> Answer<Call> {
         self.stage.call(&[&["workflow"], arguments].concat())
     }
 
-    fn work(&self, arguments: &[&str]) -> Answer<Call> {
+    pub(super) fn work(&self, arguments: &[&str]) -> Answer<Call> {
         self.call(&[arguments, &["--agent-command", "agent"]].concat())
     }
 
-    fn ask(&self, arguments: &[&str], code: i32) -> Answer<Ended> {
+    pub(super) fn ask(&self, arguments: &[&str], code: i32) -> Answer<Ended> {
         let ended = self.call(arguments)?.run()?;
         expect(&ended, code).map_err(|error| format!("{arguments:?} {error}"))?;
         Ok(ended)
     }
 
-    fn tell(&self, arguments: &[&str], code: i32) -> Answer<Ended> {
+    pub(super) fn tell(&self, arguments: &[&str], code: i32) -> Answer<Ended> {
         let ended = self.work(arguments)?.run()?;
         expect(&ended, code).map_err(|error| format!("{arguments:?} {error}"))?;
         Ok(ended)
     }
 
-    fn began(&self) -> Vec<String> {
+    pub(super) fn began(&self) -> Vec<String> {
         let text = fs::read_to_string(self.stage.path("home/began")).unwrap_or_default();
         text.lines().map(String::from).collect()
     }
 
-    fn forget(&self) {
+    pub(super) fn forget(&self) {
         fs::remove_file(self.stage.path("home/began")).ok();
     }
 
-    fn state(&self) -> StateHome {
+    pub(super) fn state(&self) -> StateHome {
         StateHome::at(self.stage.path("state"))
     }
 
-    fn file(&self, id: &str) -> Answer<RunFile> {
+    pub(super) fn file(&self, id: &str) -> Answer<RunFile> {
         Ok(read(&self.state(), id)?.ok_or("no run")?)
     }
 
-    fn journal(&self, id: &str) -> PathBuf {
+    pub(super) fn journal(&self, id: &str) -> PathBuf {
         self.stage
             .path("state/workflows")
             .join(id)

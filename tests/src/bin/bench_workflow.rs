@@ -115,6 +115,7 @@ impl Agents for Echo {
             content: content_key(CallKind::Agent, &content),
             effect: Effect::Workspace,
             retries: None,
+            has_probe: false,
             refused: None,
         }
     }
@@ -329,7 +330,7 @@ fn journal(dir: &Path) -> Answer<String> {
     let before = durable::flushes();
     let began = Instant::now();
     let digest = "0".repeat(64);
-    for first in (0..count).step_by(FLIGHT as usize) {
+    for first in (0..count).step_by(usize::try_from(FLIGHT)?) {
         let calls = first..count.min(first + FLIGHT);
         for call in calls.clone() {
             store.append(&issued(call, &digest))?;
@@ -338,6 +339,7 @@ fn journal(dir: &Path) -> Answer<String> {
                 call,
                 attempt: 1,
                 due: None,
+                at: Some(0),
             }))?;
         }
         store.flush()?;
@@ -350,6 +352,7 @@ fn journal(dir: &Path) -> Answer<String> {
                 usage: None,
                 tree: None,
                 refs: Vec::new(),
+                at: Some(0),
             }))?;
         }
         store.flush()?;

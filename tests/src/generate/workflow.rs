@@ -5,8 +5,9 @@ use plan_core::workflow::ledger::{Cost, Usage};
 use plan_core::workflow::policy::Limits;
 use plan_core::workflow::record::{
     Agents, CallAbandoned, CallAdopted, CallAttempt, CallIssued, CallPlaced, CallSettled,
-    CheckpointAnswered, CheckpointAsked, ExecStarted, LimitsRaised, Logged, Outcome, OutcomeKind,
-    PhaseBegun, Rule, RunDiverged, RunEnd, RunEnded, RunOpened, RunRecord,
+    CheckpointAnswered, CheckpointAsked, EffectDone, EffectIntent, ExecStarted, LimitsRaised,
+    Logged, Outcome, OutcomeKind, PhaseBegun, Rule, RunDiverged, RunEnd, RunEnded, RunOpened,
+    RunRecord,
 };
 use plan_core::workflow::replay::{CallStatus, Replay, ReplayProblem, ReplayedCall, RunState};
 use plan_core::workflow::vm::{
@@ -40,9 +41,11 @@ records! {
     ExecStarted { epoch, script, args, engine, pid, agents, at }
     Agents { persona, harness, model, command }
     CallIssued { epoch, call, path, kind, content, causal, effect, label, phase }
-    CallAttempt { epoch, call, attempt, due }
+    CallAttempt { epoch, call, attempt, due, at }
     CallPlaced { epoch, call, attempt, tree, branch, base, group, started, boot }
-    CallSettled { epoch, call, attempt, outcome, usage, tree, refs }
+    EffectIntent { epoch, call, attempt, key }
+    EffectDone { epoch, call, key }
+    CallSettled { epoch, call, attempt, outcome, usage, tree, refs, at }
     CallAdopted { epoch, call, from, rule }
     CallAbandoned { epoch, call, attempt, reason, usage, salvage }
     RunDiverged { epoch, path, expected, found }
@@ -59,7 +62,7 @@ records! {
     LogLine { level, message }
     Budget { total, spent }
     Start { script, statement, name, args, cwd, phases, budget, memory, fuel }
-    Nested { script, statement, name, phases }
+    Nested { script, statement, name, phases, args }
     CallError { code, message, recoverable }
     AgentContent { prompt, plan, model, thinking, schema, isolation, base, cwd, thread, key }
     ReplayedCall {

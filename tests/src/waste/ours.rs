@@ -132,7 +132,7 @@ impl Desk<'_> {
                 Command::Start { call, .. } => self.agenda.begin(call),
                 Command::Deliver { call, outcome, .. } => told = Some((call, outcome)),
                 Command::Finish { end, .. } => self.end = Some(end),
-                Command::Cancel { .. } | Command::Wake { .. } => {}
+                Command::Probe { .. } | Command::Cancel { .. } | Command::Wake { .. } => {}
             }
         }
         let Some((call, outcome)) = told else {
@@ -156,6 +156,8 @@ impl Desk<'_> {
                         content,
                         effect: self.effect,
                         retries: None,
+                        key: None,
+                        has_probe: false,
                         refused: None,
                         question: None,
                     }))

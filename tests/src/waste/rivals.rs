@@ -95,20 +95,17 @@ impl Desk {
             let prompt = prompt(call);
             let known = self.past.get(&call.id);
             let known = known.filter(|entry| entry.prompt == prompt);
-            match known.filter(|_| self.rule != Rule::Prefix || !self.missed) {
-                Some(entry) => {
-                    self.used += 1;
-                    let order = if self.rule == Rule::Recorded {
-                        entry.place
-                    } else {
-                        call.id
-                    };
-                    self.ready.insert((order, call.id));
-                }
-                None => {
-                    self.missed = true;
-                    self.queue.push_back(call.id);
-                }
+            if let Some(entry) = known.filter(|_| self.rule != Rule::Prefix || !self.missed) {
+                self.used += 1;
+                let order = if self.rule == Rule::Recorded {
+                    entry.place
+                } else {
+                    call.id
+                };
+                self.ready.insert((order, call.id));
+            } else {
+                self.missed = true;
+                self.queue.push_back(call.id);
             }
             self.prompts.push(prompt);
         }

@@ -1,29 +1,22 @@
-//! `callsheet workflow check|list|show|logs`.
+//! `callsheet workflow list|show|logs`.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use plan_core::base::json::Writer;
-use plan_core::workflow::ledger::Usage;
 use plan_core::workflow::record::{RunEnd, RunRecord};
 
 use super::super::Answer;
+use super::super::failure::Failure;
 use super::super::output::{Output, Shape};
-use super::load;
+use super::lines::{one_line, question, span, tokens};
+use super::tree::tree;
 use crate::error::{ExecError, ExecErrorKind};
+use crate::os::clock::{now_ms, rest};
 use crate::state::StateHome;
 use crate::workflow::store::{RunFile, list, read};
-
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  callsheet workflow check audit.js")]
-pub(super) struct CheckCommand {
-    /// The script.
-    script: PathBuf,
-    /// Prints JSON.
-    #[arg(long)]
-    json: bool,
-}
+use crate::workflow::tail::Tail;
+use crate::workflow::view::View;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -47,28 +40,18 @@ pub(super) struct ShowCommand {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  callsheet workflow logs audit-01m7z5d68w-j19e318sf4")]
+  callsheet workflow logs audit-01m7z5d68w-j19e318sf4
+  callsheet workflow logs ID --follow")]
 pub(super) struct LogsCommand {
     /// The run.
     id: String,
+    /// Goes on as long as somebody drives the run.
+    #[arg(long, short)]
+    follow: bool,
 }
 
-/// What a run has taken, in words.
-pub(super) fn tokens(usage: &Usage) -> String {
-    let about = if usage.estimated == Some(true) {
-        "about "
-    } else {
-        ""
-    };
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-    let cost = usage.cost.0 as f64 / 1e6;
-    let cost = if cost > 0.0 {
-        format!(", ${cost:.4}")
-    } else {
-        String::new()
-    };
-    format!("{about}{} tokens{cost}", usage.tokens())
-}
+/// How often a journal is looked at.
+pub(super) const POLL: Duration = Duration::from_millis(100);
 
 /// Finds a run.
 pub(super) fn find(id: &str) -> Result<RunFile, ExecError> {
@@ -79,10 +62,13 @@ pub(super) fn find(id: &str) -> Result<RunFile, ExecError> {
     })
 }
 
+/// The word for a run that somebody drives.
+pub(super) const RUNNING: &str = "running";
+
 /// How a run stands, in one word.
 pub(super) fn standing(file: &RunFile) -> Result<&'static str, ExecError> {
     if file.is_driven()? {
-        return Ok("running");
+        return Ok(RUNNING);
     }
     let ended = file.history.ended();
     Ok(match ended.map(|ended| ended.end) {
@@ -90,33 +76,6 @@ pub(super) fn standing(file: &RunFile) -> Result<&'static str, ExecError> {
         None => "interrupted",
         Some(end) => end.as_str(),
     })
-}
-
-impl CheckCommand {
-    pub(super) fn answer(&self, output: &Output) -> Answer {
-        self.tell(output).map_err(|failure| failure.json(self.json))
-    }
-
-    fn tell(&self, output: &Output) -> Answer {
-        let script = load(&self.script)?;
-        if self.json {
-            let data = Shape(|out: &mut Writer| {
-                out.begin_object();
-                out.field("name", &script.name);
-                out.field("description", &script.description);
-                out.field("phases", &script.phases);
-                out.field("model", &script.model);
-                out.end_object();
-            });
-            output.envelope(&data, &[])?;
-            return Ok(0);
-        }
-        output.line(&format!("{}: {}", script.name, script.description))?;
-        for phase in &script.phases {
-            output.line(&format!("  {}", phase.title))?;
-        }
-        Ok(0)
-    }
 }
 
 impl ListCommand {
@@ -152,6 +111,8 @@ impl ListCommand {
                         &file.history.opened().map(|opened| opened.name.clone()),
                     );
                     out.field("standing", *standing);
+                    out.field("driven", &(*standing == RUNNING));
+                    out.field("at", &file.history.opened().map(|opened| opened.at));
                     out.field("calls", &(file.history.calls().len() as u64));
                     out.field("usage", file.history.ledger().spent());
                     out.end_object();
@@ -165,17 +126,42 @@ impl ListCommand {
         if files.is_empty() {
             output.note("no runs");
         }
+        let now = now_ms();
+        let mut rows = Vec::new();
         for file in &files {
-            let standing = standing(file)?;
-            let calls = file.history.calls().len();
-            let taken = tokens(file.history.ledger().spent());
-            output.line(&format!(
-                "{}  {standing:<11} {calls} calls, {taken}",
-                file.id
-            ))?;
+            let opened = file.history.opened();
+            let spent = file.history.ledger().spent();
+            rows.push([
+                file.id.clone(),
+                standing(file)?.to_owned(),
+                opened.map_or_else(String::new, |opened| span(now.saturating_sub(opened.at))),
+                format!("{} calls", file.history.calls().len()),
+                tokens(spent),
+                opened.map_or_else(String::new, |opened| one_line(&opened.name)),
+            ]);
+        }
+        for line in columns(&rows) {
+            output.line(&line)?;
         }
         Ok(0)
     }
+}
+
+/// Rows whose columns stand below one another.
+fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }
 
 impl ShowCommand {
@@ -225,11 +211,16 @@ impl ShowCommand {
             "  {executions} executions, {calls} calls ({open} without a result), {}",
             tokens(history.ledger().spent())
         ))?;
-        for call in history.calls() {
-            let mark = if call.settled { "✓" } else { "…" };
-            let issued = &call.issued;
-            let label = issued.label.as_deref().unwrap_or(issued.kind.as_str());
-            output.line(&format!("  {mark} {:<14} {label}", issued.path))?;
+        let mut view = View::default();
+        for record in &file.records {
+            view.take(record);
+        }
+        for line in tree(&view.calls) {
+            output.line(&format!("  {line}"))?;
+        }
+        for asked in &view.questions {
+            let question = question(&asked.question);
+            output.line(&format!("  asks {}: {question}", asked.id))?;
         }
         let outcome = ended.and_then(|ended| ended.outcome.as_ref());
         if let Some(outcome) = outcome {
@@ -249,20 +240,40 @@ impl LogsCommand {
         // What a resumed script says again stands once.
         let latest = file.history.epoch();
         for record in &file.records {
-            match record {
-                RunRecord::Logged(log) if log.epoch == latest => {
-                    let level = match &*log.level {
-                        "warn" | "error" => format!("[{}] ", log.level),
-                        _ => String::new(),
-                    };
-                    output.line(&format!("{level}{}", log.message))?;
-                }
-                RunRecord::Phase(phase) if phase.epoch == latest => {
-                    output.line(&format!("# {}", phase.title))?;
-                }
-                _ => {}
-            }
+            tell(record, latest, output)?;
         }
-        Ok(0)
+        if !self.follow {
+            return Ok(0);
+        }
+        let mut tail = Tail::behind(&file)?;
+        loop {
+            // In this order: what its driver wrote last is not missed.
+            let driven = file.is_driven()?;
+            let records = tail.more()?;
+            for record in &records {
+                tell(record, 0, output)?;
+            }
+            if !driven && records.is_empty() {
+                return Ok(0);
+            }
+            rest(POLL);
+        }
+    }
+}
+
+/// Prints what a script said in an execution, or in a later one.
+fn tell(record: &RunRecord, since: u64, output: &Output) -> Result<(), Failure> {
+    match record {
+        RunRecord::Logged(log) if log.epoch >= since => {
+            let level = match &*log.level {
+                "warn" | "error" => format!("[{}] ", log.level),
+                _ => String::new(),
+            };
+            output.line(&format!("{level}{}", log.message))
+        }
+        RunRecord::Phase(phase) if phase.epoch >= since => {
+            output.line(&format!("# {}", phase.title))
+        }
+        _ => Ok(()),
     }
 }

@@ -1,11 +1,17 @@
 //! `callsheet workflow`: scripts that call agents.
 
+mod background;
 mod change;
+mod given;
+mod lines;
 mod look;
+mod plan;
 mod run;
+mod saved;
+mod screen;
+mod tree;
+mod watch;
 mod who;
-
-use std::path::Path;
 
 use clap::{Args, Subcommand};
 
@@ -13,7 +19,6 @@ use super::Answer;
 use super::failure::Failure;
 use super::output::Output;
 use super::report::Located;
-use crate::os::walk::text_of;
 use crate::workflow::script::Script;
 
 /// Runs scripts that call agents. What an agent answered is kept, and never paid for twice.
@@ -29,8 +34,18 @@ enum Verb {
     Run(run::RunCommand),
     /// Goes on with a run that was paused, stopped, killed or has failed.
     Resume(run::ResumeCommand),
-    /// Checks a script without running it: what it says about itself.
-    Check(look::CheckCommand),
+    /// Follows a run, live on a terminal; leaving it does not stop the run.
+    Watch(watch::WatchCommand),
+    /// Checks a script without running it: what it says about itself, and what it wants to be
+    /// given.
+    #[command(visible_alias = "check")]
+    Describe(saved::DescribeCommand),
+    /// Lists workflows that have a name.
+    Saved(saved::SavedCommand),
+    /// Saves a script by a name.
+    Save(saved::SaveCommand),
+    /// Takes a name away from a workflow; its file is kept.
+    Forget(saved::ForgetCommand),
     /// Lists runs.
     List(look::ListCommand),
     /// Shows a run: its calls, what they took, how it stands.
@@ -58,7 +73,11 @@ impl WorkflowCommand {
         match &self.verb {
             Verb::Run(command) => command.answer(output),
             Verb::Resume(command) => command.answer(output),
-            Verb::Check(command) => command.answer(output),
+            Verb::Watch(command) => command.answer(output),
+            Verb::Describe(command) => command.answer(output),
+            Verb::Saved(command) => command.answer(output),
+            Verb::Save(command) => command.answer(output),
+            Verb::Forget(command) => command.answer(output),
             Verb::List(command) => command.answer(output),
             Verb::Show(command) => command.answer(output),
             Verb::Logs(command) => command.answer(output),
@@ -73,11 +92,10 @@ impl WorkflowCommand {
     }
 }
 
-/// Reads a script from its file; what is wrong with it is shown in its text.
-fn load(path: &Path) -> Result<Script, Failure> {
-    let text = Script::read(path)?;
-    Script::of_text(&text, &text_of(path)).map_err(|problem| Failure::Refused {
-        problems: vec![Located::from(problem).quoting(Some(&text))],
+/// Reads a script from its text; what is wrong with it is shown there.
+fn parse(text: &str, file: &str) -> Result<Script, Failure> {
+    Script::of_text(text, file).map_err(|problem| Failure::Refused {
+        problems: vec![Located::from(problem).quoting(Some(text))],
         json: false,
     })
 }

@@ -1,5 +1,6 @@
 //! `callsheet workflow run|resume`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -7,18 +8,22 @@ use clap::{Args, ValueEnum};
 use plan_core::base::digest::sha256_hex;
 use plan_core::base::json::{self, Writer, print};
 use plan_core::base::secret::is_secret_name;
+use plan_core::workflow::history::History;
 use plan_core::workflow::machine::Terms;
 use plan_core::workflow::policy::{Limits, MAX_RETRIES, MOST_AT_ONCE, Reuse};
 use plan_core::workflow::record::{
-    LimitsRaised, OutcomeKind, RUN_VERSION, RunEnd, RunOpened, RunRecord,
+    Agents as Named, LimitsRaised, RUN_VERSION, RunEnd, RunOpened, RunRecord,
 };
-use plan_core::workflow::vm::{CallKind, JsonText};
+use plan_core::workflow::vm::JsonText;
 
 use super::super::Answer;
 use super::super::failure::Failure;
 use super::super::output::{Output, Shape};
-use super::load;
-use super::look::tokens;
+use super::background::BehindArgs;
+use super::given::GivenArgs;
+use super::lines::{line, summary, tokens};
+use super::look::find;
+use super::saved::find_script;
 use super::who::{Place, WhoArgs};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::clock::now_ms;
@@ -26,14 +31,18 @@ use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
 use crate::os::{env, fs};
 use crate::state::StateHome;
+use crate::workflow::agent::Agents;
 use crate::workflow::driver::{Drive, Driven, EngineLimits, drive};
 use crate::workflow::isolation::Rooms;
+use crate::workflow::library::Library;
+use crate::workflow::preview::preview;
 use crate::workflow::script::Script;
-use crate::workflow::store::{Store, is_id, new_id, read};
+use crate::workflow::store::{RunFile, Store, is_id, new_id, read};
+use crate::workflow::view::View;
 use crate::worktree::Repo;
 
 /// The exit code of a run that can go on.
-const OPEN: u8 = 4;
+pub(super) const OPEN: u8 = 4;
 
 /// How calls are worked on.
 #[derive(Debug, Args)]
@@ -83,21 +92,24 @@ enum ReuseWord {
   callsheet workflow run audit.js --agent-command ./agent.sh
   callsheet workflow run audit.js --args '{\"dir\": \"src\"}' --budget 200000 --agent-command ./agent.sh
   callsheet workflow run audit.js --json --agent-command ./agent.sh | jq -c
+  callsheet workflow run deep-research --arg question='Why is it slow?' --agent-command ./agent.sh
+  callsheet workflow run audit.js --background --agent-command ./agent.sh
 
 Exit codes: 0 the script returned; 1 it failed; 4 it was paused and can go on, by
 `callsheet workflow resume`; 5 somebody else drives the run; 64 for wrong arguments.")]
 pub(super) struct RunCommand {
-    /// The script.
+    /// The script: a file, or the name of a workflow that `callsheet workflow saved` lists.
     script: PathBuf,
-    /// What the script is given, as JSON.
-    #[arg(long, value_name = "JSON")]
-    args: Option<String>,
+    #[command(flatten)]
+    given: GivenArgs,
     /// The id of the run; made of the script's name by default.
     #[arg(long, value_name = "ID")]
     run_id: Option<String>,
     /// The workspace.
     #[arg(long, short = 'C', value_name = "DIR")]
     cwd: Option<PathBuf>,
+    #[command(flatten)]
+    behind: BehindArgs,
     #[command(flatten)]
     work: WorkArgs,
 }
@@ -106,6 +118,7 @@ pub(super) struct RunCommand {
 #[command(after_help = "Examples:
   callsheet workflow resume audit-01m7z5d68w-j19e318sf4 --agent-command ./agent.sh
   callsheet workflow resume ID --script edited.js --agent-command ./agent.sh
+  callsheet workflow resume ID --script edited.js --plan --agent-command ./agent.sh
 
 What has a result is told again, in the order in which it came; only what has none is run. An
 edited script runs what the edit changed and what comes after it.")]
@@ -115,22 +128,15 @@ pub(super) struct ResumeCommand {
     /// An edited script; the run's own by default.
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
-    /// What the script is given now, as JSON.
-    #[arg(long, value_name = "JSON")]
-    args: Option<String>,
+    #[command(flatten)]
+    given: GivenArgs,
+    /// Says what would be reused and what would run, without running or writing anything.
+    #[arg(long, conflicts_with = "background")]
+    plan: bool,
+    #[command(flatten)]
+    behind: BehindArgs,
     #[command(flatten)]
     work: WorkArgs,
-}
-
-fn arguments(text: Option<&str>) -> Result<JsonText, ExecError> {
-    let Some(text) = text else {
-        return Ok(JsonText::default());
-    };
-    let value = json::read(text).map_err(|error| {
-        let message = format!("--args is no JSON: {error}");
-        ExecError::new(ExecErrorKind::Usage, message).hint("for a text: --args '\"the text\"'")
-    })?;
-    Ok(JsonText::new(&value))
 }
 
 impl WorkArgs {
@@ -142,6 +148,22 @@ impl WorkArgs {
             timeout: self.timeout.or(before.timeout),
             retries: self.retries.unwrap_or(before.retries),
         }
+    }
+
+    /// Says who works on calls, and gets them to work.
+    fn hire(
+        &self,
+        history: &History,
+        script: &Script,
+        (cwd, run): (&Path, &Path),
+        rooms: Rooms,
+    ) -> Result<(Named, Box<dyn Agents>), Failure> {
+        let before = history.started();
+        let before = before.and_then(|started| started.agents.as_ref());
+        let named = self.who.named(before)?;
+        let place = Place { script, cwd, run };
+        let agents = self.who.hire(&named, &place, rooms)?;
+        Ok((named, agents))
     }
 
     fn terms(&self) -> Terms {
@@ -180,8 +202,14 @@ impl RunCommand {
     }
 
     fn run(&self, output: &Output) -> Answer {
-        let script = load(&self.script)?;
-        let args = arguments(self.args.as_deref())?;
+        if let Some(id) = self.behind.detach()? {
+            return resume(id, None, &self.work, output);
+        }
+        let cwd = workspace(self.cwd.as_deref())?;
+        let (script, path) = find_script(&self.script, &cwd)?;
+        let args = self.given.settle(&script)?;
+        // What cannot be driven is not begun.
+        self.work.variables()?;
         let id = match &self.run_id {
             None => new_id(&script.name)?,
             Some(id) if is_id(id) => id.clone(),
@@ -191,15 +219,12 @@ impl RunCommand {
                 return Err(ExecError::new(ExecErrorKind::Usage, message).into());
             }
         };
-        let cwd = workspace(self.cwd.as_deref())?;
         let opened = RunOpened {
             version: RUN_VERSION,
-            run: id,
+            run: id.clone(),
             name: script.name.clone(),
             script: sha256_hex(script.text.as_bytes()),
-            path: fs::absolute(&self.script)
-                .ok()
-                .map(|path| path.display().to_string()),
+            path: Some(path),
             cwd: cwd.display().to_string(),
             base: Repo::open(&cwd)
                 .and_then(|repo| repo.resolve("HEAD"))
@@ -210,6 +235,11 @@ impl RunCommand {
             at: now_ms(),
         };
         let store = Store::create(&StateHome::from_env()?, opened, &script.text)?;
+        if self.behind.is_wanted() {
+            // It exists; whoever drives it takes the lease.
+            drop(store);
+            return BehindArgs::start(&id, self.work.json, output);
+        }
         follow(store, (&script, args, cwd), &self.work, output)
     }
 }
@@ -237,43 +267,128 @@ impl ResumeCommand {
     }
 
     fn run(&self, output: &Output) -> Answer {
-        let (mut store, file) = Store::open(&StateHome::from_env()?, &self.id)?;
-        let ended = store.end_leftovers()?;
-        if ended > 0 {
-            output.note(&format!(
-                "{ended} agents of an execution that died were still at work; they were ended"
-            ));
+        self.behind.detach()?;
+        if self.plan {
+            let file = find(&self.id)?;
+            let next = self.edit().next(&file)?;
+            return plan(&file, next, &self.work, output);
         }
-        let history = &file.history;
-        if history.is_over() {
-            let message = format!("the run `{}` was given up", self.id);
-            return Err(ExecError::new(ExecErrorKind::Refused, message).into());
+        if self.behind.is_wanted() {
+            // Most of what can be wrong is said at once.
+            self.edit().next(&find(&self.id)?)?;
+            self.work.variables()?;
+            return BehindArgs::start(&self.id, self.work.json, output);
         }
-        let opened = history.opened();
-        let before = opened.map(|opened| (opened.args.clone(), opened.cwd.clone()));
-        let (args, cwd) = before.unwrap_or_default();
-        let args = match &self.args {
-            None => args,
-            Some(text) => arguments(Some(text))?,
-        };
-        let script = if let Some(path) = &self.script {
-            load(path)?
-        } else {
-            let latest = history.started().map(|started| &started.script);
-            let first = opened.map(|opened| &opened.script);
-            let text = file.blob(latest.or(first).map_or("", String::as_str))?;
-            let name = opened.and_then(|opened| opened.path.clone());
-            let name = name.unwrap_or_else(|| "workflow.js".to_owned());
-            Script::of_text(&text, &name).map_err(Failure::of)?
-        };
-        let limits = self.work.limits(history.limits());
-        if limits != *history.limits() {
-            store.append(&RunRecord::Raised(LimitsRaised { limits }))?;
-            store.flush()?;
-        }
-        let cwd = workspace(Some(Path::new(&cwd)))?;
-        follow(store, (&script, args, cwd), &self.work, output)
+        resume(&self.id, Some(self.edit()), &self.work, output)
     }
+
+    fn edit(&self) -> Edit<'_> {
+        Edit {
+            script: self.script.as_deref(),
+            given: &self.given,
+        }
+    }
+}
+
+/// What a resume changes.
+#[derive(Clone, Copy)]
+struct Edit<'e> {
+    script: Option<&'e Path>,
+    given: &'e GivenArgs,
+}
+
+impl Edit<'_> {
+    /// The script and what it is given from now on, and the workspace.
+    fn next(&self, file: &RunFile) -> Result<(Script, JsonText, PathBuf), Failure> {
+        let (script, args, cwd) = of_run(file)?;
+        let script = match self.script {
+            Some(path) => find_script(path, &cwd)?.0,
+            None => script,
+        };
+        let args = if self.given.is_empty() && self.script.is_none() {
+            args
+        } else {
+            self.given.settle_over(&script, &args)?
+        };
+        Ok((script, args, cwd))
+    }
+}
+
+/// The script of a run and what it is given, and the workspace.
+fn of_run(file: &RunFile) -> Result<(Script, JsonText, PathBuf), Failure> {
+    let history = &file.history;
+    if history.is_over() {
+        let message = format!("the run `{}` was given up", file.id);
+        return Err(ExecError::new(ExecErrorKind::Refused, message).into());
+    }
+    let opened = history.opened();
+    let before = opened.map(|opened| (opened.args.clone(), opened.cwd.clone()));
+    let (args, cwd) = before.unwrap_or_default();
+    let latest = history.started().map(|started| &started.script);
+    let first = opened.map(|opened| &opened.script);
+    let text = file.blob(latest.or(first).map_or("", String::as_str))?;
+    let name = opened.and_then(|opened| opened.path.clone());
+    let name = name.unwrap_or_else(|| "workflow.js".to_owned());
+    let script = Script::of_text(&text, &name).map_err(Failure::of)?;
+    let cwd = workspace(Some(Path::new(&cwd)))?;
+    Ok((script, args, cwd))
+}
+
+/// Goes on with a run.
+fn resume(id: &str, edit: Option<Edit<'_>>, work: &WorkArgs, output: &Output) -> Answer {
+    let (mut store, file) = Store::open(&StateHome::from_env()?, id)?;
+    let ended = store.end_leftovers()?;
+    if ended > 0 {
+        output.note(&format!(
+            "{ended} agents of an execution that died were still at work; they were ended"
+        ));
+    }
+    let (script, args, cwd) = match edit {
+        Some(edit) => edit.next(&file)?,
+        None => of_run(&file)?,
+    };
+    let limits = work.limits(store.history().limits());
+    if limits != *store.history().limits() {
+        store.append(&RunRecord::Raised(LimitsRaised { limits }))?;
+        store.flush()?;
+    }
+    follow(store, (&script, args, cwd), work, output)
+}
+
+/// Tells what a resume would do.
+fn plan(
+    file: &RunFile,
+    (script, args, cwd): (Script, JsonText, PathBuf),
+    work: &WorkArgs,
+    output: &Output,
+) -> Answer {
+    let rooms = rooms(&file.history, &cwd)?;
+    let (named, agents) = work.hire(&file.history, &script, (&cwd, &file.path), rooms)?;
+    let cancel = Cancel::new();
+    let library = Library::from_env(&cwd);
+    let drive = Drive {
+        script: &script,
+        args,
+        cwd,
+        terms: work.terms(),
+        agents: &*agents,
+        named,
+        find: &|name| library.script(name),
+        variables: work.variables()?,
+        engine: EngineLimits::default(),
+        events: &|_| {},
+        cancel: &cancel,
+    };
+    super::plan::show(file, &preview(file, &drive)?, work.json, output)
+}
+
+/// Where the calls of a run can be kept apart in its next execution.
+fn rooms(history: &History, cwd: &Path) -> Result<Rooms, ExecError> {
+    let opened = history.opened();
+    let id = opened.map_or("", |opened| &*opened.run);
+    let base = opened.and_then(|opened| opened.base.as_deref());
+    let state = StateHome::from_env()?;
+    Ok(Rooms::open(&state, cwd, id, history.epoch() + 1, base))
 }
 
 /// Drives a run and tells what happens.
@@ -287,41 +402,25 @@ fn follow(
     cancel_on_request(&cancel)?;
     let opened = store.history().opened();
     let id = opened.map(|opened| opened.run.clone()).unwrap_or_default();
-    let base = opened.and_then(|opened| opened.base.clone());
     let state = StateHome::from_env()?;
-    let rooms = Rooms::open(
-        &state,
-        &cwd,
-        &id,
-        store.history().epoch() + 1,
-        base.as_deref(),
-    );
+    let rooms = rooms(store.history(), &cwd)?;
+    let mut view = View::new(script.titles());
+    let records = read(&state, &id)?.map(|file| file.records);
+    let records = records.unwrap_or_default();
+    for record in &records {
+        view.take(record);
+    }
     if store.history().epoch() > 0 {
-        let records = read(&state, &id)?.map(|file| file.records);
-        for told in rooms.settle(&records.unwrap_or_default())? {
+        for told in rooms.settle(&records)? {
             output.note(&told);
         }
     }
-    let before = store.history().started();
-    let named = work
-        .who
-        .named(before.and_then(|started| started.agents.as_ref()))?;
-    let place = Place {
-        script,
-        cwd: &cwd,
-        run: store.path(),
-    };
-    let agents = work.who.hire(&named, &place, rooms)?;
+    let (named, agents) = work.hire(store.history(), script, (&cwd, store.path()), rooms)?;
     let dir = store.path().to_owned();
     output.note(&format!("run {id}"));
-    let events = |record: &RunRecord| {
-        if work.json {
-            // Whoever reads the lines may have gone; the run goes on.
-            output.line(&print(record)).ok();
-        } else {
-            tell(record, output);
-        }
-    };
+    let view = RefCell::new(view);
+    let events = |record: &RunRecord| tell(&mut view.borrow_mut(), record, work.json, output);
+    let library = Library::from_env(&cwd);
     let driven = drive(
         store,
         &Drive {
@@ -331,7 +430,7 @@ fn follow(
             terms: work.terms(),
             agents: &*agents,
             named,
-            find: &|_| None,
+            find: &|name| library.script(name),
             variables: work.variables()?,
             engine: EngineLimits::default(),
             events: &events,
@@ -342,34 +441,29 @@ fn follow(
     conclude(&id, &dir, &driven, work.json, output)
 }
 
-/// One line for a record, where people look.
-fn tell(record: &RunRecord, output: &Output) {
-    let name = |label: Option<&String>, call: u64| {
-        label.map_or_else(|| format!("call {call}"), String::clone)
-    };
-    match record {
-        RunRecord::Phase(phase) => output.note(&output.paint("1", &phase.title)),
-        RunRecord::Logged(log) => match &*log.level {
-            "warn" | "error" => output.note(&format!("[{}] {}", log.level, log.message)),
-            _ => output.note(&format!("  {}", log.message)),
-        },
-        RunRecord::Issued(issued) if issued.kind == CallKind::Agent => {
-            output.note(&format!("  {} …", name(issued.label.as_ref(), issued.call)));
-        }
-        RunRecord::Settled(settled) if settled.outcome.kind == OutcomeKind::Error => {
-            let message = settled.outcome.message.as_deref().unwrap_or_default();
-            let failed = output.paint("31", "failed:");
-            output.note(&format!("  call {} {failed} {message}", settled.call));
-        }
-        RunRecord::Diverged(diverged) => output.note(&format!(
-            "  {} calls something else than before",
-            diverged.path
-        )),
-        _ => {}
+/// Tells what has happened.
+fn tell(view: &mut View, record: &RunRecord, as_json: bool, output: &Output) {
+    view.take(record);
+    if as_json {
+        // Whoever reads the lines may have gone; the run goes on.
+        output.line(&print(record)).ok();
+        return;
     }
+    let paint = |code: &str, text: &str| output.paint(code, text);
+    if let Some(line) = line(view, record, &paint) {
+        output.note(&line);
+    }
+    output.passing(&summary(view, now_ms()));
 }
 
-fn conclude(id: &str, dir: &Path, driven: &Driven, as_json: bool, output: &Output) -> Answer {
+/// Tells how a run has ended, and says so with the exit code.
+pub(super) fn conclude(
+    id: &str,
+    dir: &Path,
+    driven: &Driven,
+    as_json: bool,
+    output: &Output,
+) -> Answer {
     let code = match driven.end {
         RunEnd::Completed => 0,
         RunEnd::Failed | RunEnd::Abandoned => 1,

@@ -6,7 +6,7 @@ use plan_core::workflow::ledger::{Cost, Usage};
 use plan_core::workflow::policy::{AGENT_EMPTY_OUTPUT, AGENT_EXECUTION_ERROR};
 use plan_core::workflow::record::Outcome;
 
-use super::{Identity, Question, Request, Said, Worker, tail};
+use super::{Identity, Question, Request, Said, Worker, tail, variables};
 use crate::os::ask::{self, Done, Task};
 use crate::workflow::simple::whole;
 use crate::workflow::store::{LOGS, MARKS};
@@ -36,7 +36,7 @@ impl Worker for AgentCommand {
         let done = ask::work(&Task {
             argv: &["sh".to_owned(), "-c".to_owned(), self.command.clone()],
             cwd: question.cwd,
-            env: &[],
+            env: &variables(work),
             input: &input(question),
             limit: question.limit,
             grace: None,

@@ -3,6 +3,7 @@
 mod command;
 mod one_shot;
 mod persona;
+mod probe;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use plan_core::workflow::policy::{
 use plan_core::workflow::record::Outcome;
 use plan_core::workflow::vm::{CallKind, JsonText, Level, LogLine};
 
+use super::gather::Gather;
 use super::isolation::{Left, Room, Rooms, Wanted};
 use super::simple::whole;
 use super::thread::Turn;
@@ -26,6 +28,9 @@ use crate::os::proc::{Cancel, Stopped};
 pub use command::AgentCommand;
 pub use persona::{Personas, Usual, builtin, read_models};
 use schema::Schema;
+
+/// The variable with what tells an effect from all others.
+const KEY: &str = "CALLSHEET_KEY";
 
 /// A call before anybody works on it.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +58,8 @@ pub struct Prepared {
     pub effect: Effect,
     /// How often it is tried again.
     pub retries: Option<u64>,
+    /// Whether the script says how to look if it has happened.
+    pub has_probe: bool,
     /// Why nobody can work on it.
     pub refused: Option<Outcome>,
 }
@@ -74,6 +81,8 @@ pub struct Work {
     pub payload: Value<'static>,
     /// What was said before in its conversation.
     pub turns: Vec<Turn>,
+    /// What tells its effect from all others, the same in every attempt.
+    pub key: Option<String>,
     /// The workspace.
     pub cwd: PathBuf,
     /// How long it may take, in milliseconds, when the call does not say.
@@ -92,6 +101,22 @@ pub trait Agents: Sync {
     /// Works on a call to its end. The last event is [`Event::Settled`], or [`Event::Lost`]
     /// when it was broken off; before it stands what there is to note.
     fn work(&self, work: &Work) -> Vec<Event>;
+
+    /// Looks whether what a call changes outside has happened, by the probe that the script
+    /// gave; [`Event::Probed`] or [`Event::Lost`].
+    fn probe(&self, work: &Work) -> Event {
+        Event::Probed {
+            call: work.call,
+            attempt: work.attempt,
+            found: Some(refuse("nobody can look whether it has happened")),
+        }
+    }
+
+    /// Merges the work of calls that were kept apart; as [`Agents::work`].
+    fn gather(&self, gather: &Gather) -> Vec<Event> {
+        let refused = refuse("nobody here can merge");
+        vec![settled(&gather.work, refused, None, Left::default())]
+    }
 }
 
 /// What identifies somebody who would work on a call.
@@ -230,6 +255,7 @@ impl<W: Worker> Agents for Staff<W> {
                 own
             }),
             retries: number(payload, "retries"),
+            has_probe: option(payload, "probe").is_some(),
             refused,
         }
     }
@@ -267,6 +293,14 @@ impl<W: Worker> Agents for Staff<W> {
             }
         };
         told(notes, event)
+    }
+
+    fn probe(&self, work: &Work) -> Event {
+        probe::look(work)
+    }
+
+    fn gather(&self, gather: &Gather) -> Vec<Event> {
+        gather.merge(&self.rooms)
     }
 }
 
@@ -418,8 +452,14 @@ fn settled(work: &Work, outcome: Outcome, usage: Option<Usage>, left: Left) -> E
     })
 }
 
+/// The variables that programs get which work on a call.
+fn variables(work: &Work) -> Vec<(String, String)> {
+    let key = work.key.clone();
+    key.into_iter().map(|key| (KEY.to_owned(), key)).collect()
+}
+
 /// The end of an error output, as a message shows it.
-fn tail(stderr: &str) -> String {
+pub(super) fn tail(stderr: &str) -> String {
     /// How much of it is shown.
     const SHOWN: usize = 400;
     let said = stderr.trim();

@@ -11,7 +11,7 @@ use plan_core::workflow::policy::{
 use plan_core::workflow::record::Outcome;
 
 use super::persona::Planned;
-use super::{Question, Said, schema, tail, whole};
+use super::{Question, Said, schema, tail, variables, whole};
 use crate::os::ask::{self, Done, Task};
 use crate::os::{own, owner};
 use crate::workflow::store::{LOGS, MARKS};
@@ -49,7 +49,7 @@ pub(super) fn run(planned: &Planned, question: &Question<'_>) -> std::io::Result
     ask::work(&Task {
         argv: &argv,
         cwd: question.cwd,
-        env: &[],
+        env: &variables(work),
         input: &prompt,
         limit: question.limit,
         grace: Some(GRACE),

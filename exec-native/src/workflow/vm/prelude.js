@@ -162,6 +162,9 @@
   let current = scopeOf('', frameOf(0, config.phases));
   let calls = 0;
   let agents = 0;
+  // Where the latest call stands, and those with labels.
+  let issued = null;
+  const labels = new Map();
   let spent = config.budget.spent;
   const pending = new Map();
   // What runs when no job is left: each in its scope, with every job that follows.
@@ -176,9 +179,10 @@
     const body = stringify(payload);
     const scope = current;
     const { path, frame, next: ordinal } = scope;
+    const place = `${path}/${ordinal}`;
     const head = stringify({
       id: calls,
-      path: `${path}/${ordinal}`,
+      path: place,
       scope: path,
       ordinal,
       kind,
@@ -187,6 +191,7 @@
     });
     host.emit(`{"call":${head.slice(0, -1)},"payload":${body}}}`);
     const id = calls;
+    issued = place;
     calls += 1;
     scope.next += 1;
     return new Promise((resolve, reject) => {
@@ -339,7 +344,8 @@
           call.reject(error);
           return;
         }
-        const start = (_, scope) => inScope(scope, () => body(args)());
+        const given = script.args === undefined ? args : script.args;
+        const start = (_, scope) => inScope(scope, () => body(given)());
         start.phases = script.phases ?? [];
         open('workflow', 'w', 1, start, undefined, call.ordinal).then(
           (results) => call.resolve(results[0]),
@@ -421,6 +427,7 @@
       'one of pure, isolated, workspace, external',
     ],
     base: [isText, 'a string that is not empty'],
+    probe: [isText, 'a command'],
   };
   const AGENT_NAMES = ownKeys(AGENT_OPTIONS);
 
@@ -459,16 +466,18 @@
     const number = agents + 1;
     const shown = label?.trim() || (phase ? `${phase} agent ${number}` : `agent ${number}`);
     const promise = issue('agent', { prompt, options: rest }, {
-      value: (value, call) => call.resolve(answer(true, value, null)),
+      value: (value, call) => call.resolve(answer(true, value, null, call)),
       error: (error, call) => {
         if (isFatal(error)) {
           call.reject(error);
           return;
         }
         logLine('log', `${shown} failed: ${error.message}`);
-        call.resolve(answer(false, null, error.code));
+        call.resolve(answer(false, null, error.code, call));
       },
     }, { label: shown, phase });
+    // A label that several calls have names none of them.
+    labels.set(shown, labels.has(shown) ? null : issued);
     agents = number;
     return promise;
   }
@@ -478,7 +487,9 @@
   }
   // As `agent`, but a failure that can be gone on after is told from an answer of `null`.
   agent.try = function (prompt, options) {
-    return ask(prompt, options, (ok, value, code) => ({ ok, value, code }));
+    return ask(prompt, options, (ok, value, code, { scope, ordinal }) => ({
+      ok, value, code, call: `${scope.path}/${ordinal}`,
+    }));
   };
 
   const ID = /^[A-Za-z0-9._:-]{1,200}$/;
@@ -543,8 +554,18 @@
     return issue('env', { name }, plainly);
   };
   const merge = (results, options) => {
-    if (!isArray(results)) throw wrong('merge() expects an array of results');
-    return issue('merge', { results, options: optionsOf('merge', options) }, plainly);
+    if (!isArray(results)) {
+      throw wrong('merge() expects an array of labels, or of what agent.try() returned');
+    }
+    const calls = results.map((result) => {
+      const path = isObject(result) ? result.call : labels.get(result);
+      if (isText(path)) return path;
+      const several = path === null ? 'several calls have' : 'no call has';
+      throw wrong(isText(result)
+        ? `merge(): ${several} the label ${result}`
+        : 'merge() expects labels, or what agent.try() returned');
+    });
+    return issue('merge', { calls, options: optionsOf('merge', options) }, plainly);
   };
   const task = (id, options) => {
     if (!isText(id)) throw wrong('task() expects the id of a task');

@@ -4,6 +4,7 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::compat::{Compat, InteractiveSpec, NonInteractiveSpec, OneShot, Prompt, SpecInput};
@@ -11,7 +12,7 @@ use super::launch::{
     CommandStyle, Draft, Launch, LaunchInput, ServerStyle, approves_server, object, patterns,
     refused, tool_name, warn_codex_only,
 };
-use super::outcome::{Tally, Watch, ignore_log};
+use super::outcome::{Tally, Watch, count, ignore_log};
 use super::{HarnessDef, SidecarFile, SkillTarget, StopSignal};
 use crate::base::diag::Diagnostic;
 use crate::base::json::{Object, Text, Value};
@@ -216,6 +217,7 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
             }
             tally.session(event.get_str("session_id"));
         }
+        (Some("system"), Some("api_retry")) => tally.complain(retry(event)),
         (Some("user"), _) => missing_tools(tally, event),
         (Some("result"), subtype) => result(tally, event, subtype.unwrap_or_default()),
         _ => {}
@@ -235,15 +237,45 @@ fn missing_tools(tally: &mut Tally, event: &Value<'_>) {
     }
 }
 
+/// Says why claude asks the model again.
+fn retry(event: &Value<'_>) -> String {
+    let what = event.get_str("error").unwrap_or("an error");
+    match count(event.get("error_status")) {
+        0 => format!("{what}, tried again"),
+        status => format!("{what} ({status}), tried again"),
+    }
+}
+
+/// Adds what was spent since the last result, by whichever model. `total_cost_usd` is that of
+/// the whole session, with the runs before when this one resumes it, and `usage` leaves out
+/// the models besides the main one; older versions have nothing else.
+fn spent(tally: &mut Tally, event: &Value<'_>) {
+    let models = event
+        .get("model_usage_since_last_result")
+        .and_then(Value::as_object);
+    let Some(models) = models else {
+        tally.cost_usd = event.get("total_cost_usd").and_then(Value::as_number);
+        if let Some(usage) = event.get("usage") {
+            let number = |name| count(usage.get(name));
+            let made = number("cache_creation_input_tokens");
+            let read = number("input_tokens").saturating_add(made);
+            let cached = number("cache_read_input_tokens");
+            tally.add_usage(read, number("output_tokens"), cached);
+        }
+        return;
+    };
+    for (_, model) in models.iter() {
+        let number = |name| count(model.get(name));
+        let read = number("inputTokens").saturating_add(number("cacheCreationInputTokens"));
+        tally.add_usage(read, number("outputTokens"), number("cacheReadInputTokens"));
+        let cost = model.get("costUSD").and_then(Value::as_number);
+        tally.cost_usd = Some(tally.cost_usd.unwrap_or_default() + cost.unwrap_or_default());
+    }
+}
+
 fn result(tally: &mut Tally, event: &Value<'_>, subtype: &str) {
     tally.session(event.get_str("session_id"));
-    tally.cost_usd = event.get("total_cost_usd").and_then(Value::as_number);
-    if let Some(usage) = event.get("usage") {
-        tally.set_usage(
-            usage,
-            ["input_tokens", "output_tokens", "cache_read_input_tokens"],
-        );
-    }
+    spent(tally, event);
     if let Some(text) = event.get_str("result") {
         tally.text = text.into();
     }

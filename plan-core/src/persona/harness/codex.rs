@@ -418,40 +418,59 @@ fn observe(tally: &mut Tally, event: &Value<'_>) {
         Some("turn.completed") => {
             tally.finished = true;
             if let Some(usage) = event.get("usage") {
-                tally.set_usage(
-                    usage,
-                    ["input_tokens", "output_tokens", "cached_input_tokens"],
-                );
+                tokens(tally, usage);
             }
         }
         Some("turn.failed") => {
-            let text = error_text(event);
-            status(tally, &text);
-            tally.fail(text);
+            status(tally, event);
+            tally.fail(error_text(event));
         }
         // A broken connection is reported like this too, and then tried again.
         Some("error") => {
-            let text = error_text(event);
-            status(tally, &text);
-            tally.complain(text);
+            status(tally, event);
+            tally.complain(error_text(event));
         }
         _ => {}
     }
 }
 
-/// Codex says the status in its message alone.
-fn status(tally: &mut Tally, message: &str) {
-    let rest = message.split_once("unexpected status ");
-    let number = rest.and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
+/// Takes over the tokens of a turn; codex counts what came from the cache among the input.
+fn tokens(tally: &mut Tally, usage: &Value<'_>) {
+    let names = ["input_tokens", "output_tokens", "cached_input_tokens"];
+    tally.set_usage(usage, names);
+    if let Some(usage) = &mut tally.usage {
+        usage.input = usage.input.saturating_sub(usage.cached);
+    }
+}
+
+/// Codex says the status in its message alone. For 400 that is what the server answered.
+fn status(tally: &mut Tally, event: &Value<'_>) {
+    let message = event.get("error").unwrap_or(event).get_str("message");
+    let message = message.unwrap_or_default();
+    let mut fronts = ["unexpected status ", "last status: "].into_iter();
+    let rest = fronts.find_map(|front| message.split_once(front));
+    let number = match rest {
+        None if message.starts_with('{') => Some(400),
+        _ => rest.and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok()),
+    };
     tally.refused(number.map(|number| Value::Number(number.into())).as_ref());
 }
 
-/// What ends codex before its first turn is on its standard error only.
+/// Finds what is on the standard error only: what ends codex before its first turn, and the
+/// calls that it refused itself. A command that fails in the sandbox is not among them.
 fn observe_log(tally: &mut Tally, line: &str) {
     if let Some(reason) = line.strip_prefix("Error: ") {
         tally.complain(reason);
+    } else if let Some((_, refused)) = line.split_once("codex_core::tools::router: error=")
+        && REFUSALS.iter().any(|word| refused.contains(word))
+    {
+        tally.denied(refused);
     }
 }
+
+/// Words of codex's own about a call that it does not let through; other errors of calls are
+/// the agent's.
+const REFUSALS: &[&str] = &["rejected", "reject command", "unsupported call"];
 
 fn item(tally: &mut Tally, item: &Value<'_>) {
     match item.get_str("type") {

@@ -548,8 +548,7 @@ pub(super) fn tool_name(server: &str) -> String {
         .collect()
 }
 
-/// Tells whether an agent of the selection can change nothing: its rules let it change no
-/// file and run no command, and it has no server that might.
+/// Tells whether an agent of the selection changes no file, runs nothing and has no server.
 pub fn is_read_only(selection: &Value<'_>) -> bool {
     let servers = selection.get("mcpServers").and_then(Value::as_object);
     servers.is_none_or(Object::is_empty)

@@ -423,8 +423,8 @@ fn refusal(tally: &mut Tally, part: &Value<'_>) {
     }
 }
 
-/// Finds in the log what no event says: a server that did not start, and an agent that
-/// opencode did not find and replaced by its own.
+/// Finds in the log what no event says: a server that did not start, an agent that opencode
+/// did not find and replaced by its own, and why it asks the model again, maybe for ever.
 fn observe_log(tally: &mut Tally, line: &str) {
     let word = |key: &str| {
         let rest = line.split_once(key)?.1;
@@ -434,6 +434,10 @@ fn observe_log(tally: &mut Tally, line: &str) {
         tally.broken_server(word(" key=").unwrap_or("?").trim_matches('"'));
     } else if line.contains("Falling back to default agent") {
         tally.fail("opencode did not find the persona's agent and used its own");
+    } else if line.contains("message=\"stream error\"")
+        && let Some((_, error)) = line.split_once(" error.error=\"")
+    {
+        tally.complain(error.strip_suffix('"').unwrap_or(error));
     }
 }
 

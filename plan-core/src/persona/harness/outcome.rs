@@ -25,7 +25,7 @@ words! {
 record! {
     /// Tokens of a run.
     pub struct Usage {
-        /// Tokens read, cached ones not counted where the harness says so.
+        /// Tokens read, without those from the provider's cache.
         pub input: u64 => "input",
         /// Tokens written.
         pub output: u64 => "output",
@@ -55,14 +55,6 @@ record! {
         pub cost_usd: Option<f64> => "costUsd",
         /// The exit code of the program.
         pub exit_code: u64 => "exitCode",
-    }
-}
-
-impl Outcome {
-    /// Turns the outcome into a failure, for what the caller saw and the events did not.
-    pub fn fail(&mut self, reason: impl Into<String>) {
-        self.verdict = Verdict::Failed;
-        self.reason = Some(reason.into());
     }
 }
 
@@ -224,6 +216,17 @@ impl Judge {
     /// Looks at one line of the program's standard error.
     pub fn log_line(&mut self, line: &str) {
         (self.def.watch.log)(&mut self.tally, line);
+    }
+
+    /// Notes why the caller ended the run. What was wrong before stays visible behind it: a
+    /// harness may try again for ever what its server refuses.
+    pub fn give_up(&mut self, why: &str) {
+        let tally = &mut self.tally;
+        let before = tally.failure.take().or_else(|| tally.complaint.take());
+        tally.failure = Some(match before {
+            Some(before) => format!("{why}; before that: {before}"),
+            None => why.into(),
+        });
     }
 
     /// Judges the run: it succeeded when the program ended with 0, reported its own

@@ -1,19 +1,21 @@
 //! What comes next: a result for the script, work that begins, or the end.
 
+use alloc::format;
+
 use super::{Command, Machine, Stage};
 use crate::workflow::causal::contribution;
 use crate::workflow::ledger::{self, Answer, Reserved, Usage};
 use crate::workflow::policy;
-use crate::workflow::record::{CallAttempt, Outcome, RunEnd, RunEnded, RunRecord};
+use crate::workflow::record::{CallAttempt, Logged, Outcome, RunEnd, RunEnded, RunRecord};
 
 impl Machine {
     /// Does what can be done now. While the script runs nothing can.
-    pub(super) fn advance(&mut self, now: u64) {
+    pub(super) fn advance(&mut self) {
         if self.busy {
             return;
         }
         if self.ending.is_some() {
-            return self.finish(now);
+            return self.finish();
         }
         if self.deliver() {
             return;
@@ -25,7 +27,7 @@ impl Machine {
         }
         if self.board.only_asks() {
             self.ends(RunEnd::Paused, Some("checkpoint".into()), None);
-            self.finish(now);
+            self.finish();
         }
     }
 
@@ -98,12 +100,33 @@ impl Machine {
                 call,
                 attempt,
                 due: None,
+                at: Some(self.now),
             })));
-        self.out.push(Command::Start { call, attempt });
+        let doubtful = self
+            .live(call)
+            .filter(|live| live.may_have_done)
+            .map(|live| live.has_probe);
+        match doubtful {
+            // It may have happened, and nobody is asked to do it again before that is known.
+            Some(true) => self.out.push(Command::Probe { call, attempt }),
+            Some(false) => {
+                let message = format!(
+                    "call {call} changes something outside and may have done so before; it has \
+                     no probe, so it is done again with the same key"
+                );
+                self.out.push(Command::Append(RunRecord::Logged(Logged {
+                    epoch: self.epoch,
+                    level: "warn".into(),
+                    message,
+                })));
+                self.set_out(call, attempt);
+            }
+            None => self.set_out(call, attempt),
+        }
     }
 
     /// Ends the execution as soon as nobody works.
-    fn finish(&mut self, now: u64) {
+    fn finish(&mut self) {
         while let Some(call) = self.board.waiting() {
             self.stage(call, Stage::Dropped);
         }
@@ -119,7 +142,7 @@ impl Machine {
             end: ending.end,
             reason: ending.reason.clone(),
             outcome: ending.outcome.clone(),
-            at: now,
+            at: self.now,
         })));
         self.out.push(Command::Finish {
             end: ending.end,

@@ -81,6 +81,10 @@ pub struct Issued {
     pub effect: Effect,
     /// How often it is tried again; as the run's limits say by default.
     pub retries: Option<u64>,
+    /// What tells its effect from all others, when it changes something outside.
+    pub key: Option<String>,
+    /// Whether somebody can look if the effect has happened.
+    pub has_probe: bool,
     /// Why it cannot be worked on at all.
     pub refused: Option<Outcome>,
     /// What is asked, when somebody is.
@@ -174,6 +178,15 @@ pub enum Event {
     Settled(Settled),
     /// Work on a call was broken off.
     Lost(Lost),
+    /// Somebody has looked whether what a call changes outside has happened.
+    Probed {
+        /// The call.
+        call: u64,
+        /// The attempt.
+        attempt: u64,
+        /// The call's result when it has happened.
+        found: Option<Outcome>,
+    },
     /// There is something to tell of a call that is worked on.
     Noted(vm::LogLine),
     /// A pause before another attempt is over.
@@ -204,6 +217,13 @@ pub enum Command {
         /// The call.
         call: u64,
         /// The attempt.
+        attempt: u64,
+    },
+    /// Look whether what a call changes outside has happened; [`Event::Probed`] follows.
+    Probe {
+        /// The call.
+        call: u64,
+        /// The attempt that waits for it.
         attempt: u64,
     },
     /// Break work on a call off; [`Event::Lost`] or [`Event::Settled`] follows.
@@ -261,6 +281,11 @@ struct Live {
     attempt: u64,
     usage: Option<Usage>,
     tree: Option<String>,
+    refs: Vec<String>,
+    key: Option<String>,
+    has_probe: bool,
+    /// Whether its effect may have happened.
+    may_have_done: bool,
     stage: Stage,
 }
 
@@ -292,6 +317,8 @@ pub struct Machine {
     /// The tokens that the script was told of.
     told: u64,
     arrived: u64,
+    /// The time of the event that is worked on.
+    now: u64,
     /// Whether the script runs.
     busy: bool,
     ending: Option<Ending>,
@@ -346,6 +373,7 @@ impl Machine {
             agents: 0,
             told: 0,
             arrived: 0,
+            now,
             busy: true,
             ending: None,
             over: false,
@@ -372,6 +400,7 @@ impl Machine {
         if self.over {
             return Vec::new();
         }
+        self.now = now;
         match event {
             Event::Report {
                 items,
@@ -387,6 +416,11 @@ impl Machine {
             }
             Event::Settled(settled) => self.settled(settled),
             Event::Lost(lost) => self.lost(lost),
+            Event::Probed {
+                call,
+                attempt,
+                found,
+            } => self.probed(call, attempt, found),
             Event::Noted(line) => self.take(Item::Log(line)),
             Event::Woke { call } => {
                 let live = self.live(call);
@@ -394,9 +428,9 @@ impl Machine {
                     self.stage(call, Stage::Queued);
                 }
             }
-            Event::Control(control) => self.control(control, now),
+            Event::Control(control) => self.control(control),
         }
-        self.advance(now);
+        self.advance();
         core::mem::take(&mut self.out)
     }
 
@@ -419,6 +453,23 @@ impl Machine {
     pub fn unclaimed(&self) -> usize {
         let free = |index: &usize| !self.claimed.contains(index);
         (0..self.history.past().len()).filter(free).count()
+    }
+
+    /// Returns what is left of a call that has ended: its tree, and the refs that hold its work.
+    pub fn left(&self, call: u64) -> Option<(&str, &[String])> {
+        let live = self.live(call)?;
+        Some((live.tree.as_deref()?, &live.refs))
+    }
+
+    /// Returns the run's id.
+    pub fn run(&self) -> &str {
+        let opened = self.history.opened();
+        opened.map_or("", |opened| &*opened.run)
+    }
+
+    /// Returns what tells the effect of a call from all others, when it has one outside.
+    pub fn key(&self, call: u64) -> Option<&str> {
+        self.live(call)?.key.as_deref()
     }
 
     fn live(&self, call: u64) -> Option<&Live> {

@@ -13,7 +13,8 @@ use crate::workflow::identity::Effect;
 use crate::workflow::policy::{self, Reuse};
 use crate::workflow::record::{
     CallAbandoned, CallAdopted, CallIssued, CallSettled, CheckpointAnswered, CheckpointAsked,
-    LimitsRaised, Logged, Outcome, PhaseBegun, RunDiverged, RunEnd, RunRecord,
+    EffectDone, EffectIntent, LimitsRaised, Logged, Outcome, PhaseBegun, RunDiverged, RunEnd,
+    RunRecord,
 };
 use crate::workflow::vm::{CallKind, VmError, VmState};
 
@@ -70,6 +71,13 @@ impl Machine {
             attempt: 0,
             usage: None,
             tree: None,
+            refs: Vec::new(),
+            may_have_done: call
+                .key
+                .as_deref()
+                .is_some_and(|key| self.history.may_have_done(key)),
+            key: call.key.clone(),
+            has_probe: call.has_probe,
             stage: Stage::Queued,
         });
         if let Some(refused) = call.refused {
@@ -127,6 +135,7 @@ impl Machine {
         };
         let (from, outcome) = (past.from, past.outcome.clone());
         let (usage, tree) = (past.usage.clone(), past.tree.clone());
+        let refs = past.refs.clone();
         self.claimed.insert(found.index);
         self.out
             .push(Command::Append(RunRecord::Adopted(CallAdopted {
@@ -138,6 +147,7 @@ impl Machine {
         if let Some(live) = self.live_mut(number) {
             live.usage = usage;
             live.tree = tree;
+            live.refs = refs;
         }
         self.stage(number, Stage::Ready(from, outcome));
     }
@@ -223,6 +233,49 @@ impl Machine {
         self.settle_as(settled);
     }
 
+    /// Goes on when somebody has looked whether an effect has happened.
+    pub(super) fn probed(&mut self, call: u64, attempt: u64, found: Option<Outcome>) {
+        let Some(Stage::Working(reserved)) = self.working_stage(call, attempt) else {
+            return;
+        };
+        let Some(outcome) = found else {
+            return self.set_out(call, attempt);
+        };
+        self.ledger.release(reserved);
+        let key = self.live(call).and_then(|live| live.key.clone());
+        if let Some(key) = key.filter(|_| outcome.is_value()) {
+            let epoch = self.epoch;
+            let done = EffectDone { epoch, call, key };
+            self.out.push(Command::Append(RunRecord::Done(done)));
+        }
+        self.settle_as(Settled {
+            call,
+            attempt,
+            outcome,
+            usage: None,
+            tree: None,
+            refs: Vec::new(),
+        });
+    }
+
+    /// Lets work on a call begin; what it changes outside is announced first.
+    pub(super) fn set_out(&mut self, call: u64, attempt: u64) {
+        let epoch = self.epoch;
+        if let Some(live) = self.live_mut(call)
+            && let Some(key) = live.key.clone()
+        {
+            live.may_have_done = true;
+            let intent = EffectIntent {
+                epoch,
+                call,
+                attempt,
+                key,
+            };
+            self.out.push(Command::Append(RunRecord::Intent(intent)));
+        }
+        self.out.push(Command::Start { call, attempt });
+    }
+
     /// Notes that work was broken off.
     pub(super) fn lost(&mut self, lost: Lost) {
         let call = lost.call;
@@ -239,7 +292,7 @@ impl Machine {
     }
 
     /// Does what somebody wants.
-    pub(super) fn control(&mut self, control: Control, now: u64) {
+    pub(super) fn control(&mut self, control: Control) {
         let (end, reason) = match control {
             Control::Pause(reason) => (RunEnd::Paused, reason),
             Control::Stop(reason) => (RunEnd::Stopped, reason),
@@ -255,7 +308,7 @@ impl Machine {
                     .push(Command::Append(RunRecord::Answered(CheckpointAnswered {
                         id: id.clone(),
                         answer: answer.clone(),
-                        at: now,
+                        at: self.now,
                     })));
                 let asking = |live: &Live| live.stage == Stage::Asking(id.clone());
                 if let Some(place) = self.calls.iter().position(asking) {
@@ -309,6 +362,7 @@ impl Machine {
         if let Some(live) = self.live_mut(call) {
             live.usage.clone_from(&settled.usage);
             live.tree.clone_from(&settled.tree);
+            live.refs.clone_from(&settled.refs);
         }
         let outcome = settled.outcome.clone();
         self.out
@@ -320,6 +374,7 @@ impl Machine {
                 usage: settled.usage,
                 tree: settled.tree,
                 refs: settled.refs,
+                at: Some(self.now),
             })));
         // Behind everything that the journal held when we began.
         self.arrived += 1;

@@ -47,6 +47,8 @@ fn call(id: u64, content: &str) -> Item {
         content: content.into(),
         effect: Effect::Workspace,
         retries: None,
+        key: None,
+        has_probe: false,
         refused: None,
         question: None,
     }))

@@ -4,6 +4,7 @@
 //! shown without an engine, in every host.
 
 mod literal;
+mod parameters;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use crate::base::code::Code;
 use crate::base::diag::{Diagnostic, Place};
 use crate::base::json::{Value, position};
 use crate::base::record::record;
+pub use parameters::{Parameter, ParameterType, collect, settle};
 use scan::Scanner;
 
 record! {
@@ -42,6 +44,8 @@ pub struct Script<'t> {
     pub model: Option<String>,
     /// Its phases, in order.
     pub phases: Vec<Phase>,
+    /// What it wants to be given.
+    pub parameters: Vec<Parameter>,
     /// Everything that it says, also what we do not know.
     pub meta: Value<'t>,
     /// The statement in the text, with its semicolon; all the rest is the body.
@@ -122,6 +126,7 @@ fn read(text: &str) -> Result<Script<'_>, Trouble> {
         description: String::new(),
         model: None,
         phases: Vec::new(),
+        parameters: Vec::new(),
         meta,
         statement: start..end,
     };
@@ -147,6 +152,7 @@ fn check(mut script: Script<'_>) -> Result<Script<'_>, Trouble> {
     script.name = filled("name")?;
     script.description = filled("description")?;
     script.model = optional(meta.get("model"), "meta.model")?;
+    script.parameters = parameters::parse(meta.get("parameters")).map_err(&wrong)?;
     let phases = match meta.get("phases") {
         None => &[],
         Some(Value::Array(phases)) => &**phases,
