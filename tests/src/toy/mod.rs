@@ -499,8 +499,6 @@ impl Desk<'_> {
         for command in commands {
             match command {
                 Command::Append(record) => self.note(record),
-                // No call of a toy has one.
-                Command::Probe { .. } => {}
                 Command::Start { call, attempt } => {
                     self.seen.hasty |= self.ready > 0;
                     let due = self.clock + 100 + self.course.chance.below(4_900);
@@ -520,7 +518,7 @@ impl Desk<'_> {
                     self.world.tell(call, answer);
                     next = Some(self.pump());
                 }
-                Command::Cancel { .. } => {}
+                Command::Cancel { .. } | Command::Probe { .. } => {}
                 Command::Wake { call, .. } => next = Some(Event::Woke { call }),
                 Command::Finish { end, outcome, .. } => {
                     self.seen.end = Some(end);
