@@ -488,8 +488,6 @@ impl Desk<'_> {
         for command in commands {
             match command {
                 Command::Append(record) => self.note(record),
-                // No call of a toy has one.
-                Command::Probe { .. } => {}
                 Command::Start { call, attempt } => {
                     self.seen.hasty |= self.ready > 0;
                     let due = self.clock + 100 + self.course.chance.below(4_900);
@@ -509,7 +507,8 @@ impl Desk<'_> {
                     self.world.answers.insert(call, answer);
                     next = Some(self.pump());
                 }
-                Command::Cancel { .. } => {}
+                // No call of a toy has a probe.
+                Command::Probe { .. } | Command::Cancel { .. } => {}
                 Command::Wake { call, .. } => next = Some(Event::Woke { call }),
                 Command::Finish { end, outcome, .. } => {
                     self.seen.end = Some(end);
