@@ -518,7 +518,8 @@ impl Desk<'_> {
                     self.world.tell(call, answer);
                     next = Some(self.pump());
                 }
-                Command::Cancel { .. } | Command::Probe { .. } => {}
+                // No call of a toy has a probe.
+                Command::Probe { .. } | Command::Cancel { .. } => {}
                 Command::Wake { call, .. } => next = Some(Event::Woke { call }),
                 Command::Finish { end, outcome, .. } => {
                     self.seen.end = Some(end);
