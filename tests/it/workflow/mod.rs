@@ -2,6 +2,7 @@
 
 mod apart;
 mod behind;
+mod check;
 mod effects;
 mod formats;
 mod gather;
