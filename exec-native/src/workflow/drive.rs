@@ -191,7 +191,8 @@ fn mark(issued: &mut Issued, machine: &Machine) {
 
 /// Finds what a call wants to merge: the work of calls that have ended.
 fn merges(issued: &mut Issued, calls: &Calls, machine: &Machine) {
-    issued.effect = Effect::External;
+    // It can be done again: what is in a branch already stays as it is.
+    issued.effect = Effect::Workspace;
     let payload = issued.call.payload.value();
     match calls.parts(&payload, machine) {
         Ok(parts) => issued.content = Gather::content(&parts, &payload),

@@ -120,7 +120,15 @@ impl Gather {
                 continue;
             };
             let merged = self.one(part, &into, from, rooms)?;
+            // What was broken off says nothing about the work.
+            if self.work.cancel.is_raised() && matches!(merged, Merged::Rejected { .. }) {
+                return Ok(None);
+            }
             tally.note(label, merged, repo);
+        }
+        if tally.commit.is_none() && !tally.merged.is_empty() {
+            // It was merged before we died.
+            tally.commit = Some(repo.resolve(&into)?.as_str().to_owned());
         }
         Ok(Some(tally.told(&into)))
     }

@@ -1,7 +1,7 @@
 //! A run as its journal tells it: the results that earlier executions paid for, and what
 //! may follow.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -88,8 +88,8 @@ pub struct History {
     limits: Limits,
     ledger: Ledger,
     answers: Map<String, JsonText>,
-    /// Effects that may have happened, by their keys.
-    intents: BTreeSet<String>,
+    /// Effects that may have happened, by their keys; and the content of their calls.
+    intents: BTreeMap<String, String>,
     records: u64,
     past: Vec<Past>,
     by_content: BTreeMap<String, Vec<usize>>,
@@ -193,9 +193,10 @@ impl History {
                 }
             }
             RunRecord::Intent(intent) => {
-                self.intents.insert(intent.key.clone());
                 if let Some(begun) = self.call_mut(intent.call) {
                     begun.intent = Some(intent.key.clone());
+                    let content = begun.issued.content.clone();
+                    self.intents.insert(intent.key.clone(), content);
                 }
             }
             RunRecord::Done(done) => {
@@ -464,7 +465,8 @@ impl History {
         let known = self.by_content.get(content);
         known.into_iter().flatten().any(|index| {
             let past = self.past.get(*index);
-            past.is_some_and(|past| past.effect == Effect::External) && is_free(*index)
+            let did = |past: &Past| past.effect == Effect::External && past.outcome.is_value();
+            past.is_some_and(did) && is_free(*index)
         })
     }
 
@@ -527,7 +529,16 @@ impl History {
 
     /// Tells whether an effect may have happened although no result says so.
     pub fn may_have_done(&self, key: &str) -> bool {
-        self.intents.contains(key)
+        self.intents.contains_key(key)
+    }
+
+    /// Finds effects of calls of a content that may have happened although no result says so.
+    pub fn may_have_done_as(&self, content: &str) -> impl Iterator<Item = &str> {
+        let same = self
+            .intents
+            .iter()
+            .filter(move |(_, known)| *known == content);
+        same.map(|(key, _)| &**key)
     }
 
     /// Returns the number of records.

@@ -167,3 +167,47 @@ fn a_probe_that_cannot_tell_fails_the_call() -> Answer<()> {
     assert_eq!(desk.outside()?, 1);
     Ok(())
 }
+
+#[test]
+fn a_call_that_an_edit_moved_is_probed_under_its_old_key() -> Answer<()> {
+    let desk = Desk::new()?;
+    let running = desk.run()?.env("AFTER", "5").start()?;
+    desk.stage.until(|_| Ok(desk.outside()? == 1))?;
+    running.signal("KILL")?;
+    running.ended()?;
+    let edited = SCRIPT.replace(
+        "await agent('look');",
+        "await agent('look');\nawait agent('more', { effect: 'pure' });",
+    );
+    fs::write(desk.stage.project().join("s.js"), edited)?;
+    let words = [
+        "workflow",
+        "resume",
+        "r",
+        "--script",
+        "s.js",
+        "--agent-command",
+        "agent",
+    ];
+    let ended = desk.stage.call(&words)?.run()?;
+    expect(&ended, 0)?;
+    assert!(ended.stdout().starts_with("found "), "{}", ended.stdout());
+    assert_eq!(desk.outside()?, 1);
+    Ok(())
+}
+
+#[test]
+fn a_call_that_failed_is_probed_before_it_is_tried_again() -> Answer<()> {
+    let desk = Desk::new()?;
+    let agent = format!("{AGENT}\n[ -z \"$CALLSHEET_KEY\" ] || [ -n \"$WELL\" ] || exit 3\n");
+    fs::write(desk.stage.path("bin/agent"), format!("#!/bin/sh\n{agent}"))?;
+    let first = desk.run()?.run()?;
+    expect(&first, 0)?;
+    assert_eq!(first.stdout(), "null\n");
+    let words = ["workflow", "resume", "r", "--agent-command", "agent"];
+    let ended = desk.stage.call(&words)?.env("WELL", "1").run()?;
+    expect(&ended, 0)?;
+    assert!(ended.stdout().starts_with("found "), "{}", ended.stdout());
+    assert_eq!(desk.outside()?, 1);
+    Ok(())
+}

@@ -175,3 +175,34 @@ fn what_cannot_be_merged_is_named() -> Answer<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_merge_that_is_broken_off_is_made_when_the_run_goes_on() -> Answer<()> {
+    let desk = Desk::new()?;
+    let script = "\
+await work('b')();
+const { ok, merged, commit } = await merge(['b'], { verify: 'touch \"$HOME/looked\"; sleep \"${LOOK:-0}\"' });
+return { ok, merged, commit: commit.length };";
+    let path = desk.stage.path("home/s.js");
+    fs::write(&path, format!("{HEAD}{script}"))?;
+    let path = path.to_str().ok_or("no text")?;
+    let words = [
+        "workflow",
+        "run",
+        path,
+        "--run-id",
+        "r",
+        "--agent-command",
+        "agent",
+    ];
+    let running = desk.stage.call(&words)?.env("LOOK", "20").start()?;
+    desk.stage.wait_for("looked")?;
+    running.signal("TERM")?;
+    expect(&running.ended()?, 4)?;
+    let resumed = desk.call(&["resume", "r"], 0)?;
+    assert_eq!(
+        resumed.stdout(),
+        "{\"ok\":true,\"merged\":[\"b\"],\"commit\":40}\n"
+    );
+    Ok(())
+}

@@ -582,3 +582,29 @@ fn a_large_result_has_a_file_of_its_own() -> Answer<()> {
     assert!(told.says("the file was changed"), "{}", told.stderr());
     Ok(())
 }
+
+#[test]
+fn a_sleep_that_nobody_waits_for_keeps_no_run() -> Answer<()> {
+    let head = "export const meta = { name: 's', description: 's' };\nconst s = sleep(600000); await agent('a');\n";
+    for (body, code) in [("throw new Error('boom')", 1), ("return 1", 0)] {
+        let desk = Desk::new()?;
+        desk.script("s.js", &format!("{head}{body}"))?;
+        desk.tell(&["run", "s.js", "--run-id", "r"], code)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_answered_needs_no_leave_again() -> Answer<()> {
+    let desk = Desk::new()?;
+    desk.script(
+        "s.js",
+        "export const meta = { name: 's', description: 's' };\nreturn await env('WHERE');",
+    )?;
+    let run = desk.work(&["run", "s.js", "--run-id", "r", "--env", "WHERE"])?;
+    let first = run.env("WHERE", "here").run()?;
+    assert_eq!(first.stdout(), "here\n");
+    let again = desk.tell(&["resume", "r"], 0)?;
+    assert_eq!(again.stdout(), "here\n");
+    Ok(())
+}

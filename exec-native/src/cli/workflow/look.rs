@@ -46,7 +46,7 @@ pub(super) struct ShowCommand {
 pub(super) struct LogsCommand {
     /// The run.
     id: String,
-    /// What an agent said while it worked, by its label, its place or the number of its call.
+    /// What an agent said while it worked, by its label, or its place in the script.
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
     /// Goes on as long as somebody drives the run.

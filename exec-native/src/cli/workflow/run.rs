@@ -254,7 +254,12 @@ fn workspace(named: Option<&Path>) -> Result<PathBuf, ExecError> {
     };
     let cwd = match named {
         None => env::current_dir().map_err(failed)?,
-        Some(named) => fs::real(named).map_err(|error| failed(error).at(named))?,
+        Some(named) => fs::real(named).map_err(|error| {
+            let message = "the workspace cannot be used";
+            ExecError::new(ExecErrorKind::Usage, message)
+                .because(error)
+                .at(named)
+        })?,
     };
     if fs::is_dir(&cwd) {
         return Ok(cwd);

@@ -32,10 +32,8 @@ pub(super) fn tell(file: &RunFile, agent: &str, follow: bool, output: &Output) -
             continue;
         }
         rest(POLL);
-        if found.attempts == 0 {
-            let again = super::look::find(&file.id)?;
-            found = of(&again, agent)?;
-        }
+        let again = super::look::find(&file.id)?;
+        found = of(&again, agent)?;
     }
 }
 
@@ -49,11 +47,8 @@ struct Found {
 /// Finds the latest call of that name that somebody worked on, else one that was only made: a
 /// call that was told again has nothing to say.
 fn of(file: &RunFile, agent: &str) -> Result<Found, Failure> {
-    let is_named = |issued: &CallIssued| {
-        issued.label.as_deref() == Some(agent)
-            || issued.path == agent
-            || agent.parse() == Ok(issued.call)
-    };
+    let is_named =
+        |issued: &CallIssued| issued.label.as_deref() == Some(agent) || issued.path == agent;
     let named: BTreeSet<(u64, u64)> = file
         .records
         .iter()

@@ -391,7 +391,8 @@ impl<W: Worker> Staff<W> {
             match schema.fit(&answer) {
                 Ok(value) => return (Some(Outcome::value(JsonText::new(&value))), usage),
                 Err(found) => {
-                    prompt = schema::again(&conversation(work), &answer, &found);
+                    prompt =
+                        schema::again(&conversation(work), &answer, &found, work.key.is_some());
                     problems = found;
                 }
             }

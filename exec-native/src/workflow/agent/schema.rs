@@ -126,13 +126,19 @@ pub(super) fn instructed(prompt: &str, schema: &Value<'_>) -> String {
 }
 
 /// Asks again for an answer that did not fit.
-pub(super) fn again(prompt: &str, answer: &Value<'_>, problems: &[String]) -> String {
+pub(super) fn again(prompt: &str, answer: &Value<'_>, problems: &[String], once: bool) -> String {
     let printed = json::print(answer);
     let answer = answer.as_str().unwrap_or(&printed);
     format!(
         "{prompt}\n\nThis was asked before, and the answer did not fit the JSON Schema that it \
-         must fit:\n- {}\n\nThe answer was:\n\n{answer}\n\nCorrect it.",
-        problems.join("\n- ")
+         must fit:\n- {}\n\nThe answer was:\n\n{answer}\n\n{}Correct it.",
+        problems.join("\n- "),
+        if once {
+            "What was asked for has been done and must not be done again: only the answer is \
+             wanted. "
+        } else {
+            ""
+        }
     )
 }
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use plan_core::base::digest::sha256_hex;
 use plan_core::workflow::ledger::Ledger;
-use plan_core::workflow::machine::{Command, Control, Event, Host, Lost, Machine};
+use plan_core::workflow::machine::{Command, Control, Event, Host, Lost, Machine, Settled};
 use plan_core::workflow::policy::Limits;
 use plan_core::workflow::record::{Outcome, RunEnd};
-use plan_core::workflow::vm::Report;
+use plan_core::workflow::vm::{Report, VmState};
 
 use crate::error::{ExecError, ExecErrorKind};
 use crate::launch::own_program;
@@ -209,9 +209,7 @@ impl Driver<'_, '_> {
                     if let Some(cancel) = self.cancels.get(&call) {
                         cancel.raise();
                     }
-                    self.timers.retain(|(_, event)| {
-                        !matches!(event, Event::Settled(settled) if settled.call == call)
-                    });
+                    self.forget_timers(|settled| settled.call == call);
                 }
                 Command::Wake { call, after } => {
                     self.timers.push((now_ms() + after, Event::Woke { call }));
@@ -245,6 +243,10 @@ impl Driver<'_, '_> {
 
     /// Adds to a report what only we know of its calls.
     fn report(&mut self, report: Report) -> Result<Event, ExecError> {
+        if report.state != VmState::Waiting {
+            // A script that has ended waits for nothing.
+            self.forget_timers(|_| true);
+        }
         let items = self
             .drive
             .items(report.events, &mut self.calls, &self.machine);
@@ -262,6 +264,18 @@ impl Driver<'_, '_> {
             value: value.transpose()?,
             error,
         })
+    }
+
+    /// Breaks calls off that only wait; the machine is told.
+    fn forget_timers(&mut self, which: impl Fn(&Settled) -> bool) {
+        let waiting = self.timers.extract_if(
+            ..,
+            |(_, event)| matches!(event, Event::Settled(settled) if which(settled)),
+        );
+        for event in waiting.filter_map(|(_, event)| lost(event)) {
+            // We hold the other end ourselves.
+            self.sender.send(event).ok();
+        }
     }
 
     /// What others want of the run, and whoever holds the terminal.

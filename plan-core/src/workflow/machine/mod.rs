@@ -13,6 +13,7 @@ mod settle;
 mod tests;
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
@@ -311,6 +312,8 @@ pub struct Machine {
     calls: Vec<Live>,
     board: Board,
     claimed: Set<usize>,
+    /// The keys of effects that calls of this execution answer for.
+    taken: BTreeSet<String>,
     scopes: Scopes,
     ledger: Ledger,
     agents: u64,
@@ -369,6 +372,7 @@ impl Machine {
             calls: Vec::new(),
             board: Board::default(),
             claimed: Set::new(),
+            taken: BTreeSet::new(),
             scopes: Scopes::default(),
             agents: 0,
             told: 0,

@@ -61,6 +61,7 @@ impl Machine {
             label: call.call.label.clone(),
             phase: call.call.phase.clone(),
         })));
+        let doubtful = self.doubtful(&call);
         self.add(Live {
             scope: call.call.scope.clone(),
             ordinal: call.call.ordinal,
@@ -72,17 +73,11 @@ impl Machine {
             usage: None,
             tree: None,
             refs: Vec::new(),
-            may_have_done: call
-                .key
-                .as_deref()
-                .is_some_and(|key| self.history.may_have_done(key)),
-            key: call.key.clone(),
+            may_have_done: doubtful.is_some(),
+            key: doubtful.or_else(|| call.key.clone()),
             has_probe: call.has_probe,
             stage: Stage::Queued,
         });
-        if let Some(refused) = call.refused {
-            return self.end(number, refused);
-        }
         let wanted = Wanted {
             content: &call.content,
             path: &call.call.path,
@@ -93,6 +88,9 @@ impl Machine {
         };
         if let Some(found) = self.find(&wanted) {
             return self.claim(number, found);
+        }
+        if let Some(refused) = call.refused {
+            return self.end(number, refused);
         }
         if is_agent && self.agents > self.limits.max_agents {
             let most = self.limits.max_agents;
@@ -118,6 +116,22 @@ impl Machine {
                 })));
             self.stage(number, Stage::Asking(question.id));
         }
+    }
+
+    /// Finds the key by which an earlier execution announced what a call is about to change
+    /// outside: the call's own, else that of an equal call that stood at another place.
+    fn doubtful(&mut self, call: &Issued) -> Option<String> {
+        let own = call.key.as_deref()?;
+        let taken = &self.taken;
+        let mut others = self.history.may_have_done_as(&call.content);
+        let found = if self.history.may_have_done(own) {
+            Some(own)
+        } else {
+            others.find(|key| !taken.contains(*key))
+        };
+        let found = found.map(String::from);
+        self.taken.extend(found.clone());
+        found
     }
 
     fn find(&self, wanted: &Wanted<'_>) -> Option<Match> {
@@ -238,10 +252,20 @@ impl Machine {
         let Some(Stage::Working(reserved)) = self.working_stage(call, attempt) else {
             return;
         };
-        let Some(outcome) = found else {
+        if found.is_none() && self.ending.is_none() {
             return self.set_out(call, attempt);
-        };
+        }
         self.ledger.release(reserved);
+        let Some(outcome) = found else {
+            self.abandon(Lost {
+                call,
+                attempt,
+                reason: "stop".to_string(),
+                usage: None,
+                salvage: None,
+            });
+            return drop(self.stage(call, Stage::Dropped));
+        };
         let key = self.live(call).and_then(|live| live.key.clone());
         if let Some(key) = key.filter(|_| outcome.is_value()) {
             let epoch = self.epoch;
