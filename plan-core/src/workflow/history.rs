@@ -87,6 +87,10 @@ pub struct History {
     ended: Option<RunEnded>,
     limits: Limits,
     ledger: Ledger,
+    /// What the calls of each phase took.
+    phases: BTreeMap<String, Ledger>,
+    /// When calls are over that only wait, by their place and their content.
+    dues: BTreeMap<(String, String), u64>,
     answers: Map<String, JsonText>,
     /// Effects that may have happened, by their keys.
     intents: BTreeSet<String>,
@@ -185,6 +189,11 @@ impl History {
                     begun.due = *due;
                     begun.at_work = true;
                     begun.placed = None;
+                    if let Some(due) = due {
+                        let issued = &begun.issued;
+                        let place = (issued.path.clone(), issued.content.clone());
+                        self.dues.insert(place, *due);
+                    }
                 }
             }
             RunRecord::Placed(placed) => {
@@ -205,7 +214,7 @@ impl History {
             RunRecord::Adopted(adopted) => self.adopt(adopted),
             RunRecord::Abandoned(abandoned) => {
                 if let Some(usage) = &abandoned.usage {
-                    self.ledger.spend(usage);
+                    self.spend(abandoned.epoch, abandoned.call, usage);
                 }
                 if abandoned.epoch == self.epoch()
                     && let Some(begun) = self.call_mut(abandoned.call)
@@ -340,7 +349,7 @@ impl History {
     fn settle(&mut self, settled: &CallSettled) {
         let records = self.records;
         if let Some(usage) = &settled.usage {
-            self.ledger.spend(usage);
+            self.spend(settled.epoch, settled.call, usage);
         }
         let Some(begun) = self.call_mut(settled.call) else {
             return;
@@ -353,6 +362,8 @@ impl History {
         if let Some(key) = intent {
             self.intents.remove(&key);
         }
+        self.dues
+            .remove(&(issued.path.clone(), issued.content.clone()));
         let source = self.source.clone();
         let index = self.past.len();
         self.by_content
@@ -402,6 +413,20 @@ impl History {
         if let Some(past) = self.past.get_mut(index) {
             past.places.retain(|known| *known != place);
             past.places.push(place);
+        }
+    }
+
+    /// Books what a call took, for the run and for its phase.
+    fn spend(&mut self, epoch: u64, call: u64, usage: &Usage) {
+        self.ledger.spend(usage);
+        let issued = self.call(call).map(|begun| &begun.issued);
+        let issued = issued.filter(|issued| issued.epoch == epoch);
+        let phase = issued.and_then(|issued| {
+            let title = issued.phase.as_deref()?;
+            Some(super::machine::phase_name(&issued.path, title))
+        });
+        if let Some(phase) = phase {
+            self.phases.entry(phase).or_default().spend(usage);
         }
     }
 
@@ -518,6 +543,16 @@ impl History {
     /// Returns what the run has taken.
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Returns what the calls of each phase took.
+    pub fn phases(&self) -> impl Iterator<Item = (&str, &Ledger)> {
+        self.phases.iter().map(|(name, ledger)| (&**name, ledger))
+    }
+
+    /// Returns when a call is over that only waits and that an execution left waiting.
+    pub fn due(&self, path: &str, content: &str) -> Option<u64> {
+        self.dues.get(&(path.into(), content.into())).copied()
     }
 
     /// Returns the answer to a checkpoint.
