@@ -139,7 +139,10 @@ fn duration(text: &str) -> Option<u64> {
             "s" | "sec" | "secs" | "second" | "seconds" => 1_000,
             _ => continue,
         };
-        let part = digits.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(unit);
+        let part = digits
+            .parse::<u64>()
+            .unwrap_or(u64::MAX)
+            .saturating_mul(unit);
         sum = Some(sum.unwrap_or(0).saturating_add(part));
     }
     sum

@@ -2,6 +2,7 @@
 
 mod apart;
 mod behind;
+mod conformance;
 mod effects;
 mod formats;
 mod gather;
@@ -12,4 +13,5 @@ mod preview;
 mod replay;
 mod runs;
 mod vm;
+mod waits;
 mod waste;

@@ -11,8 +11,9 @@ use plan_core::workflow::record::{
 };
 use plan_core::workflow::replay::{CallStatus, Replay, ReplayProblem, ReplayedCall, RunState};
 use plan_core::workflow::vm::{
-    Budget, Call, CallError, CallKind, Command, End, Event, GivenUp, Join, JsonText, Level, LogLine, Nested,
-    Open, PhaseEntered, Report, ScopeKind, Settle, Start, VmError, VmState, Warning,
+    Budget, Call, CallError, CallKind, Command, End, Event, GivenUp, Join, JsonText, Level,
+    LogLine, Nested, Open, PhaseEntered, Report, ScopeKind, Settle, Start, VmError, VmState,
+    Warning,
 };
 
 use super::wire::{Make, make, records, variants};

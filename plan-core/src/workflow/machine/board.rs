@@ -65,7 +65,8 @@ impl Board {
 
     /// Returns a call that waits for nobody but us.
     pub(super) fn waiting(&self) -> Option<u64> {
-        self.queued(true, &BTreeSet::new()).or_else(|| self.pausing.first().copied())
+        self.queued(true, &BTreeSet::new())
+            .or_else(|| self.pausing.first().copied())
     }
 
     /// Returns how many calls are worked on.

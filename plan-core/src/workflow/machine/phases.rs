@@ -4,7 +4,6 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
-
 use crate::workflow::history::History;
 use crate::workflow::ledger::{Answer, Ledger, Reserved, Usage};
 

@@ -8,6 +8,7 @@ use super::{
     Command, Control, Ending, Issued, Item, Live, Lost, Machine, OnDivergence, Settled, Stage,
     phases,
 };
+use crate::base::json::Value;
 use crate::base::record::JsonText;
 use crate::workflow::history::{Match, Wanted};
 use crate::workflow::identity::Effect;
@@ -18,7 +19,6 @@ use crate::workflow::record::{
     EffectDone, EffectIntent, LimitsRaised, Logged, Outcome, PhaseBegun, RunDiverged, RunEnd,
     RunRecord,
 };
-use crate::base::json::Value;
 use crate::workflow::vm::{Call, CallKind, VmError, VmState};
 
 impl Machine {
@@ -95,7 +95,9 @@ impl Machine {
             has_probe: call.has_probe,
             stage: Stage::Queued,
         });
-        if let Some(refused) = call.refused {
+        // What a variable was is kept, whatever may be asked for now.
+        let is_kept = call.call.kind == CallKind::Env;
+        if let Some(refused) = call.refused.clone().filter(|_| !is_kept) {
             return self.end(number, refused);
         }
         let wanted = Wanted {
@@ -108,6 +110,9 @@ impl Machine {
         };
         if let Some(found) = self.find(&wanted) {
             return self.claim(number, found);
+        }
+        if let Some(refused) = call.refused {
+            return self.end(number, refused);
         }
         if takes_place && self.agents > self.limits.max_agents {
             let most = self.limits.max_agents;
