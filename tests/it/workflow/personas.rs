@@ -166,7 +166,7 @@ await agent('SAY d');";
 }
 
 #[test]
-fn an_answer_that_does_not_fit_is_asked_for_once_more() -> Answer<()> {
+fn an_answer_that_does_not_fit_is_asked_for_again() -> Answer<()> {
     let desk = Desk::new()?;
     let schema =
         "{ type: 'object', required: ['real'], properties: { real: { type: 'boolean' } } }";
