@@ -181,21 +181,7 @@ impl History {
                 intent: None,
                 settled: false,
             }),
-            RunRecord::Attempt(CallAttempt {
-                call, attempt, due, ..
-            }) => {
-                if let Some(begun) = self.call_mut(*call) {
-                    begun.attempt = *attempt;
-                    begun.due = *due;
-                    begun.at_work = true;
-                    begun.placed = None;
-                    if let Some(due) = due {
-                        let issued = &begun.issued;
-                        let place = (issued.path.clone(), issued.content.clone());
-                        self.dues.insert(place, *due);
-                    }
-                }
-            }
+            RunRecord::Attempt(attempt) => self.attempt(attempt),
             RunRecord::Placed(placed) => {
                 if let Some(begun) = self.call_mut(placed.call) {
                     begun.placed = Some(placed.clone());
@@ -344,6 +330,21 @@ impl History {
             return Ok(());
         }
         Err(format!("execution {epoch} is not under way"))
+    }
+
+    fn attempt(&mut self, attempt: &CallAttempt) {
+        let Some(begun) = self.call_mut(attempt.call) else {
+            return;
+        };
+        begun.attempt = attempt.attempt;
+        begun.due = attempt.due;
+        begun.at_work = true;
+        begun.placed = None;
+        let issued = &begun.issued;
+        let place = (issued.path.clone(), issued.content.clone());
+        if let Some(due) = attempt.due {
+            self.dues.insert(place, due);
+        }
     }
 
     fn settle(&mut self, settled: &CallSettled) {

@@ -277,7 +277,7 @@
           (error) => {
             if (failed === undefined || isFatal(error)) {
               // What this fan-out has not begun is begun for nobody.
-              if (codeOf(error) === FULL) emit('givenUp', { scope: path });
+              if (failed !== undefined && codeOf(error) === FULL) emit('givenUp', { scope: path });
               soon(scope, () => reject(error));
             } else {
               logLine('log', `${kind}[${i}] failed: ${failed(error)}`);

@@ -5,8 +5,8 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::{
-    Command, Control, Ending, Issued, Item, Live, Lost, Machine, OnDivergence, Settled, Stage,
-    phases,
+    Command, Control, Ending, Issued, Item, Live, Lost, Machine, OnDivergence, Question, Settled,
+    Stage, phases,
 };
 use crate::base::json::Value;
 use crate::base::record::JsonText;
@@ -125,19 +125,24 @@ impl Machine {
         }
         self.compare(&call);
         if let Some(question) = call.question {
-            let answered = self.history.answer(&question.id).cloned();
-            if let Some(answer) = answered.or(question.reply) {
-                return self.end(number, Outcome::value(answer));
-            }
-            self.out
-                .push(Command::Append(RunRecord::Asked(CheckpointAsked {
-                    epoch: self.epoch,
-                    call: number,
-                    id: question.id.clone(),
-                    question: question.text,
-                })));
-            self.stage(number, Stage::Asking(question.id));
+            self.ask(number, question);
         }
+    }
+
+    /// Answers a question, or waits for somebody who does.
+    fn ask(&mut self, number: u64, question: Question) {
+        let answered = self.history.answer(&question.id).cloned();
+        if let Some(answer) = answered.or(question.reply) {
+            return self.end(number, Outcome::value(answer));
+        }
+        self.out
+            .push(Command::Append(RunRecord::Asked(CheckpointAsked {
+                epoch: self.epoch,
+                call: number,
+                id: question.id.clone(),
+                question: question.text,
+            })));
+        self.stage(number, Stage::Asking(question.id));
     }
 
     fn find(&self, wanted: &Wanted<'_>) -> Option<Match> {
