@@ -2,6 +2,7 @@
 
 mod apart;
 mod behind;
+mod check;
 mod conformance;
 mod effects;
 mod formats;
