@@ -138,7 +138,7 @@ fn check(path: &Path) -> Answer<()> {
                     let ended = stage
                         .call(&["workflow", "answer", "r", id, answer])?
                         .run()?;
-                    same("the answer's code", ended.code(), Some(0), &ended)?;
+                    same("the answer's code", &ended.code(), &Some(0), &ended)?;
                 }
                 let words = words.iter().map(|word| &**word);
                 ["workflow", "resume", "r"]
@@ -155,7 +155,7 @@ fn check(path: &Path) -> Answer<()> {
     Ok(())
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: T, must: T, ended: &Ended) -> Answer<()> {
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, must: &T, ended: &Ended) -> Answer<()> {
     if is == must {
         return Ok(());
     }
@@ -164,7 +164,7 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: T, must: T, ended: &Ende
 }
 
 fn judge(wanted: &Expected, ended: &Ended, stage: &Stage, project: &str) -> Answer<()> {
-    same("the exit code", ended.code(), Some(wanted.exit), ended)?;
+    same("the exit code", &ended.code(), &Some(wanted.exit), ended)?;
     let text = ended.stdout();
     let last = text.lines().last().unwrap_or_default();
     let envelope = json::read(last).map_err(|error| format!("{error}: {last}"))?;
@@ -172,7 +172,7 @@ fn judge(wanted: &Expected, ended: &Ended, stage: &Stage, project: &str) -> Answ
     if let Some(result) = &wanted.result {
         let found = data.and_then(|data| data.get("result")).map(print);
         let found = found.map(|found| found.replace(project, "PROJECT"));
-        same("the result", found.as_ref(), Some(result), ended)?;
+        same("the result", &found.as_ref(), &Some(result), ended)?;
     }
     let told = data.and_then(|data| data.get_str("error")).map_or_else(
         || {
@@ -185,8 +185,8 @@ fn judge(wanted: &Expected, ended: &Ended, stage: &Stage, project: &str) -> Answ
     for error in &wanted.errors {
         same(
             &format!("that `{told}` holds `{error}`"),
-            told.contains(error),
-            true,
+            &told.contains(error),
+            &true,
             ended,
         )?;
     }
@@ -196,11 +196,11 @@ fn judge(wanted: &Expected, ended: &Ended, stage: &Stage, project: &str) -> Answ
         let found = records
             .iter()
             .any(|record| record.tag() == tag && print(record).contains(text.as_str()));
-        same(&format!("that a {tag} holds `{text}`"), found, *must, ended)?;
+        same(&format!("that a {tag} holds `{text}`"), &found, must, ended)?;
     }
     for (tag, number) in &wanted.counts {
         let found = records.iter().filter(|record| record.tag() == tag).count();
-        same(&format!("the number of {tag}"), found, *number, ended)?;
+        same(&format!("the number of {tag}"), &found, number, ended)?;
     }
     Ok(())
 }
