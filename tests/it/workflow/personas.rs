@@ -247,6 +247,22 @@ return late.code;";
     Ok(())
 }
 
+#[test]
+fn an_agent_that_says_nothing_is_ended() -> Answer<()> {
+    let desk = Desk::new()?;
+    let script = "return (await agent.try('SIGN pid\\nHANG')).code;";
+    let ended = desk.run(script, &["--harness", "claude", "--idle-timeout", "1"], 0)?;
+    assert_eq!(ended.stdout(), "AGENT_EXECUTION_ERROR\n");
+    assert!(
+        ended.says("ended after 1 s without an event"),
+        "{}",
+        ended.stderr()
+    );
+    let id = fs::read_to_string(desk.stage.project().join("pid"))?;
+    assert!(!lives(id.trim()), "the agent works on");
+    Ok(())
+}
+
 fn lives(id: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     stat.rsplit_once(')')

@@ -21,7 +21,11 @@ use crate::workflow::store::{LOGS, MARKS};
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Starts the run, gives it its task and waits for its end.
-pub(super) fn run(planned: &Planned, question: &Question<'_>) -> std::io::Result<Done> {
+pub(super) fn run(
+    planned: &Planned,
+    question: &Question<'_>,
+    silence: Option<u64>,
+) -> std::io::Result<Done> {
     let work = question.work;
     let program = own_program().map_err(std::io::Error::other)?;
     let text = |path: &Path| path.display().to_string();
@@ -38,6 +42,7 @@ pub(super) fn run(planned: &Planned, question: &Question<'_>) -> std::io::Result
     for (flag, value) in more {
         argv.push(format!("{flag}={value}"));
     }
+    argv.extend(silence.map(|seconds| format!("--idle-timeout={seconds}")));
     argv.extend(["--json", "--verbose", "--wait"].map(String::from));
     let prompt = match question.schema {
         Some(schema) => schema::instructed(question.prompt, schema),
