@@ -368,14 +368,14 @@ fn retry(session: &Session) -> String {
 }
 
 fn result(session: &Session, outcome: &Outcome) -> Value<'static> {
-    let failed = *outcome == Outcome::ApiError;
+    let failed = matches!(outcome, Outcome::ApiError(_));
     let denials = match outcome {
         Outcome::Denied { file, .. } => vec![object([
             ("tool_name", "Write".into()),
             ("tool_use_id", "toolu_1".into()),
             ("tool_input", object([("file_path", file.clone().into())])),
         ])],
-        Outcome::Done(..) | Outcome::ApiError => Vec::new(),
+        Outcome::Done(..) | Outcome::ApiError(_) => Vec::new(),
     };
     let costs = object([
         ("inputTokens", number(1200.0)),
@@ -387,10 +387,10 @@ fn result(session: &Session, outcome: &Outcome) -> Value<'static> {
     let models = [(session.sight.model.clone().into(), costs)]
         .into_iter()
         .collect();
-    let (reason, status) = if failed {
-        ("api_error", number(500.0))
-    } else {
-        ("completed", Value::Null)
+    let (reason, status) = match outcome {
+        Outcome::ApiError(None) => ("api_error", number(500.0)),
+        Outcome::ApiError(Some(_)) => ("api_error", number(429.0)),
+        _ => ("completed", Value::Null),
     };
     object([
         ("type", "result".into()),
@@ -412,7 +412,7 @@ fn result(session: &Session, outcome: &Outcome) -> Value<'static> {
 }
 
 fn end(session: &Session, outcome: &Outcome) -> Ending {
-    let code = u8::from(*outcome == Outcome::ApiError);
+    let code = u8::from(matches!(outcome, Outcome::ApiError(_)));
     let result = json::line(&result(session, outcome));
     let mut out = Vec::new();
     match session.format.as_str() {
@@ -424,7 +424,7 @@ fn end(session: &Session, outcome: &Outcome) -> Ending {
                     out.extend(files.iter().flat_map(|file| tool(session, file, false)));
                 }
                 Outcome::Denied { file, .. } => out.extend(tool(session, file, true)),
-                Outcome::ApiError => out.push(retry(session)),
+                Outcome::ApiError(_) => out.push(retry(session)),
             }
             let text = object([("type", "text".into()), ("text", outcome.text().into())]);
             out.extend([message(session, "assistant", text), result]);

@@ -320,12 +320,12 @@ fn work(session: &Session, outcome: &Outcome) -> Option<String> {
                 ]),
             ))
         }
-        Outcome::Denied { .. } | Outcome::ApiError => None,
+        Outcome::Denied { .. } | Outcome::ApiError(_) => None,
     }
 }
 
 fn end(session: &Session, outcome: &Outcome) -> Ending {
-    let failed = *outcome == Outcome::ApiError;
+    let failed = matches!(outcome, Outcome::ApiError(_));
     let mut ending = Ending {
         code: u8::from(failed),
         ..Ending::default()

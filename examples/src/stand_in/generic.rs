@@ -51,6 +51,6 @@ fn end(_: &Session, outcome: &Outcome) -> Ending {
     Ending {
         out: vec![outcome.text()],
         err: Vec::new(),
-        code: u8::from(*outcome == Outcome::ApiError),
+        code: u8::from(matches!(outcome, Outcome::ApiError(_))),
     }
 }

@@ -295,7 +295,7 @@ fn tool(place: usize, file: &str, refused: bool) -> [String; 3] {
 fn last(session: &Session, outcome: &Outcome) -> Value<'static> {
     let reason = match outcome {
         Outcome::Denied { .. } => "cancelled",
-        Outcome::Done(..) | Outcome::ApiError => "end_turn",
+        Outcome::Done(..) | Outcome::ApiError(_) => "end_turn",
     };
     object([
         ("type", "end".into()),
@@ -307,7 +307,7 @@ fn last(session: &Session, outcome: &Outcome) -> Value<'static> {
 }
 
 fn end(session: &Session, outcome: &Outcome) -> Ending {
-    let failed = *outcome == Outcome::ApiError;
+    let failed = matches!(outcome, Outcome::ApiError(_));
     let mut ending = Ending {
         code: u8::from(failed),
         ..Ending::default()
@@ -331,7 +331,7 @@ fn end(session: &Session, outcome: &Outcome) -> Ending {
             }
             // Nothing is said after a refused call: the turn is over.
             Outcome::Denied { file, .. } => ending.out.extend(tool(0, file, true)),
-            Outcome::ApiError => {}
+            Outcome::ApiError(_) => {}
         }
         let spent = object([("type", "usage".into()), ("usage", object(usage()))]);
         let last = last(session, outcome);

@@ -178,7 +178,7 @@ fn converse(session: &Session, outcome: &Outcome) -> Ending {
     Ending {
         out,
         err: Vec::new(),
-        code: u8::from(matches!(outcome, Outcome::ApiError)),
+        code: u8::from(matches!(outcome, Outcome::ApiError(_))),
     }
 }
 

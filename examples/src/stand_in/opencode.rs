@@ -324,20 +324,20 @@ fn end(session: &Session, outcome: &Outcome) -> Ending {
     let mut ending = Ending::default();
     let rejected = match outcome {
         Outcome::Denied { why, .. } => session.gate == Gate::Open || why == REJECTED,
-        Outcome::Done(..) | Outcome::ApiError => false,
+        Outcome::Done(..) | Outcome::ApiError(_) => false,
     };
     if rejected {
         ending
             .err
             .push("! permission requested: edit; auto-rejecting".to_owned());
     }
-    ending.code = u8::from(*outcome == Outcome::ApiError);
+    ending.code = u8::from(matches!(outcome, Outcome::ApiError(_)));
     if session.format != "json" {
         ending.out.push(outcome.text());
         return ending;
     }
     match outcome {
-        Outcome::ApiError => {
+        Outcome::ApiError(_) => {
             let data = object([
                 ("message", outcome.text().into()),
                 ("statusCode", number(400.0)),

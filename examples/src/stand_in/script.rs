@@ -5,6 +5,7 @@
 //! | `Write FILE: TEXT` | writes the file below the working directory |
 //! | `Append FILE: TEXT` | appends a line to it |
 //! | `FAIL api` | the model's service fails, as the agent reports that |
+//! | `FAIL limit N` | the provider refuses for N seconds, the first time; then it goes on |
 //! | `FAIL exit N` | ends with exit code N in the middle of the stream |
 //! | `SAY TEXT` | says this at the end, in place of what it wrote |
 //! | `CORRECT TEXT` | the same, when the prompt says that an answer did not fit |
@@ -28,6 +29,9 @@ use super::host::Host;
 use super::stay::Stay;
 use super::{Gate, Session, report};
 
+/// The file by which the second start after a refusal is known.
+const LIMITED: &str = "limited";
+
 /// One change of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Change {
@@ -49,6 +53,7 @@ pub struct Script {
     /// What it does that stays.
     pub stay: Stay,
     api_error: bool,
+    limit: Option<u64>,
     deny: bool,
     say: Option<String>,
     correct: Option<String>,
@@ -66,8 +71,8 @@ pub enum Outcome {
         /// The reason.
         why: String,
     },
-    /// The model's service failed.
-    ApiError,
+    /// The model's service failed, or refuses for so many seconds.
+    ApiError(Option<u64>),
 }
 
 impl Outcome {
@@ -77,7 +82,10 @@ impl Outcome {
             Outcome::Done(_, Some(words)) => words.clone(),
             Outcome::Done(files, None) => format!("Wrote {}.", files.join(", ")),
             Outcome::Denied { file, why } => format!("I could not write {file}: {why}."),
-            Outcome::ApiError => "API Error: 500 the stand-in was told to fail".to_owned(),
+            Outcome::ApiError(None) => "API Error: 500 the stand-in was told to fail".to_owned(),
+            Outcome::ApiError(Some(seconds)) => {
+                format!("API Error: 429 usage limit reached, resets in {seconds}s")
+            }
         }
     }
 }
@@ -104,6 +112,7 @@ impl Script {
     fn line(&mut self, line: &str) {
         match line.split(' ').collect::<Vec<_>>().as_slice() {
             ["FAIL", "api"] => self.api_error = true,
+            ["FAIL", "limit", seconds] => self.limit = seconds.parse().ok(),
             ["FAIL", "exit", code] => self.exit = code.parse().ok(),
             ["SAY", ..] => self.say = said(line),
             ["CORRECT", ..] => self.correct = said(line),
@@ -129,7 +138,12 @@ impl Script {
     /// Does the work, as far as the agent may.
     pub fn perform(&self, host: &Host, session: &Session) -> Outcome {
         if self.api_error {
-            return Outcome::ApiError;
+            return Outcome::ApiError(None);
+        }
+        if let Some(seconds) = self.limit
+            && first(host)
+        {
+            return Outcome::ApiError(Some(seconds));
         }
         let mut changes = self.changes.clone();
         if changes.is_empty() && self.say.is_none() {
@@ -155,6 +169,15 @@ impl Script {
         }
         Outcome::Done(done, self.say.clone())
     }
+}
+
+/// Tells whether this was never asked in the working directory before.
+fn first(host: &Host) -> bool {
+    let mut how = fs::OpenOptions::new();
+    how.write(true)
+        .create_new(true)
+        .open(host.cwd.join(LIMITED))
+        .is_ok()
 }
 
 /// Writes one file below the working directory.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use plan_core::base::json::Value;
 use plan_core::workflow::identity::{Effect, content_key, effect_key};
 use plan_core::workflow::machine::{Issued, Item, Machine, Question, Terms};
-use plan_core::workflow::policy::{Limits, SCRIPT_VALIDATION_ERROR};
+use plan_core::workflow::policy::{Limits, SCRIPT_VALIDATION_ERROR, WORKFLOW_ABORTED};
 use plan_core::workflow::record::{Agents as Named, Outcome, RunRecord};
 use plan_core::workflow::vm::{self, Budget, CallError, CallKind, JsonText, Settle, Start};
 
@@ -82,6 +82,7 @@ impl Drive<'_> {
             }
             vm::Event::Open(open) => Item::Open(open),
             vm::Event::Join(join) => Item::Join(join),
+            vm::Event::GivenUp(given_up) => Item::GivenUp(given_up),
             vm::Event::Phase(phase) => Item::Phase(phase),
             vm::Event::Log(log) => Item::Log(log),
             vm::Event::Warning(warning) => Item::Warning(warning),
@@ -115,6 +116,10 @@ impl Drive<'_> {
                 issued.retries = prepared.retries;
                 issued.has_probe = prepared.has_probe;
                 issued.refused = thread.err().or(prepared.refused);
+            }
+            CallKind::Checkpoint if headless(&payload) == Some("abort") => {
+                let message = "the checkpoint needs a person, and nobody can be asked";
+                issued.refused = Some(Outcome::error(WORKFLOW_ABORTED, message, false));
             }
             CallKind::Checkpoint => issued.question = Some(question(&payload, &call.path)),
             CallKind::Env => {
@@ -290,6 +295,11 @@ impl Calls {
     }
 }
 
+/// What a checkpoint wants where nobody can be asked.
+fn headless<'p>(payload: &'p Value<'_>) -> Option<&'p str> {
+    payload.get("options")?.get_str("headless")
+}
+
 /// What a checkpoint asks. One with a default, or none at all, need not wait for a person.
 fn question(payload: &Value<'_>, path: &str) -> Question {
     if let Some(durable) = payload.get("durable") {
@@ -301,8 +311,9 @@ fn question(payload: &Value<'_>, path: &str) -> Question {
         };
     }
     let options = payload.get("options");
-    let waits = options.and_then(|options| options.get_str("headless")) == Some("wait");
+    let waits = headless(payload) == Some("wait");
     let default = options.and_then(|options| options.get("default"));
+    let default = default.filter(|default| **default != Value::Null);
     let reply = default.map_or_else(|| JsonText::new(&Value::Bool(true)), JsonText::new);
     Question {
         id: path.to_owned(),

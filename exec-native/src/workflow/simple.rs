@@ -22,12 +22,6 @@ pub(super) fn whole(value: Option<&Value<'_>>) -> Option<u64> {
     Some(number as u64)
 }
 
-/// How long a call wants to sleep.
-pub(super) fn milliseconds(payload: &Value<'_>) -> u64 {
-    let asked = whole(payload.get("ms")).unwrap_or(0);
-    asked.min(u64::from(u32::MAX))
-}
-
 /// Answers a call at once.
 pub(super) fn answer(
     kind: CallKind,

@@ -87,6 +87,10 @@ pub struct History {
     ended: Option<RunEnded>,
     limits: Limits,
     ledger: Ledger,
+    /// What the calls of each phase took.
+    phases: BTreeMap<String, Ledger>,
+    /// When calls are over that only wait, by their place and their content.
+    dues: BTreeMap<(String, String), u64>,
     answers: Map<String, JsonText>,
     /// Effects that may have happened, by their keys; and the content of their calls.
     intents: BTreeMap<String, String>,
@@ -177,16 +181,7 @@ impl History {
                 intent: None,
                 settled: false,
             }),
-            RunRecord::Attempt(CallAttempt {
-                call, attempt, due, ..
-            }) => {
-                if let Some(begun) = self.call_mut(*call) {
-                    begun.attempt = *attempt;
-                    begun.due = *due;
-                    begun.at_work = true;
-                    begun.placed = None;
-                }
-            }
+            RunRecord::Attempt(attempt) => self.attempt(attempt),
             RunRecord::Placed(placed) => {
                 if let Some(begun) = self.call_mut(placed.call) {
                     begun.placed = Some(placed.clone());
@@ -206,7 +201,7 @@ impl History {
             RunRecord::Adopted(adopted) => self.adopt(adopted),
             RunRecord::Abandoned(abandoned) => {
                 if let Some(usage) = &abandoned.usage {
-                    self.ledger.spend(usage);
+                    self.spend(abandoned.epoch, abandoned.call, usage);
                 }
                 if abandoned.epoch == self.epoch()
                     && let Some(begun) = self.call_mut(abandoned.call)
@@ -338,10 +333,25 @@ impl History {
         Err(format!("execution {epoch} is not under way"))
     }
 
+    fn attempt(&mut self, attempt: &CallAttempt) {
+        let Some(begun) = self.call_mut(attempt.call) else {
+            return;
+        };
+        begun.attempt = attempt.attempt;
+        begun.due = attempt.due;
+        begun.at_work = true;
+        begun.placed = None;
+        let issued = &begun.issued;
+        let place = (issued.path.clone(), issued.content.clone());
+        if let Some(due) = attempt.due {
+            self.dues.insert(place, due);
+        }
+    }
+
     fn settle(&mut self, settled: &CallSettled) {
         let records = self.records;
         if let Some(usage) = &settled.usage {
-            self.ledger.spend(usage);
+            self.spend(settled.epoch, settled.call, usage);
         }
         let Some(begun) = self.call_mut(settled.call) else {
             return;
@@ -354,6 +364,8 @@ impl History {
         if let Some(key) = intent {
             self.intents.remove(&key);
         }
+        self.dues
+            .remove(&(issued.path.clone(), issued.content.clone()));
         let source = self.source.clone();
         let index = self.past.len();
         self.by_content
@@ -403,6 +415,20 @@ impl History {
         if let Some(past) = self.past.get_mut(index) {
             past.places.retain(|known| *known != place);
             past.places.push(place);
+        }
+    }
+
+    /// Books what a call took, for the run and for its phase.
+    fn spend(&mut self, epoch: u64, call: u64, usage: &Usage) {
+        self.ledger.spend(usage);
+        let issued = self.call(call).map(|begun| &begun.issued);
+        let issued = issued.filter(|issued| issued.epoch == epoch);
+        let phase = issued.and_then(|issued| {
+            let title = issued.phase.as_deref()?;
+            Some(super::machine::phase_name(&issued.path, title))
+        });
+        if let Some(phase) = phase {
+            self.phases.entry(phase).or_default().spend(usage);
         }
     }
 
@@ -520,6 +546,16 @@ impl History {
     /// Returns what the run has taken.
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Returns what the calls of each phase took.
+    pub fn phases(&self) -> impl Iterator<Item = (&str, &Ledger)> {
+        self.phases.iter().map(|(name, ledger)| (&**name, ledger))
+    }
+
+    /// Returns when a call is over that only waits and that an execution left waiting.
+    pub fn due(&self, path: &str, content: &str) -> Option<u64> {
+        self.dues.get(&(path.into(), content.into())).copied()
     }
 
     /// Returns the answer to a checkpoint.

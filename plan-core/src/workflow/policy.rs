@@ -100,6 +100,54 @@ pub fn reset_hint(text: &str) -> Option<String> {
     rest.get(..end).map(|hint| String::from(hint.trim()))
 }
 
+/// How the reason of a pause begins that waits for a provider; behind it stands its hint.
+pub const USAGE_LIMIT: &str = "usage_limit";
+/// How often a run may wait for a provider by itself.
+pub const MOST_WAITS: u64 = 5;
+/// The shortest wait for a provider, in milliseconds.
+pub const LEAST_WAIT: u64 = 60_000;
+/// The longest.
+const LONGEST_WAIT: u64 = 6 * 3_600_000;
+/// The wait when the provider gives no hint.
+const USUAL_WAIT: u64 = 5 * 60_000;
+
+/// Returns how long to wait for a provider that refuses, in milliseconds: as long as it says,
+/// and twice as long each time that it still refuses. Attempts count from 1.
+pub fn quota_wait(hint: Option<&str>, attempt: u64, least: u64) -> u64 {
+    let remaining = hint.and_then(duration).unwrap_or(USUAL_WAIT);
+    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+    let factor = 2_u64.checked_pow(doublings).unwrap_or(u64::MAX);
+    let longest = LONGEST_WAIT.max(least);
+    remaining.saturating_mul(factor).clamp(least, longest)
+}
+
+/// Adds up the numbers of hours, minutes and seconds in a text, in milliseconds; `None` when
+/// there are none.
+fn duration(text: &str) -> Option<u64> {
+    let mut sum: Option<u64> = None;
+    let mut rest = text;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let number = rest.get(start..)?;
+        let end = number.find(|letter: char| !letter.is_ascii_digit());
+        let (digits, behind) = number.split_at(end.unwrap_or(number.len()));
+        rest = behind;
+        let unit = behind.trim_start().to_ascii_lowercase();
+        let word: String = unit.chars().take_while(char::is_ascii_alphabetic).collect();
+        let unit = match &*word {
+            "h" | "hr" | "hrs" | "hour" | "hours" => 3_600_000,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60_000,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1_000,
+            _ => continue,
+        };
+        let part = digits
+            .parse::<u64>()
+            .unwrap_or(u64::MAX)
+            .saturating_mul(unit);
+        sum = Some(sum.unwrap_or(0).saturating_add(part));
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +157,22 @@ mod tests {
         let pauses: [u64; 7] = core::array::from_fn(|number| backoff(number as u64));
         assert_eq!(pauses, [0, 0, 250, 500, 1_000, 2_000, 2_000]);
         assert_eq!(backoff(u64::MAX), 2_000);
+    }
+
+    #[test]
+    fn a_provider_is_waited_for_as_long_as_it_says() {
+        let wait = |hint, attempt| quota_wait(Some(hint), attempt, LEAST_WAIT);
+        assert_eq!(wait("resets in 2h 5m", 1), 7_500_000);
+        assert_eq!(wait("resets in 1 hour and 30 seconds", 1), 3_630_000);
+        assert_eq!(wait("resets in 10s", 1), 60_000);
+        assert_eq!(wait("resets in 2m", 3), 480_000);
+        assert_eq!(wait("resets in 9h", 1), 21_600_000);
+        assert_eq!(wait("resets in 99999999999999999999h", 70), 21_600_000);
+        // A time of day is no duration.
+        assert_eq!(wait("resets at 17:00", 1), 300_000);
+        assert_eq!(quota_wait(None, 1, LEAST_WAIT), 300_000);
+        assert_eq!(quota_wait(None, 2, LEAST_WAIT), 600_000);
+        assert_eq!(quota_wait(Some("in 1s"), 1, 20), 1_000);
     }
 
     #[test]

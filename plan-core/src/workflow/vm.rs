@@ -150,6 +150,16 @@ record! {
         pub title: String => "title",
         /// The tokens that its calls may need.
         pub budget: Option<u64> => "budget",
+        /// The scope that entered it; a script that another one calls has phases of its own.
+        pub scope: String => "scope",
+    }
+}
+
+record! {
+    /// A combinator was given up before all of its branches had ended.
+    pub struct GivenUp {
+        /// The path of its scope.
+        pub scope: String => "scope",
     }
 }
 
@@ -180,6 +190,8 @@ tagged! {
         Open(Open) = "open",
         /// A combinator ended.
         Join(Join) = "join",
+        /// What a combinator has not begun is not wanted any more.
+        GivenUp(GivenUp) = "givenUp",
         /// It entered a phase.
         Phase(PhaseEntered) = "phase",
         /// It wrote a line.

@@ -3,6 +3,7 @@
 mod apart;
 mod behind;
 mod check;
+mod conformance;
 mod effects;
 mod formats;
 mod gather;
@@ -13,4 +14,5 @@ mod preview;
 mod replay;
 mod runs;
 mod vm;
+mod waits;
 mod waste;

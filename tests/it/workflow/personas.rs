@@ -170,7 +170,7 @@ await agent('SAY d');";
 }
 
 #[test]
-fn an_answer_that_does_not_fit_is_asked_for_once_more() -> Answer<()> {
+fn an_answer_that_does_not_fit_is_asked_for_again() -> Answer<()> {
     let desk = Desk::new()?;
     let schema =
         "{ type: 'object', required: ['real'], properties: { real: { type: 'boolean' } } }";
@@ -185,7 +185,7 @@ fn an_answer_that_does_not_fit_is_asked_for_once_more() -> Answer<()> {
 
     let stubborn = script("SAY {\"real\": 3}\\nCORRECT {\"real\": 4}");
     let ended = desk.run(&stubborn, claude, 1)?;
-    assert!(ended.says("does not fit the schema, twice: /real: 4 is not of type"));
+    assert!(ended.says("does not fit the schema, after 2 repairs: /real: 4 is not of type"));
     desk.stage.call(&["workflow", "remove", "r"])?.run()?;
 
     let broken = "return agent('SAY 1', { schema: { type: 'objekt' } })";

@@ -11,8 +11,9 @@ use plan_core::workflow::record::{
 };
 use plan_core::workflow::replay::{CallStatus, Replay, ReplayProblem, ReplayedCall, RunState};
 use plan_core::workflow::vm::{
-    Budget, Call, CallError, CallKind, Command, End, Event, Join, JsonText, Level, LogLine, Nested,
-    Open, PhaseEntered, Report, ScopeKind, Settle, Start, VmError, VmState, Warning,
+    Budget, Call, CallError, CallKind, Command, End, Event, GivenUp, Join, JsonText, Level,
+    LogLine, Nested, Open, PhaseEntered, Report, ScopeKind, Settle, Start, VmError, VmState,
+    Warning,
 };
 
 use super::wire::{Make, make, records, variants};
@@ -58,7 +59,8 @@ records! {
     Call { id, path, scope, ordinal, kind, payload, phase, label }
     Open { scope, parent, ordinal, kind, branches }
     Join { scope }
-    PhaseEntered { title, budget }
+    PhaseEntered { title, budget, scope }
+    GivenUp { scope }
     LogLine { level, message }
     Budget { total, spent }
     Start { script, statement, name, args, cwd, phases, budget, memory, fuel }

@@ -164,6 +164,7 @@ impl Desk<'_> {
                 }
                 vm::Event::Open(open) => Item::Open(open),
                 vm::Event::Join(join) => Item::Join(join),
+                vm::Event::GivenUp(given_up) => Item::GivenUp(given_up),
                 vm::Event::Phase(phase) => Item::Phase(phase),
                 vm::Event::Log(log) => Item::Log(log),
                 vm::Event::Warning(warning) => Item::Warning(warning),

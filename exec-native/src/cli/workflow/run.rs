@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use plan_core::base::digest::sha256_hex;
@@ -10,7 +11,9 @@ use plan_core::base::json::{self, Writer, print};
 use plan_core::base::secret::is_secret_name;
 use plan_core::workflow::history::History;
 use plan_core::workflow::machine::Terms;
-use plan_core::workflow::policy::{Limits, MAX_RETRIES, MOST_AT_ONCE, Reuse};
+use plan_core::workflow::policy::{
+    LEAST_WAIT, Limits, MAX_RETRIES, MOST_AT_ONCE, MOST_WAITS, Reuse, USAGE_LIMIT, quota_wait,
+};
 use plan_core::workflow::record::{
     Agents as Named, LimitsRaised, RUN_VERSION, RunEnd, RunOpened, RunRecord,
 };
@@ -26,7 +29,7 @@ use super::look::find;
 use super::saved::find_script;
 use super::who::{Place, WhoArgs};
 use crate::error::{ExecError, ExecErrorKind};
-use crate::os::clock::now_ms;
+use crate::os::clock::{Deadline, now_ms, rest};
 use crate::os::proc::Cancel;
 use crate::os::signal::cancel_on_request;
 use crate::os::{env, fs};
@@ -74,6 +77,12 @@ struct WorkArgs {
     /// A variable that the script may ask for with `env()`; may be repeated.
     #[arg(long, value_name = "NAME")]
     env: Vec<String>,
+    /// Where a provider refuses until later, waits for it and goes on, up to five times.
+    #[arg(long)]
+    wait_for_quota: bool,
+    /// The shortest of these waits, in milliseconds.
+    #[arg(long, hide = true, value_name = "MILLISECONDS", default_value_t = LEAST_WAIT)]
+    quota_least: u64,
     /// Prints every record as a line of JSON, and at last the outcome.
     #[arg(long)]
     json: bool,
@@ -164,6 +173,13 @@ impl WorkArgs {
         let place = Place { script, cwd, run };
         let agents = self.who.hire(&named, &place, rooms)?;
         Ok((named, agents))
+    }
+
+    /// How long to wait for a provider before the run goes on by itself, if it does.
+    fn wait_for(&self, driven: &Driven, attempt: u64) -> Option<u64> {
+        let reason = driven.reason.as_deref()?.strip_prefix(USAGE_LIMIT)?;
+        let waits = self.wait_for_quota && driven.end == RunEnd::Paused && attempt <= MOST_WAITS;
+        waits.then(|| quota_wait(Some(reason), attempt, self.quota_least))
     }
 
     fn terms(&self) -> Terms {
@@ -399,9 +415,10 @@ fn rooms(history: &History, cwd: &Path) -> Result<Rooms, ExecError> {
     Ok(Rooms::open(&state, cwd, id, history.epoch() + 1, base))
 }
 
-/// Drives a run and tells what happens.
+/// Drives a run and tells what happens; where it is asked to, waits for a provider that
+/// refuses, and goes on.
 fn follow(
-    store: Store,
+    mut store: Store,
     (script, args, cwd): (&Script, JsonText, PathBuf),
     work: &WorkArgs,
     output: &Output,
@@ -410,8 +427,55 @@ fn follow(
     cancel_on_request(&cancel)?;
     let opened = store.history().opened();
     let id = opened.map(|opened| opened.run.clone()).unwrap_or_default();
+    let dir = store.path().to_owned();
+    output.note(&format!("run {id}"));
+    let mut attempt = 0;
+    loop {
+        let driven = execute(store, (script, &args, &cwd), (work, &cancel), output)?;
+        attempt += 1;
+        let wait = work.wait_for(&driven, attempt);
+        let is_over = match wait {
+            Some(wait) => {
+                output.note(&format!(
+                    "the provider refuses until later: goes on by itself in {} s",
+                    wait.div_ceil(1_000)
+                ));
+                wait_for(wait, &cancel)
+            }
+            None => false,
+        };
+        if !is_over {
+            return conclude(&id, &dir, &driven, work.json, output);
+        }
+        store = Store::open(&StateHome::from_env()?, &id)?.0;
+    }
+}
+
+/// Lets time pass; `false` when somebody asks to stop before.
+fn wait_for(milliseconds: u64, cancel: &Cancel) -> bool {
+    /// How often such a wish is looked for.
+    const LOOK: Duration = Duration::from_millis(100);
+    let deadline = Deadline::after(Some(Duration::from_millis(milliseconds)));
+    while !deadline.is_over() {
+        if cancel.is_raised() || cancel.signal() != 0 {
+            return false;
+        }
+        rest(deadline.left().unwrap_or(LOOK).min(LOOK));
+    }
+    true
+}
+
+/// Drives one execution of a run.
+fn execute(
+    store: Store,
+    (script, args, cwd): (&Script, &JsonText, &Path),
+    (work, cancel): (&WorkArgs, &Cancel),
+    output: &Output,
+) -> Result<Driven, Failure> {
+    let opened = store.history().opened();
+    let id = opened.map(|opened| opened.run.clone()).unwrap_or_default();
     let state = StateHome::from_env()?;
-    let rooms = rooms(store.history(), &cwd)?;
+    let rooms = rooms(store.history(), cwd)?;
     let mut view = View::new(script.titles());
     let records = read(&state, &id)?.map(|file| file.records);
     let records = records.unwrap_or_default();
@@ -423,18 +487,16 @@ fn follow(
             output.note(&told);
         }
     }
-    let (named, agents) = work.hire(store.history(), script, (&cwd, store.path()), rooms)?;
-    let dir = store.path().to_owned();
-    output.note(&format!("run {id}"));
+    let (named, agents) = work.hire(store.history(), script, (cwd, store.path()), rooms)?;
     let view = RefCell::new(view);
     let events = |record: &RunRecord| tell(&mut view.borrow_mut(), record, work.json, output);
-    let library = Library::from_env(&cwd);
+    let library = Library::from_env(cwd);
     let driven = drive(
         store,
         &Drive {
             script,
-            args,
-            cwd,
+            args: args.clone(),
+            cwd: cwd.to_owned(),
             terms: work.terms(),
             agents: &*agents,
             named,
@@ -442,11 +504,11 @@ fn follow(
             variables: work.variables()?,
             engine: EngineLimits::default(),
             events: &events,
-            cancel: &cancel,
+            cancel,
         },
-    )
-    .map_err(|error| error.hint(format!("`callsheet workflow resume {id}` goes on")))?;
-    conclude(&id, &dir, &driven, work.json, output)
+    );
+    let hint = format!("`callsheet workflow resume {id}` goes on");
+    driven.map_err(|error| error.hint(hint).into())
 }
 
 /// Tells what has happened.

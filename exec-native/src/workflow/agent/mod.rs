@@ -14,7 +14,7 @@ use plan_core::workflow::identity::{AgentContent, Effect, content_key};
 use plan_core::workflow::ledger::Usage;
 use plan_core::workflow::machine::{Event, Lost, Settled};
 use plan_core::workflow::policy::{
-    AGENT_TIMEOUT, ISOLATION_FAILED, SCHEMA_NONCOMPLIANCE, SCRIPT_VALIDATION_ERROR,
+    AGENT_TIMEOUT, ISOLATION_FAILED, MAX_RETRIES, SCHEMA_NONCOMPLIANCE, SCRIPT_VALIDATION_ERROR,
 };
 use plan_core::workflow::record::Outcome;
 use plan_core::workflow::vm::{CallKind, JsonText, Level, LogLine};
@@ -24,6 +24,7 @@ use super::isolation::{Left, Room, Rooms, Wanted};
 use super::simple::whole;
 use super::thread::Turn;
 use crate::os::clock::Deadline;
+use crate::os::fs;
 use crate::os::proc::{Cancel, Stopped};
 pub use command::AgentCommand;
 pub use persona::{Personas, Usual, builtin, read_models};
@@ -31,6 +32,8 @@ use schema::Schema;
 
 /// The variable with what tells an effect from all others.
 const KEY: &str = "CALLSHEET_KEY";
+/// How often an answer that does not fit its schema is asked for again.
+const REPAIRS: u64 = 2;
 
 /// A call before anybody works on it.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +157,7 @@ pub struct Question<'q> {
     pub schema: Option<&'q Value<'q>>,
     /// How long the answer may take.
     pub limit: Option<Duration>,
-    /// 1, and 2 when an answer did not fit and is asked for again.
+    /// 1, and more when an answer did not fit and is asked for again.
     pub round: u64,
 }
 
@@ -262,7 +265,7 @@ impl<W: Worker> Agents for Staff<W> {
             } else {
                 own
             }),
-            retries: number(payload, "retries"),
+            retries: number(payload, "retries").map(|asked| asked.min(MAX_RETRIES)),
             has_probe: option(payload, "probe").is_some(),
             refused,
         }
@@ -320,10 +323,13 @@ impl<W: Worker> Staff<W> {
         label: &str,
         notes: &mut Vec<String>,
     ) -> Result<(Option<Room>, PathBuf), Outcome> {
-        let shared = || {
-            let named = option(&work.payload, "cwd").map(PathBuf::from);
-            named.unwrap_or_else(|| work.cwd.clone())
-        };
+        let shared = || work.cwd.clone();
+        if let Some(named) = option(&work.payload, "cwd") {
+            let real = fs::real(Path::new(named)).ok();
+            let real = real.filter(|real| fs::is_dir(real));
+            let problem = || refuse(format!("agent() option cwd: {named} is no directory"));
+            return real.map(|real| (None, real)).ok_or_else(problem);
+        }
         let Some(wanted) = Wanted::of(option(&work.payload, "isolation")) else {
             return Ok((None, shared()));
         };
@@ -342,7 +348,7 @@ impl<W: Worker> Staff<W> {
         }
     }
 
-    /// Asks, and asks once more when the answer does not fit its schema. `None` when it was
+    /// Asks, and asks again when the answer does not fit its schema. `None` when it was
     /// broken off.
     fn answer(
         &self,
@@ -351,7 +357,11 @@ impl<W: Worker> Staff<W> {
         notes: &mut Vec<String>,
     ) -> (Option<Outcome>, Option<Usage>) {
         let payload = &work.payload;
-        let limit = number(payload, "timeoutMs").or(work.limit);
+        let own = payload
+            .get("options")
+            .and_then(|options| options.get("timeoutMs"));
+        // `null` lifts the limit of the run.
+        let limit = own.map_or(work.limit, |own| whole(Some(own)));
         let deadline = Deadline::after(limit.map(Duration::from_millis));
         let given = schema_of(payload);
         // It was read before the call was issued.
@@ -359,7 +369,7 @@ impl<W: Worker> Staff<W> {
         let mut prompt = conversation(work);
         let mut usage: Option<Usage> = None;
         let mut problems = Vec::new();
-        for round in 1..=2 {
+        for round in 1..=1 + REPAIRS {
             let said = self.worker.ask(&Question {
                 work,
                 cwd,
@@ -398,7 +408,7 @@ impl<W: Worker> Staff<W> {
             }
         }
         let message = format!(
-            "the agent's answer does not fit the schema, twice: {}",
+            "the agent's answer does not fit the schema, after {REPAIRS} repairs: {}",
             problems.join("; ")
         );
         let outcome = Outcome::error(SCHEMA_NONCOMPLIANCE, message, false);

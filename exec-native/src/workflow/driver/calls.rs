@@ -83,10 +83,7 @@ impl<'d> Driver<'d, '_> {
             _ => {}
         }
         let payload = work.payload;
-        let wait = match kind {
-            CallKind::Sleep => simple::milliseconds(&payload),
-            _ => 0,
-        };
+        let due = self.machine.due(call).unwrap_or_else(now_ms);
         let outcome = match kind {
             CallKind::Workflow => self.drive.nested(&payload),
             kind => simple::answer(kind, &payload, &self.drive.variables),
@@ -99,6 +96,6 @@ impl<'d> Driver<'d, '_> {
             tree: None,
             refs: Vec::new(),
         });
-        self.timers.push((now_ms() + wait, event));
+        self.timers.push((due, event));
     }
 }

@@ -39,6 +39,7 @@
     UNKNOWN: false,
   };
   const ABORTED = 'WORKFLOW_ABORTED';
+  const FULL = 'AGENT_LIMIT_EXCEEDED';
   const INVALID = 'SCRIPT_VALIDATION_ERROR';
 
   function coded(error, code, recoverable) {
@@ -275,6 +276,8 @@
           },
           (error) => {
             if (failed === undefined || isFatal(error)) {
+              // What this fan-out has not begun is begun for nobody.
+              if (failed !== undefined && codeOf(error) === FULL) emit('givenUp', { scope: path });
               soon(scope, () => reject(error));
             } else {
               logLine('log', `${kind}[${i}] failed: ${failed(error)}`);
@@ -513,8 +516,8 @@
   function checkpoint(input, options) {
     if (typeof input === 'string') {
       const own = optionsOf('checkpoint', options);
-      if (own.headless !== undefined && !oneOf('default', 'abort')(own.headless)) {
-        throw wrong('checkpoint() option headless must be one of default, abort');
+      if (own.headless !== undefined && !oneOf('default', 'abort', 'wait')(own.headless)) {
+        throw wrong('checkpoint() option headless must be one of default, abort, wait');
       }
       if (own.choices !== undefined && !isArray(own.choices)) {
         throw wrong('checkpoint() option choices must be an array');
@@ -522,7 +525,10 @@
       if (own.timeoutMs !== undefined && !isTime(own.timeoutMs)) {
         throw wrong('checkpoint() option timeoutMs must be null or a finite number from 1 to 2147483647');
       }
-      return issue('checkpoint', { prompt: input, options: own }, plainly);
+      const promise = issue('checkpoint', { prompt: input, options: own }, plainly);
+      // It takes a place among the calls of the run.
+      agents += 1;
+      return promise;
     }
     const keys = isObject(input) ? ownKeys(input).map(String).sort().join() : '';
     if (keys !== 'checkpointId,kind,payload') {
@@ -583,7 +589,7 @@
     }
     const name = String(title);
     current.frame.phase = name;
-    emit('phase', { title: name, budget: own.budget });
+    emit('phase', { title: name, budget: own.budget, scope: current.path });
   }
 
   const log = (message) => logLine('log', String(message));

@@ -1,12 +1,13 @@
 //! What comes next: a result for the script, work that begins, or the end.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 
 use super::{Command, Machine, Stage};
 use crate::workflow::causal::contribution;
 use crate::workflow::ledger::{self, Answer, Reserved, Usage};
 use crate::workflow::policy;
-use crate::workflow::record::{CallAttempt, Logged, Outcome, RunEnd, RunEnded, RunRecord};
+use crate::workflow::record::{CallAttempt, Outcome, RunEnd, RunEnded, RunRecord};
 
 impl Machine {
     /// Does what can be done now. While the script runs nothing can.
@@ -42,11 +43,16 @@ impl Machine {
         let Some(live) = self.live(call) else {
             return false;
         };
+        let is_agent = live.is_agent;
         let tokens = live.usage.as_ref().map_or(0, Usage::tokens);
         if live.effect.is_seen() {
             let seen = contribution(&live.content, &seen_result(&outcome), live.tree.as_deref());
             let (scope, ordinal) = (live.scope.clone(), live.ordinal);
             self.scopes.settle(&scope, ordinal, seen);
+        }
+        if is_agent {
+            self.heard.0 += 1;
+            self.heard.1 += u64::from(!outcome.is_value());
         }
         self.told = self.told.saturating_add(tokens);
         self.busy = true;
@@ -62,17 +68,41 @@ impl Machine {
     fn begin_queued(&mut self) {
         let most = self.limits.concurrency.max(1);
         let mut are_tokens_left = true;
+        // Those whose phase must wait for what its calls at work leave.
+        let mut held = BTreeSet::new();
         while (self.working() as u64) < most {
-            let Some(call) = self.board.queued(are_tokens_left) else {
+            let Some(call) = self.board.queued(are_tokens_left, &held) else {
                 return;
             };
             let is_agent = self.live(call).is_some_and(|live| live.is_agent);
+            let phase = self.live(call).and_then(|live| live.phase.clone());
+            let own = match self.phases.reserve(phase.as_deref()) {
+                Answer::Begin(own) => own,
+                Answer::Wait => {
+                    held.insert(call);
+                    continue;
+                }
+                Answer::Refused => {
+                    let message = self.phases.refusal(phase.as_deref().unwrap_or_default());
+                    let refused = Outcome::error(policy::TOKEN_BUDGET_EXHAUSTED, message, false);
+                    self.end(call, refused);
+                    continue;
+                }
+            };
             // Nothing but agents takes tokens.
             let asked = if is_agent {
                 self.ledger.reserve(self.limits.budget)
             } else {
                 Answer::Begin(Reserved::NONE)
             };
+            match asked {
+                Answer::Begin(_) => {
+                    if let Some(live) = self.live_mut(call) {
+                        live.reserved = own;
+                    }
+                }
+                Answer::Wait | Answer::Refused => self.phases.release(phase.as_deref(), own),
+            }
             match asked {
                 Answer::Begin(reserved) => self.begin_one(call, reserved),
                 // What agents at work leave may be enough; what takes none goes on.
@@ -89,17 +119,21 @@ impl Machine {
 
     fn begin_one(&mut self, call: u64, reserved: Reserved) {
         self.stage(call, Stage::Working(reserved));
+        let now = self.now;
         let Some(live) = self.live_mut(call) else {
             return;
         };
         live.attempt += 1;
         let attempt = live.attempt;
+        // One that waited before an execution ended waits for what is left.
+        live.due = live.wait.map(|wait| live.due.unwrap_or(now + wait));
+        let due = live.due;
         self.out
             .push(Command::Append(RunRecord::Attempt(CallAttempt {
                 epoch: self.epoch,
                 call,
                 attempt,
-                due: None,
+                due,
                 at: Some(self.now),
             })));
         let doubtful = self
@@ -114,11 +148,7 @@ impl Machine {
                     "call {call} changes something outside and may have done so before; it has \
                      no probe, so it is done again with the same key"
                 );
-                self.out.push(Command::Append(RunRecord::Logged(Logged {
-                    epoch: self.epoch,
-                    level: "warn".into(),
-                    message,
-                })));
+                self.warn(message);
                 self.set_out(call, attempt);
             }
             None => self.set_out(call, attempt),

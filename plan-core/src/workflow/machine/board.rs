@@ -51,9 +51,11 @@ impl Board {
         self.ready.first().map(|(_, call)| *call)
     }
 
-    /// Returns the call that begins next; agents only where there may be tokens.
-    pub(super) fn queued(&self, with_agents: bool) -> Option<u64> {
-        let agent = self.agents.first().filter(|_| with_agents);
+    /// Returns the call that begins next; agents only where there may be tokens, and none of
+    /// those that are held back.
+    pub(super) fn queued(&self, with_agents: bool, held: &BTreeSet<u64>) -> Option<u64> {
+        let mut agents = self.agents.iter().filter(|call| !held.contains(call));
+        let agent = agents.next().filter(|_| with_agents);
         let other = self.others.first();
         match (agent, other) {
             (Some(agent), Some(other)) => Some(*agent.min(other)),
@@ -63,7 +65,8 @@ impl Board {
 
     /// Returns a call that waits for nobody but us.
     pub(super) fn waiting(&self) -> Option<u64> {
-        self.queued(true).or_else(|| self.pausing.first().copied())
+        self.queued(true, &BTreeSet::new())
+            .or_else(|| self.pausing.first().copied())
     }
 
     /// Returns how many calls are worked on.

@@ -8,6 +8,7 @@
 
 mod advance;
 mod board;
+mod phases;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,8 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use board::Board;
+use phases::Phases;
+pub(crate) use phases::name as phase_name;
 
 use super::causal::Scopes;
 use super::history::History;
@@ -101,6 +104,8 @@ pub enum Item {
     Open(vm::Open),
     /// A combinator ends.
     Join(vm::Join),
+    /// What a combinator has not begun is not wanted any more.
+    GivenUp(vm::GivenUp),
     /// A phase begins.
     Phase(vm::PhaseEntered),
     /// It says something.
@@ -276,6 +281,12 @@ struct Live {
     scope: String,
     ordinal: u64,
     is_agent: bool,
+    /// The phase whose budget it takes from, and what is set aside of that.
+    phase: Option<String>,
+    reserved: Reserved,
+    /// How long it only waits, and until when.
+    wait: Option<u64>,
+    due: Option<u64>,
     content: String,
     effect: Effect,
     retries: u64,
@@ -316,7 +327,11 @@ pub struct Machine {
     taken: BTreeSet<String>,
     scopes: Scopes,
     ledger: Ledger,
+    phases: Phases,
+    /// Calls that take a place among those that the run may make.
     agents: u64,
+    /// Agents that the script was told of, and how many of them have failed.
+    heard: (u64, u64),
     /// The tokens that the script was told of.
     told: u64,
     arrived: u64,
@@ -366,6 +381,7 @@ impl Machine {
             source: started.source(),
             limits: history.limits().clone(),
             ledger: history.ledger().clone(),
+            phases: Phases::new(&history),
             history,
             terms,
             epoch,
@@ -375,6 +391,7 @@ impl Machine {
             taken: BTreeSet::new(),
             scopes: Scopes::default(),
             agents: 0,
+            heard: (0, 0),
             told: 0,
             arrived: 0,
             now,
@@ -463,6 +480,11 @@ impl Machine {
     pub fn left(&self, call: u64) -> Option<(&str, &[String])> {
         let live = self.live(call)?;
         Some((live.tree.as_deref()?, &live.refs))
+    }
+
+    /// Returns when a call that only waits is over.
+    pub fn due(&self, call: u64) -> Option<u64> {
+        self.live(call)?.due
     }
 
     /// Returns the run's id.

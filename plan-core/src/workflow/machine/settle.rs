@@ -5,18 +5,21 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::{
-    Command, Control, Ending, Issued, Item, Live, Lost, Machine, OnDivergence, Settled, Stage,
+    Command, Control, Ending, Issued, Item, Live, Lost, Machine, OnDivergence, Question, Settled,
+    Stage, phases,
 };
+use crate::base::json::Value;
 use crate::base::record::JsonText;
 use crate::workflow::history::{Match, Wanted};
 use crate::workflow::identity::Effect;
+use crate::workflow::ledger::{Reserved, Usage};
 use crate::workflow::policy::{self, Reuse};
 use crate::workflow::record::{
     CallAbandoned, CallAdopted, CallIssued, CallSettled, CheckpointAnswered, CheckpointAsked,
     EffectDone, EffectIntent, LimitsRaised, Logged, Outcome, PhaseBegun, RunDiverged, RunEnd,
     RunRecord,
 };
-use crate::workflow::vm::{CallKind, VmError, VmState};
+use crate::workflow::vm::{Call, CallKind, VmError, VmState};
 
 impl Machine {
     /// Takes something that the script caused.
@@ -32,7 +35,12 @@ impl Machine {
         match item {
             Item::Open(open) => self.scopes.open(&open),
             Item::Join(join) => self.scopes.join(&join.scope),
+            Item::GivenUp(given_up) => self.give_up(&given_up.scope),
             Item::Phase(phase) => {
+                if let Some(budget) = phase.budget {
+                    let name = phases::name(&phase.scope, &phase.title);
+                    self.phases.declare(name, budget);
+                }
                 let title = phase.title;
                 let record = RunRecord::Phase(PhaseBegun { epoch, title });
                 self.out.push(Command::Append(record));
@@ -49,7 +57,10 @@ impl Machine {
         let number = self.calls.len() as u64;
         let causal = self.scopes.digest(&call.call.scope);
         let is_agent = call.call.kind == CallKind::Agent;
-        self.agents += u64::from(is_agent);
+        let takes_place = is_agent || is_simple(&call.call);
+        self.agents += u64::from(takes_place);
+        let title = call.call.phase.as_deref().filter(|_| is_agent);
+        let phase = title.map(|title| phases::name(&call.call.path, title));
         self.out.push(Command::Append(RunRecord::Issued(CallIssued {
             epoch: self.epoch,
             call: number,
@@ -66,6 +77,10 @@ impl Machine {
             scope: call.call.scope.clone(),
             ordinal: call.call.ordinal,
             is_agent,
+            phase,
+            reserved: Reserved::NONE,
+            wait: waits(&call.call),
+            due: self.history.due(&call.call.path, &call.content),
             content: call.content.clone(),
             effect: call.effect,
             retries: call.retries.unwrap_or(self.limits.retries),
@@ -92,7 +107,7 @@ impl Machine {
         if let Some(refused) = call.refused {
             return self.end(number, refused);
         }
-        if is_agent && self.agents > self.limits.max_agents {
+        if takes_place && self.agents > self.limits.max_agents {
             let most = self.limits.max_agents;
             let message = format!(
                 "the run may call {most} agents ({} were called); raise its limit to go on",
@@ -103,18 +118,7 @@ impl Machine {
         }
         self.compare(&call);
         if let Some(question) = call.question {
-            let answered = self.history.answer(&question.id).cloned();
-            if let Some(answer) = answered.or(question.reply) {
-                return self.end(number, Outcome::value(answer));
-            }
-            self.out
-                .push(Command::Append(RunRecord::Asked(CheckpointAsked {
-                    epoch: self.epoch,
-                    call: number,
-                    id: question.id.clone(),
-                    question: question.text,
-                })));
-            self.stage(number, Stage::Asking(question.id));
+            self.ask(number, question);
         }
     }
 
@@ -132,6 +136,22 @@ impl Machine {
         let found = found.map(String::from);
         self.taken.extend(found.clone());
         found
+    }
+
+    /// Answers a question, or waits for somebody who does.
+    fn ask(&mut self, number: u64, question: Question) {
+        let answered = self.history.answer(&question.id).cloned();
+        if let Some(answer) = answered.or(question.reply) {
+            return self.end(number, Outcome::value(answer));
+        }
+        self.out
+            .push(Command::Append(RunRecord::Asked(CheckpointAsked {
+                epoch: self.epoch,
+                call: number,
+                id: question.id.clone(),
+                question: question.text,
+            })));
+        self.stage(number, Stage::Asking(question.id));
     }
 
     fn find(&self, wanted: &Wanted<'_>) -> Option<Match> {
@@ -202,6 +222,7 @@ impl Machine {
         match state {
             VmState::Waiting => {}
             VmState::Done => {
+                self.doubt();
                 let value = value.unwrap_or_else(|| Outcome::value(JsonText::default()));
                 self.ends(RunEnd::Completed, None, Some(value));
             }
@@ -224,15 +245,15 @@ impl Machine {
             // A late result of an attempt that nobody waits for.
             return;
         };
-        self.ledger.release(reserved);
+        self.release(call, reserved);
         let is_error = !settled.outcome.is_value();
         let passes = settled.outcome.recoverable == Some(true);
         let retries = self.live(call).map_or(0, |live| live.retries);
         if is_error && settled.outcome.code.as_deref() == Some(policy::PROVIDER_USAGE_LIMIT) {
             let message = settled.outcome.message.as_deref().unwrap_or_default();
             let reason = policy::reset_hint(message).map_or_else(
-                || "usage_limit".to_string(),
-                |hint| format!("usage_limit: {hint}"),
+                || policy::USAGE_LIMIT.to_string(),
+                |hint| format!("{}: {hint}", policy::USAGE_LIMIT),
             );
             self.abandon(failed(settled));
             self.stage(call, Stage::Dropped);
@@ -255,7 +276,7 @@ impl Machine {
         if found.is_none() && self.ending.is_none() {
             return self.set_out(call, attempt);
         }
-        self.ledger.release(reserved);
+        self.release(call, reserved);
         let Some(outcome) = found else {
             self.abandon(Lost {
                 call,
@@ -306,7 +327,7 @@ impl Machine {
         let Some(Stage::Working(reserved)) = self.working_stage(call, lost.attempt) else {
             return;
         };
-        self.ledger.release(reserved);
+        self.release(call, reserved);
         self.abandon(lost);
         let stage = match self.ending {
             Some(_) => Stage::Dropped,
@@ -355,6 +376,65 @@ impl Machine {
         });
     }
 
+    /// Ends the calls in a combinator that wait to begin: their results are not wanted.
+    fn give_up(&mut self, scope: &str) {
+        let inside = |live: &Live| {
+            let rest = live.scope.strip_prefix(scope);
+            rest.is_some_and(|rest| rest.starts_with('['))
+        };
+        let waits = |live: &Live| matches!(live.stage, Stage::Queued | Stage::Pausing);
+        let all = self.calls.iter().enumerate();
+        let unwanted: Vec<u64> = all
+            .filter(|(_, live)| inside(live) && waits(live))
+            .map(|(call, _)| call as u64)
+            .collect();
+        for call in unwanted {
+            let message = "not begun: what it belongs to has failed";
+            let outcome = Outcome::error(policy::AGENT_LIMIT_EXCEEDED, message, false);
+            self.end(call, outcome);
+        }
+    }
+
+    /// Says so when a script has returned although every agent has failed.
+    fn doubt(&mut self) {
+        let (heard, failed) = self.heard;
+        if heard == 0 || heard > failed {
+            return;
+        }
+        let message = format!(
+            "none of the {heard} agents that the script called has answered: what it returned \
+             is made of nothing"
+        );
+        self.warn(message);
+    }
+
+    pub(super) fn warn(&mut self, message: String) {
+        self.out.push(Command::Append(RunRecord::Logged(Logged {
+            epoch: self.epoch,
+            level: "warn".into(),
+            message,
+        })));
+    }
+
+    fn release(&mut self, call: u64, reserved: Reserved) {
+        self.ledger.release(reserved);
+        let Some(live) = self.live_mut(call) else {
+            return;
+        };
+        let phase = live.phase.clone();
+        let reserved = core::mem::replace(&mut live.reserved, Reserved::NONE);
+        self.phases.release(phase.as_deref(), reserved);
+    }
+
+    fn spend(&mut self, call: u64, usage: &Usage) {
+        self.ledger.spend(usage);
+        let phase = self.live(call).and_then(|live| live.phase.clone());
+        let warning = phase.and_then(|phase| self.phases.spend(&phase, usage));
+        if let Some(warning) = warning {
+            self.warn(warning);
+        }
+    }
+
     fn cancel_all(&mut self) {
         for (call, live) in self.calls.iter().enumerate() {
             if matches!(live.stage, Stage::Working(_)) {
@@ -381,7 +461,7 @@ impl Machine {
     fn settle_as(&mut self, settled: Settled) {
         let call = settled.call;
         if let Some(usage) = &settled.usage {
-            self.ledger.spend(usage);
+            self.spend(call, usage);
         }
         if let Some(live) = self.live_mut(call) {
             live.usage.clone_from(&settled.usage);
@@ -408,7 +488,7 @@ impl Machine {
 
     fn abandon(&mut self, lost: Lost) {
         if let Some(usage) = &lost.usage {
-            self.ledger.spend(usage);
+            self.spend(lost.call, usage);
         }
         self.out
             .push(Command::Append(RunRecord::Abandoned(CallAbandoned {
@@ -425,6 +505,26 @@ impl Machine {
         let live = self.live(call)?;
         (live.attempt == attempt).then(|| live.stage.clone())
     }
+}
+
+/// Tells whether a call is a question that takes a place among the calls of a run. One that a
+/// person must answer takes none.
+fn is_simple(call: &Call) -> bool {
+    call.kind == CallKind::Checkpoint && call.payload.value().get("durable").is_none()
+}
+
+/// How long a call does nothing but wait, in milliseconds.
+fn waits(call: &Call) -> Option<u64> {
+    if call.kind != CallKind::Sleep {
+        return None;
+    }
+    let asked = call.payload.value().get("ms").and_then(Value::as_number);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float becomes the nearest number that fits"
+    )]
+    Some((asked.unwrap_or(0.0) as u64).min(u64::from(u32::MAX)))
 }
 
 /// An attempt whose error is not the call's.

@@ -1,5 +1,7 @@
 //! One run at a time, step by step.
 
+mod rules;
+
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString as _};

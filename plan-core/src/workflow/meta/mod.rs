@@ -102,7 +102,7 @@ fn read(text: &str) -> Result<Script<'_>, Trouble> {
     let at = scanner.at();
     match scanner.word() {
         "const" => {}
-        "let" | "var" => {
+        "let" | "var" | "function" | "class" | "async" => {
             let message = "meta export must be `export const meta = ...`";
             return Err(Trouble::new(message, at..scanner.at()));
         }
@@ -111,8 +111,8 @@ fn read(text: &str) -> Result<Script<'_>, Trouble> {
     scanner.blanks()?;
     let at = scanner.at();
     if scanner.word() != "meta" {
-        let message = "meta export must declare `meta`";
-        return Err(Trouble::new(message, at..scanner.at().max(at + 1)));
+        let end = scanner.at().max(at + 1);
+        return Err(declares_other(&mut scanner, at..end));
     }
     scanner.blanks()?;
     if !scanner.take('=') {
@@ -131,6 +131,21 @@ fn read(text: &str) -> Result<Script<'_>, Trouble> {
         statement: start..end,
     };
     check(script)
+}
+
+/// What is wrong with a constant that is not `meta`: that it is not alone comes first.
+fn declares_other(scanner: &mut Scanner<'_>, at: Range<usize>) -> Trouble {
+    let mut goes_on = || {
+        scanner.blanks().ok()?;
+        scanner.take('=').then_some(())?;
+        literal::value(scanner, "meta").ok()?;
+        scanner.blanks().ok()?;
+        Some(scanner.peek() == Some(','))
+    };
+    if goes_on() == Some(true) {
+        return Trouble::new("meta export must declare only `meta`", scanner.here());
+    }
+    Trouble::new("meta export must declare `meta`", at)
 }
 
 fn check(mut script: Script<'_>) -> Result<Script<'_>, Trouble> {

@@ -495,3 +495,22 @@ fn checkpoints_come_in_two_kinds() {
         "checkpoint() checkpointId b is used already"
     );
 }
+
+#[test]
+fn a_fan_out_says_that_it_was_given_up() {
+    let given_up = |script: &str| {
+        let whole = drive_with(script, told);
+        let scopes = whole.events.iter().filter_map(|event| match event {
+            Event::GivenUp(given_up) => Some(given_up.scope.clone()),
+            _ => None,
+        });
+        scopes.collect::<Vec<_>>()
+    };
+    // Every fan-out around the call, and no other.
+    let nested = "await agent('a'); await parallel([() => pipeline([1], () => agent('b!limit')), () => agent('c')])";
+    assert_eq!(given_up(nested), ["/1p[0]/0l", "/1p"]);
+    let caught = "await parallel([() => agent('b!limit').catch(() => 1), () => agent('c')])";
+    assert_eq!(given_up(caught), Vec::<String>::new());
+    let spent = "await parallel([() => agent('b!budget'), () => agent('c')]).catch(() => 1)";
+    assert_eq!(given_up(spent), Vec::<String>::new());
+}
