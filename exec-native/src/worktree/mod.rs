@@ -17,6 +17,7 @@
 mod create;
 mod faults;
 mod git;
+mod index;
 mod merge;
 mod name;
 mod reconcile;
@@ -24,6 +25,7 @@ mod record;
 mod remove;
 mod repo;
 mod store;
+mod template;
 mod tree;
 
 #[cfg(test)]

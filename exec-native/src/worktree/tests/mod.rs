@@ -11,6 +11,7 @@ use crate::error::{ExecError, ExecErrorKind};
 use crate::state::StateHome;
 
 mod bench;
+mod copies;
 mod crash;
 mod ends;
 mod merges;
