@@ -4,7 +4,7 @@
 //! A process makes one when it needs a second tree of a commit, and keeps it until it needs
 //! none any more. What a dead process left is removed by the next one that looks.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -208,13 +208,11 @@ impl Template {
         let to = Dir::open(&files.path).at(&files.path)?;
         let logs = tree::copy(&from, &to, &Notes).at(&files.path)?;
         step("copied");
-        let mut metas = HashMap::new();
-        for log in logs {
-            if log.left_out {
-                return Ok(false);
-            }
-            metas.extend(log.metas);
+        if logs.iter().any(|log| log.left_out) {
+            return Ok(false);
         }
+        let metas = logs.into_iter().flat_map(|log| log.metas);
+        let metas: BTreeMap<_, _> = metas.collect();
         let meta = |name: &[u8]| {
             if let Some(meta) = metas.get(name) {
                 return Some(*meta);
