@@ -1751,3 +1751,326 @@ export interface TriggerIssue {
  * How a run sees the project that it is about.
  */
 export type View = "overlay" | "copy" | "inplace";
+
+/**
+ * Everything that can change what an agent answers. Labels, phases, time limits and
+ * retries are not among it, nor is the script's text.
+ */
+export interface WorkflowAgentContent {
+  /**
+   * The task.
+   */
+  prompt: string;
+  /**
+   * The digest of the plan of its persona: instructions, tools, permissions, servers.
+   */
+  plan?: string;
+  /**
+   * The model that was chosen for it.
+   */
+  model?: string;
+  /**
+   * How hard it thinks.
+   */
+  thinking?: string;
+  /**
+   * The schema of its answer.
+   */
+  schema?: unknown;
+  /**
+   * How it is kept apart.
+   */
+  isolation?: string;
+  /**
+   * The tree that an isolated call begins with.
+   */
+  base?: string;
+  /**
+   * Its directory, below the workspace.
+   */
+  cwd?: string;
+  /**
+   * The conversation that it goes on with, and the call before it there.
+   */
+  thread?: string;
+  /**
+   * What the script tells calls apart by that are the same otherwise.
+   */
+  key?: string;
+}
+
+/**
+ * What a call asks for.
+ */
+export type WorkflowCallKind = "agent" | "checkpoint" | "sleep" | "now" | "random" | "uuid" | "env" | "workflow" | "merge" | "task" | "flow";
+
+/**
+ * How far a call is.
+ */
+export type WorkflowCallStatus = "waiting" | "working" | "asking" | "settled" | "failed";
+
+/**
+ * What a call may change.
+ */
+export type WorkflowEffect = "pure" | "isolated" | "workspace" | "external";
+
+/**
+ * What a run may take.
+ */
+export interface WorkflowLimits {
+  /**
+   * How many calls are worked on at the same time.
+   */
+  concurrency: number;
+  /**
+   * How many agents it may call, over all executions.
+   */
+  maxAgents: number;
+  /**
+   * How many tokens it may take, over all executions.
+   */
+  budget?: number;
+  /**
+   * How long a call may take, in milliseconds.
+   */
+  timeout?: number;
+  /**
+   * How often a call is tried again that failed in a way that may pass.
+   */
+  retries: number;
+}
+
+/**
+ * What a call ended with.
+ */
+export interface WorkflowOutcome {
+  /**
+   * How.
+   */
+  kind: WorkflowOutcomeKind;
+  /**
+   * The result, when it is short.
+   */
+  value?: unknown;
+  /**
+   * The digest of the result's text, which is in a file of that name.
+   */
+  blob?: string;
+  /**
+   * The code of an error.
+   */
+  code?: string;
+  /**
+   * What went wrong.
+   */
+  message?: string;
+  /**
+   * Whether the script may go on without the result.
+   */
+  recoverable?: boolean;
+}
+
+/**
+ * How a call ended.
+ */
+export type WorkflowOutcomeKind = "value" | "error";
+
+/**
+ * A phase that a script announces.
+ */
+export interface WorkflowPhase {
+  /**
+   * Its title.
+   */
+  title: string;
+  /**
+   * What happens in it.
+   */
+  detail?: string;
+  /**
+   * The model of its calls.
+   */
+  model?: string;
+}
+
+/**
+ * What a journal tells.
+ */
+export interface WorkflowReplay {
+  /**
+   * The run's id.
+   */
+  run?: string;
+  /**
+   * The script's name.
+   */
+  name?: string;
+  /**
+   * How the run stands.
+   */
+  state: WorkflowRunState;
+  /**
+   * Why it stands so.
+   */
+  reason?: string;
+  /**
+   * What the script returned or failed with.
+   */
+  outcome?: WorkflowOutcome;
+  /**
+   * The number of the latest execution; 0 before the first.
+   */
+  epoch: number;
+  /**
+   * How many records there are.
+   */
+  records: number;
+  /**
+   * How many of them are of a kind that a later version made.
+   */
+  unknown: number;
+  /**
+   * The bytes that a crash left behind the last record.
+   */
+  tornBytes: number;
+  /**
+   * What the run may take.
+   */
+  limits: WorkflowLimits;
+  /**
+   * What it has taken, over all executions.
+   */
+  usage: WorkflowUsage;
+  /**
+   * The calls of the latest execution.
+   */
+  calls: WorkflowReplayedCall[];
+  /**
+   * How many results there are, of all executions.
+   */
+  results: number;
+  /**
+   * Those of them that the latest execution has not used, or made.
+   */
+  unclaimed: number;
+  /**
+   * What is wrong with the journal.
+   */
+  problems: WorkflowReplayProblem[];
+}
+
+/**
+ * A record that cannot be where it is.
+ */
+export interface WorkflowReplayProblem {
+  /**
+   * Its line, from 1.
+   */
+  line: number;
+  /**
+   * Why not.
+   */
+  message: string;
+}
+
+/**
+ * A call of the latest execution.
+ */
+export interface WorkflowReplayedCall {
+  /**
+   * Its number.
+   */
+  call: number;
+  /**
+   * Where it stands in the script's structure.
+   */
+  path: string;
+  /**
+   * What it is.
+   */
+  kind: WorkflowCallKind;
+  /**
+   * How far it is.
+   */
+  status: WorkflowCallStatus;
+  /**
+   * What people call it.
+   */
+  label?: string;
+  /**
+   * The phase that it belongs to.
+   */
+  phase?: string;
+  /**
+   * The key of its content.
+   */
+  content: string;
+  /**
+   * The digest of what had happened before.
+   */
+  causal: string;
+  /**
+   * What it may change.
+   */
+  effect: WorkflowEffect;
+  /**
+   * The number of its latest attempt; 0 before the first.
+   */
+  attempt: number;
+  /**
+   * The record of an earlier result that stands for it.
+   */
+  from?: number;
+  /**
+   * Why that stands for it.
+   */
+  rule?: WorkflowRule;
+  /**
+   * What it ended with.
+   */
+  outcome?: WorkflowOutcome;
+  /**
+   * What it took.
+   */
+  usage?: WorkflowUsage;
+}
+
+/**
+ * Why an earlier result stands for a call.
+ */
+export type WorkflowRule = "exact" | "moved" | "content";
+
+/**
+ * How a run stands.
+ */
+export type WorkflowRunState = "missing" | "opened" | "open" | "paused" | "stopped" | "failed" | "completed" | "abandoned";
+
+/**
+ * What an attempt took.
+ */
+export interface WorkflowUsage {
+  /**
+   * Tokens that were read.
+   */
+  input: number;
+  /**
+   * Tokens that were written.
+   */
+  output: number;
+  /**
+   * Tokens read from the provider's cache.
+   */
+  cacheRead: number;
+  /**
+   * Tokens written to the provider's cache.
+   */
+  cacheWrite: number;
+  /**
+   * What it cost, in the provider's money.
+   */
+  cost?: number;
+  /**
+   * Whether tokens were not reported and are a guess by the length of the texts.
+   */
+  estimated?: boolean;
+}

@@ -24,6 +24,7 @@ trap 'rm -rf "$work"' EXIT
 sets=(
     'persona -'
     'fleet -'
+    'workflow -'
     'persona,fleet 90000'
     'persona,resolve -'
     'persona,lint -'

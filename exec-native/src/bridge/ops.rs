@@ -26,12 +26,13 @@ use crate::helpers::{
     HelperOptions, apply_persona_mount, execute_persona_spawn_plan,
     materialize_persona_config_files, prepare_launch, run_skill_installs, write_persona_sidecars,
 };
+use crate::launch::own_program;
 use crate::launch::{LaunchDescriptor, locate, resolve_reference};
 use crate::mount::ViewChoice;
 use crate::mount::enter::agent_prefix;
+use crate::os::env;
 use crate::os::proc::Cancel;
 use crate::os::walk::text_of;
-use crate::os::{env, own};
 use crate::skills::SkillUse;
 use crate::state::RunId;
 
@@ -203,10 +204,7 @@ impl Bridge {
         handle: &RunHandle,
         is_agents: bool,
     ) -> Result<(), ExecError> {
-        let program = own::program().ok_or_else(|| {
-            let message = "the callsheet program cannot be found";
-            ExecError::new(ExecErrorKind::Missing, message).hint("set CALLSHEET_BIN to its path")
-        })?;
+        let program = own_program()?;
         launch.argv_prefix = agent_prefix(&program, handle.id(), &self.state)?;
         (launch.command, launch.args) = launch.argv()?;
         launch.argv_prefix.clear();

@@ -21,9 +21,10 @@ use super::report::Located;
 use super::run::kept;
 use super::session::{Session, Terms, view};
 use crate::error::{ExecError, ExecErrorKind};
+use crate::launch::own_program;
 use crate::launch::run_attached;
 use crate::os::owner::leave_session;
-use crate::os::{env, own, spawn};
+use crate::os::{env, spawn};
 
 /// Carries out a saved plan.
 #[derive(Debug, Args)]
@@ -84,10 +85,7 @@ pub(super) struct ExecuteCommand {
 
 /// Starts the same command again, without us.
 fn detach(output: &Output) -> Answer {
-    let program = own::program().ok_or_else(|| {
-        let message = "the callsheet program cannot be found";
-        ExecError::new(ExecErrorKind::Missing, message).hint("set CALLSHEET_BIN to its path")
-    })?;
+    let program = own_program()?;
     let arguments = env::arguments().map(|argument| match &*argument {
         "--detach" => "--detached".to_owned(),
         _ => argument,

@@ -20,9 +20,10 @@ use super::seat::{SEAT_COMMAND, SPEC, spec_path};
 use super::transport::{Start, Stopped};
 use super::write::{Change, WriteOptions, Written, commit_changes};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::launch::own_program;
 use crate::os::clock::{Deadline, now_ms, rest};
 use crate::os::walk::text_of;
-use crate::os::{env, fs, own, threads};
+use crate::os::{env, fs, threads};
 
 /// How long a seat may take to end before it is killed.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -426,11 +427,7 @@ impl Carrier<'_> {
     }
 
     fn begin(&self, seat: &PlannedSeat) -> Result<Start, ExecError> {
-        let program = own::program().ok_or_else(|| {
-            let message = "the callsheet program cannot be found";
-            let error = ExecError::new(ExecErrorKind::Missing, message);
-            error.hint(format!("set {} to its path", own::VARIABLE))
-        })?;
+        let program = own_program()?;
         let mut variables = env::safe_vars();
         let ours = |name: &str| name.starts_with("CALLSHEET_") || name.starts_with("MOSAIC_HEART");
         variables.extend(env::vars().into_iter().filter(|(name, _)| ours(name)));

@@ -13,7 +13,7 @@ use plan_core::persona::plan::PersonaSpawnPlan;
 
 use crate::apply::Resolver;
 use crate::error::{ExecError, ExecErrorKind};
-use crate::os::{env, spawn};
+use crate::os::{env, own, spawn};
 
 /// No argument or variable is longer. Linux takes 128 KiB a word.
 const WORD_BYTES: usize = 100_000;
@@ -157,6 +157,18 @@ pub fn locate(
     Err(match def {
         Some(def) => error.hint(format!("install it with: {}", def.install)),
         None => error,
+    })
+}
+
+/// Returns our own program, to start it again.
+///
+/// # Errors
+/// Another program uses this library, and does not say where ours is.
+pub fn own_program() -> Result<PathBuf, ExecError> {
+    own::program().ok_or_else(|| {
+        let message = "the callsheet program cannot be found";
+        let error = ExecError::new(ExecErrorKind::Missing, message);
+        error.hint(format!("set {} to its path", own::VARIABLE))
     })
 }
 

@@ -6,7 +6,7 @@ mod one_shot;
 mod user_files;
 
 pub(crate) use descriptor::check_references;
-pub use descriptor::{LaunchDescriptor, locate, resolve_reference};
+pub use descriptor::{LaunchDescriptor, locate, own_program, resolve_reference};
 pub use one_shot::{OneShotOptions, run_one_shot};
 pub use user_files::{UserFiles, link_targets};
 

@@ -152,7 +152,7 @@ impl Gather {
     /// Has a command look at a merge; returns what is wrong with it.
     fn verify(&self, command: &str, tree: &Path) -> Result<Option<String>, ExecError> {
         let work = &self.work;
-        let name = format!("{}-{}-verify", work.call, work.attempt);
+        let name = format!("{}-verify", work.name());
         let done = ask::work(&Task {
             argv: &["sh".to_owned(), "-c".to_owned(), command.to_owned()],
             cwd: tree,

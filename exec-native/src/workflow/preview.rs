@@ -16,6 +16,7 @@ use super::simple;
 use super::store::RunFile;
 use super::vm::{self, VmHost, VmLimits};
 use crate::error::ExecError;
+use crate::launch::own_program;
 use crate::os::clock::now_ms;
 use crate::os::owner::own_id;
 
@@ -46,7 +47,7 @@ struct Replay<'r, 'd> {
 /// # Errors
 /// The script's host cannot be started or died, or a result cannot be read.
 pub fn preview(file: &RunFile, drive: &Drive<'_>) -> Result<Previewed, ExecError> {
-    let program = super::driver::program()?;
+    let program = own_program()?;
     let host = Host {
         script: sha256_hex(drive.script.text.as_bytes()),
         args: sha256_hex(drive.args.as_str().as_bytes()),

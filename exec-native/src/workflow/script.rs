@@ -2,11 +2,16 @@
 
 use std::path::Path;
 
-use plan_core::base::diag::Diagnostic;
+use plan_core::base::code::Code;
+use plan_core::base::diag::{Diagnostic, Place};
+use plan_core::workflow::lint::lint;
 use plan_core::workflow::meta::{self, Parameter, Phase};
-use plan_core::workflow::vm::Nested;
+use plan_core::workflow::vm::{Budget, JsonText, Nested, Start};
 
+use super::drive::EngineLimits;
+use super::vm::{VmHost, VmLimits};
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::launch::own_program;
 use crate::os::fs;
 
 /// A script.
@@ -85,5 +90,62 @@ impl Script {
             .iter()
             .map(|phase| phase.title.clone())
             .collect()
+    }
+
+    /// What in it is likely to be a mistake.
+    pub fn lints(&self) -> Vec<Diagnostic> {
+        // It was parsed before it became one.
+        let meta = meta::parse(&self.text);
+        let found = meta.map(|meta| lint(&self.text, &meta));
+        let found = found.unwrap_or_default().into_iter();
+        found.map(|lint| lint.within(&*self.file)).collect()
+    }
+
+    /// Lets the engine read the script without running it; returns what is wrong.
+    ///
+    /// # Errors
+    /// The engine cannot be started.
+    pub fn compile(&self) -> Result<Option<Diagnostic>, ExecError> {
+        let mut host = VmHost::spawn(&own_program()?, VmLimits::default())?;
+        let report = host.start(Start {
+            script: self.returning(),
+            statement: vec![0, 0],
+            name: self.file.clone(),
+            args: JsonText::default(),
+            cwd: String::new(),
+            phases: Vec::new(),
+            budget: Budget {
+                total: None,
+                spent: 0,
+            },
+            memory: EngineLimits::default().memory,
+            fuel: EngineLimits::default().fuel,
+        })?;
+        Ok(report.error.map(|error| {
+            let problem = Diagnostic::error(Code::WORKFLOW_SCRIPT_INVALID, error.message);
+            problem.standing(Place {
+                file: Some(self.file.clone()),
+                line: error.line.unwrap_or(1),
+                column: error.column.unwrap_or(1),
+                length: 1,
+            })
+        }))
+    }
+
+    /// The script with a `return` in place of what it says about itself: the engine reads all
+    /// of it, and none of it runs.
+    fn returning(&self) -> String {
+        let (start, end) = self.statement;
+        let blanked = self.text.get(start..end).unwrap_or_default();
+        let mut text = self.text.get(..start).unwrap_or_default().to_owned();
+        text.push_str("return;");
+        let rest = blanked.get("return;".len()..).unwrap_or_default();
+        // Places behind it stay where they are.
+        text.extend(rest.chars().map(|letter| match letter {
+            '\n' | '\r' => letter,
+            _ => ' ',
+        }));
+        text.push_str(self.text.get(end..).unwrap_or_default());
+        text
     }
 }

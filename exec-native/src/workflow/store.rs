@@ -170,8 +170,7 @@ fn read_run(id: &str, dir: &Dir) -> Result<RunFile, ExecError> {
             read.history.skip();
             continue;
         };
-        let legal = read.history.accept(&record);
-        legal.map_err(|error| problem(error.to_string()))?;
+        (read.history.accept(&record)).map_err(|error| problem(error.to_string()))?;
         read.records.push(record);
     }
     if read.history.opened().is_none() {
@@ -437,8 +436,8 @@ impl Store {
         if outcome.value.is_some() {
             return Ok(outcome.value.clone());
         }
-        let text = text_of(&self.dir, outcome)?;
-        Ok(text.map(|text| JsonText::new(&json::read(&text).unwrap_or_default())))
+        let value = |text: String| JsonText::new(&json::read(&text).unwrap_or_default());
+        Ok(text_of(&self.dir, outcome)?.map(value))
     }
 
     /// Takes what others asked for, in order. What cannot be read is dropped.

@@ -28,6 +28,9 @@ import type {
   Position,
   ProvisionRequest,
   Resolution,
+  WorkflowAgentContent,
+  WorkflowReplay,
+  WorkflowScript,
 } from './types.cjs';
 
 export { CallsheetError } from '../errors.cjs';
@@ -273,6 +276,29 @@ export function drawFleet(plan: FleetPlan, format: 'text' | 'dot' | 'mermaid' = 
  */
 export function provisionFleet(request: ProvisionRequest): FleetProvision {
   return ask('provisionFleet', [], print('input', request));
+}
+
+/**
+ * Reads what the script of a workflow says about itself, its first statement. Nothing of the
+ * script is run. A fence of Markdown around it must be taken off before.
+ *
+ * @throws CallsheetError with code `workflow.script-invalid`, line, column and length.
+ */
+export function parseWorkflow(script: string): WorkflowScript {
+  return ask('parseWorkflow', [], script);
+}
+
+/** Makes the key of a call of an agent: calls with equal keys may have the same answer. */
+export function agentContentKey(content: WorkflowAgentContent): string {
+  return ask('agentContentKey', [], print('content', content));
+}
+
+/**
+ * Replays the text of a workflow's `journal.log`: how the run stands, its calls, what it took,
+ * and what is wrong with the journal. Nothing is run; results in files of their own are named.
+ */
+export function replayJournal(journal: string): WorkflowReplay {
+  return ask('replayJournal', [], journal);
 }
 
 /** Finds where in a text the value stands that a diagnostic's pointer names. */

@@ -10,6 +10,7 @@ import type {
   Listed,
   PlacesDocument,
   Problem,
+  WorkflowPhase,
 } from '../wire.cjs';
 
 export type * from '../wire.cjs';
@@ -84,6 +85,22 @@ export type FleetRequest = Omit<Partial<FleetInput>, 'aim' | 'terms'> & {
 
 /** What a new roster is made of. */
 export type ProvisionRequest = FleetProvisionInput;
+
+/** What the script of a workflow says about itself. */
+export interface WorkflowScript {
+  /** Its name. */
+  readonly name: string;
+  /** What it is for. */
+  readonly description: string;
+  /** The model of calls that nothing else decides. */
+  readonly model?: string;
+  /** Its phases, in order. */
+  readonly phases: readonly WorkflowPhase[];
+  /** Everything that it says, also what nobody knows. */
+  readonly meta: Readonly<Record<string, unknown>>;
+  /** The bytes of its UTF-8 from and to which it says so; all the rest is the body. */
+  readonly statement: readonly [number, number];
+}
 
 /** Where a plan would be carried out. */
 export type Places = PlacesDocument;

@@ -156,6 +156,12 @@ codes! {
     ROSTER_SEAT_DUPLICATE = "roster.seat-duplicate";
     /// What a workflow is given does not fit what it wants.
     WORKFLOW_ARGUMENT_INVALID = "workflow.argument-invalid";
+    /// Nobody waits for a promise of a script.
+    WORKFLOW_NOT_AWAITED = "workflow.not-awaited";
+    /// A script uses what scripts do not have.
+    WORKFLOW_NOT_THERE = "workflow.not-there";
+    /// Calls of a script have no places of their own.
+    WORKFLOW_PLACES_UNSTABLE = "workflow.places-unstable";
     /// A script does not say what it is, or not in the way that it must.
     WORKFLOW_SCRIPT_INVALID = "workflow.script-invalid";
     /// The text is not YAML, or a key is there twice.

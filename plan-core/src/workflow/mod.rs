@@ -6,6 +6,7 @@ pub mod causal;
 pub mod history;
 pub mod identity;
 pub mod ledger;
+pub mod lint;
 pub mod machine;
 pub mod meta;
 pub mod policy;

@@ -36,6 +36,13 @@ use plan_core::persona::skills::{
     CleanupArtifacts, InstallArtifacts, ResolvedSource, SkillInstall, SkillMaterializationPlan,
     SourceKind,
 };
+use plan_core::workflow::identity::{AgentContent, Effect};
+use plan_core::workflow::ledger::Usage;
+use plan_core::workflow::meta::Phase as ScriptPhase;
+use plan_core::workflow::policy::Limits;
+use plan_core::workflow::record::{Outcome, OutcomeKind, Rule};
+use plan_core::workflow::replay::{CallStatus, Replay, ReplayProblem, ReplayedCall, RunState};
+use plan_core::workflow::vm::CallKind;
 use tsify::Tsify;
 
 /// What stands in the declarations for Rust types that are no records.
@@ -49,6 +56,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("TextMap", "Record<string, string>"),
     ("Document", "unknown"),
     ("Upstream", UPSTREAM),
+    ("JsonText", "unknown"),
+    ("Cost", "number"),
 ];
 
 /// It is no record: its `kind` stands among its members.
@@ -56,10 +65,14 @@ const UPSTREAM: &str = "{ kind: 'prpm'; packageRef: string; version: string } | 
     { kind: 'github-blob'; blobUrl: string; sha: string }";
 
 /// Members that are told more exactly than their Rust types.
-const EXACT: &[(&str, &str)] = &[(
-    "    env: Record<string, unknown>;",
-    "    env: Record<string, string>;",
-)];
+const EXACT: &[(&str, &str)] = &[
+    (
+        "    env: Record<string, unknown>;",
+        "    env: Record<string, string>;",
+    ),
+    // What costs nothing is left out.
+    ("    cost: number;", "    cost?: number;"),
+];
 
 const HEAD: &str = "/**
  * The records that cross between the planner and its callers. Made from the Rust types by
@@ -109,6 +122,26 @@ fn fleets() -> &'static [&'static str] {
         Tmux,
         Variable,
         Why,
+    ]
+}
+
+/// The records of workflows.
+fn workflows() -> &'static [&'static str] {
+    all![
+        AgentContent,
+        CallKind,
+        CallStatus,
+        Effect,
+        Limits,
+        Outcome,
+        OutcomeKind,
+        Replay,
+        ReplayProblem,
+        ReplayedCall,
+        Rule,
+        RunState,
+        ScriptPhase,
+        Usage,
     ]
 }
 
@@ -167,9 +200,12 @@ fn personas() -> &'static [&'static str] {
 
 /// Prints every declaration, in the order of their names.
 pub(crate) fn declarations() -> String {
-    let names: Vec<&str> = fleets().iter().map(|part| name(part)).collect();
     let mut parts: Vec<String> = personas().iter().map(|part| exact(part)).collect();
-    parts.extend(fleets().iter().map(|part| prefixed(&exact(part), &names)));
+    for (prefix, group) in [("Fleet", fleets()), ("Workflow", workflows())] {
+        let names: Vec<&str> = group.iter().map(|part| name(part)).collect();
+        let prefixed = |part: &&str| prefixed(&exact(part), prefix, &names);
+        parts.extend(group.iter().map(prefixed));
+    }
     parts.sort_unstable_by_key(|part| name(part).to_owned());
     let mut text = String::from(HEAD);
     for part in parts {
@@ -180,9 +216,9 @@ pub(crate) fn declarations() -> String {
     text
 }
 
-/// Puts `Fleet` in front of the names of a fleet's types: beside those of personas they
-/// would say too little.
-fn prefixed(declaration: &str, names: &[&str]) -> String {
+/// Puts a prefix in front of the names of types: beside those of personas they would say too
+/// little.
+fn prefixed(declaration: &str, prefix: &str, names: &[&str]) -> String {
     let mut out = String::new();
     for line in declaration.lines() {
         let is_comment = line.trim_start().starts_with(['*', '/']);
@@ -192,9 +228,9 @@ fn prefixed(declaration: &str, names: &[&str]) -> String {
                 word.push(letter);
                 continue;
             }
-            let own = names.contains(&&*word) && !word.starts_with("Fleet");
+            let own = names.contains(&&*word) && !word.starts_with(prefix);
             if own && !is_comment {
-                out.push_str("Fleet");
+                out.push_str(prefix);
             }
             out.push_str(&word);
             word.clear();

@@ -111,7 +111,7 @@ fn an_effect_outside_happens_once_whenever_the_run_is_killed() -> Answer<()> {
             .env("AFTER", "0.3")
             .start()?;
         desk.stage
-            .until(|stage| Ok(stage.path("state/workflows/r/marks/1-1").exists()))?;
+            .until(|stage| Ok(stage.path("state/workflows/r/marks/1-1-1").exists()))?;
         std::thread::sleep(Duration::from_millis(chance.below(300)));
         running.signal("KILL")?;
         running.ended()?;

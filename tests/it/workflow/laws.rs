@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plan_core::base::json::{print, read};
 use plan_core::workflow::history::History;
-use plan_core::workflow::policy::Limits;
+use plan_core::workflow::machine::Terms;
+use plan_core::workflow::policy::{Limits, Reuse};
 use plan_core::workflow::preview::{Fate, Preview};
 use plan_core::workflow::record::{RunEnd, RunRecord};
 use proptest::prelude::{prop_assert, prop_assert_eq};
@@ -324,12 +325,7 @@ fn an_edit_that_is_taken_back_runs_nothing() {
         let mut journal = vec![opened(limits(draw))];
         let first = execute(&made, &mut journal, Course::new(seed(draw)));
         prop_assert_eq!(first.end, Some(RunEnd::Completed));
-        let mut edited = made.clone();
-        let mut all = prompts(&mut edited);
-        let place = draw.below(all.len());
-        if let Some(prompt) = all.get_mut(place) {
-            prompt.push_str(" reworded");
-        }
+        let edited = reworded(&made, draw);
         let edit = Course {
             script: "edited".to_owned(),
             ..Course::new(7)
@@ -339,6 +335,103 @@ fn an_edit_that_is_taken_back_runs_nothing() {
         let third = execute(&made, &mut journal, Course::new(8));
         prop_assert_eq!(&third.started, &Vec::<String>::new());
         prop_assert_eq!(third.value, first.value);
+        Ok(())
+    });
+}
+
+/// The calls of an execution, by path: number, and whether an earlier result stood for it.
+fn issued(journal: &[RunRecord], of: u64) -> BTreeMap<String, (u64, bool)> {
+    let mut calls = BTreeMap::new();
+    for record in journal {
+        match record {
+            RunRecord::Issued(issued) if issued.epoch == of => {
+                calls.insert(issued.path.clone(), (issued.call, false));
+            }
+            RunRecord::Adopted(adopted) if adopted.epoch == of => {
+                let mut calls = calls.values_mut();
+                if let Some((_, reused)) = calls.find(|(call, _)| *call == adopted.call) {
+                    *reused = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    calls
+}
+
+fn reworded(made: &Script, draw: &mut Draw<'_>) -> Script {
+    let mut edited = made.clone();
+    let mut all = prompts(&mut edited);
+    let place = draw.below(all.len());
+    if let Some(prompt) = all.get_mut(place) {
+        prompt.push_str(" reworded");
+    }
+    edited
+}
+
+#[test]
+fn whatever_was_called_before_an_edit_is_reused() {
+    for_all(300, |words| {
+        let draw = &mut Draw::new(words);
+        let made = script(draw);
+        let mut journal = vec![opened(limits(draw))];
+        let first = execute(&made, &mut journal, Course::new(seed(draw)));
+        let edited = reworded(&made, draw);
+        let course = Course {
+            script: "edited".to_owned(),
+            ..Course::new(seed(draw))
+        };
+        let second = execute(&edited, &mut journal, course);
+        prop_assert_eq!(second.end, Some(RunEnd::Completed));
+        let (before, after) = (issued(&journal, 1), issued(&journal, 2));
+        let changed = before
+            .iter()
+            .filter(|(path, _)| second.paths.get(*path) != first.paths.get(*path));
+        let edge = changed.map(|(_, (call, _))| *call).min();
+        for (path, (call, _)) in &before {
+            if edge.is_none_or(|edge| *call < edge) {
+                let again = after.get(path);
+                prop_assert!(again.is_some_and(|(_, reused)| *reused), "{}", path);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_reused_result_is_what_a_fresh_run_would_give() {
+    for_all(400, |words| {
+        let draw = &mut Draw::new(words);
+        let made = script(draw);
+        let limits = limits(draw);
+        let reuse = draw.pick(Reuse::Caused, &[Reuse::Content]);
+        let course = |script: &str, seed| Course {
+            steady: true,
+            script: script.to_owned(),
+            terms: Terms {
+                reuse,
+                ..Terms::default()
+            },
+            ..Course::new(seed)
+        };
+        let mut journal = vec![opened(limits.clone())];
+        let mut edited = made;
+        for round in 0..3 {
+            let stopped = Course {
+                killed: draw.once_in(2).then(|| draw.below(20) as u64),
+                ..course(&format!("round {round}"), seed(draw))
+            };
+            execute(&edited, &mut journal, stopped);
+            edited = reworded(&edited, draw);
+        }
+        let resumed = execute(&edited, &mut journal, course("last", seed(draw)));
+        let mut empty = vec![opened(limits)];
+        let fresh = execute(&edited, &mut empty, course("last", seed(draw)));
+        prop_assert_eq!(resumed.end, Some(RunEnd::Completed));
+        let told =
+            |seen: &Seen| -> BTreeMap<String, String> { seen.told.iter().cloned().collect() };
+        prop_assert_eq!(told(&resumed), told(&fresh));
+        prop_assert_eq!(resumed.value, fresh.value);
         Ok(())
     });
 }

@@ -2,6 +2,7 @@
 
 mod apart;
 mod behind;
+mod check;
 mod effects;
 mod formats;
 mod gather;
@@ -9,6 +10,7 @@ mod laws;
 mod names;
 mod personas;
 mod preview;
+mod replay;
 mod runs;
 mod vm;
 mod waste;

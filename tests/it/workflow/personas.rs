@@ -105,8 +105,12 @@ fn every_harness_works_on_calls_and_says_what_it_took() -> Answer<()> {
         assert!(spent.input > 0 && spent.output > 0, "{harness}: {spent:?}");
         assert_eq!(spent.estimated, None, "{harness}");
         // Its log can be read while it works, and afterwards.
-        let log = fs::read_to_string(desk.stage.path("state/workflows/r/logs/0-1"))?;
+        let log = fs::read_to_string(desk.stage.path("state/workflows/r/logs/1-0-1"))?;
         assert!(log.contains("it is there"), "{harness}: {log}");
+        let told = desk
+            .stage
+            .call(&["workflow", "logs", "r", "--agent", "agent 1"])?;
+        assert_eq!(told.run()?.stdout(), log, "{harness}");
     }
     Ok(())
 }
@@ -175,7 +179,7 @@ fn an_answer_that_does_not_fit_is_asked_for_once_more() -> Answer<()> {
     let corrected = script("SAY {\"real\": \"yes\"}\\nCORRECT I think {\"real\": true}");
     let ended = desk.run(&corrected, claude, 0)?;
     assert_eq!(ended.stdout(), "{\"real\":true}\n");
-    let second = desk.stage.path("state/workflows/r/logs/0-1-2");
+    let second = desk.stage.path("state/workflows/r/logs/1-0-1-2");
     assert!(second.exists(), "it was not asked again");
     desk.stage.call(&["workflow", "remove", "r"])?.run()?;
 
@@ -187,7 +191,7 @@ fn an_answer_that_does_not_fit_is_asked_for_once_more() -> Answer<()> {
     let broken = "return agent('SAY 1', { schema: { type: 'objekt' } })";
     let ended = desk.run(broken, claude, 1)?;
     assert!(ended.says("agent() option schema"));
-    assert!(!desk.stage.path("state/workflows/r/logs/0-1").exists());
+    assert!(!desk.stage.path("state/workflows/r/logs/1-0-1").exists());
     Ok(())
 }
 
@@ -240,6 +244,22 @@ return late.code;";
     let id = fs::read_to_string(project.join("pid"))?;
     assert!(!lives(id.trim()), "the agent works on");
     assert!(!project.join("CLAUDE.md").exists(), "the sidecar was left");
+    Ok(())
+}
+
+#[test]
+fn an_agent_that_says_nothing_is_ended() -> Answer<()> {
+    let desk = Desk::new()?;
+    let script = "return (await agent.try('SIGN pid\\nHANG')).code;";
+    let ended = desk.run(script, &["--harness", "claude", "--idle-timeout", "1"], 0)?;
+    assert_eq!(ended.stdout(), "AGENT_EXECUTION_ERROR\n");
+    assert!(
+        ended.says("ended after 1 s without an event"),
+        "{}",
+        ended.stderr()
+    );
+    let id = fs::read_to_string(desk.stage.project().join("pid"))?;
+    assert!(!lives(id.trim()), "the agent works on");
     Ok(())
 }
 

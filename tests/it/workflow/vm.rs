@@ -1,10 +1,9 @@
 //! Scripts of workflows in processes of their own: what a process adds, how it ends, and that
 //! nothing of it stays.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use exec_native::ExecErrorKind;
 use exec_native::workflow::vm::{VmHost, VmLimits};
@@ -226,30 +225,4 @@ fn a_host_ends_with_whoever_talks_to_it() -> Answer<()> {
 
 fn is_alive(host: &VmHost) -> bool {
     Path::new(&format!("/proc/{}", host.id())).exists()
-}
-
-/// Prints what a call costs in a process of its own; nothing depends on it.
-#[test]
-#[ignore = "a figure, not a check"]
-fn figure_of_the_overhead_of_a_call() -> Answer<()> {
-    let mut lines = String::new();
-    let before = Instant::now();
-    let mut host = patient()?;
-    let mut report = host.start(start_of(
-        "for (let i = 0; i < 5000; i++) await agent('p' + i)",
-    ))?;
-    writeln!(lines, "first report: {} µs", before.elapsed().as_micros())?;
-    let before = Instant::now();
-    let mut call = 0;
-    while report.state == VmState::Waiting {
-        report = host.settle(answer(call, &Value::Null))?;
-        call += 1;
-    }
-    writeln!(
-        lines,
-        "a call: {} µs",
-        before.elapsed().as_micros() / u128::from(call)
-    )?;
-    print!("{lines}");
-    Ok(())
 }

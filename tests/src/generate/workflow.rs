@@ -1,6 +1,6 @@
 //! Records of workflow journals, made from choices.
 
-use plan_core::workflow::identity::Effect;
+use plan_core::workflow::identity::{AgentContent, Effect};
 use plan_core::workflow::ledger::{Cost, Usage};
 use plan_core::workflow::policy::Limits;
 use plan_core::workflow::record::{
@@ -9,6 +9,7 @@ use plan_core::workflow::record::{
     Logged, Outcome, OutcomeKind, PhaseBegun, Rule, RunDiverged, RunEnd, RunEnded, RunOpened,
     RunRecord,
 };
+use plan_core::workflow::replay::{CallStatus, Replay, ReplayProblem, ReplayedCall, RunState};
 use plan_core::workflow::vm::{
     Budget, Call, CallError, CallKind, Command, End, Event, Join, JsonText, Level, LogLine, Nested,
     Open, PhaseEntered, Report, ScopeKind, Settle, Start, VmError, VmState, Warning,
@@ -27,6 +28,8 @@ make! {
     OutcomeKind => |draw| draw.pick(OutcomeKind::Value, OutcomeKind::ALL);
     Rule => |draw| draw.pick(Rule::Exact, Rule::ALL);
     RunEnd => |draw| draw.pick(RunEnd::Paused, RunEnd::ALL);
+    RunState => |draw| draw.pick(RunState::Open, RunState::ALL);
+    CallStatus => |draw| draw.pick(CallStatus::Waiting, CallStatus::ALL);
     VmState => |draw| draw.pick(VmState::Waiting, VmState::ALL);
 }
 
@@ -61,6 +64,16 @@ records! {
     Start { script, statement, name, args, cwd, phases, budget, memory, fuel }
     Nested { script, statement, name, phases, args }
     CallError { code, message, recoverable }
+    AgentContent { prompt, plan, model, thinking, schema, isolation, base, cwd, thread, key }
+    ReplayedCall {
+        call, path, kind, status, label, phase, content, causal, effect, attempt, from, rule,
+        outcome, usage
+    }
+    ReplayProblem { line, message }
+    Replay {
+        run, name, state, reason, outcome, epoch, records, unknown, torn_bytes, limits, usage,
+        calls, results, unclaimed, problems
+    }
     Settle { call, value, error, spent }
     Warning { message }
     VmError { code, message, line, column, stack }

@@ -10,10 +10,10 @@ use super::super::Answer;
 use super::super::output::{Output, Shape};
 use super::look::find;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
+use crate::launch::own_program;
 use crate::os::clock::rest;
 use crate::os::detached::{self, Detached};
 use crate::os::fs;
-use crate::os::own;
 use crate::os::owner::leave_session;
 
 /// The file in a run's directory with what its driver says.
@@ -52,10 +52,7 @@ impl BehindArgs {
     /// Starts the process that drives a run, with the very arguments of this one, and waits
     /// until the run has begun.
     pub(super) fn start(id: &str, as_json: bool, output: &Output) -> Answer {
-        let program = own::program().ok_or_else(|| {
-            let message = "the callsheet program cannot be found";
-            ExecError::new(ExecErrorKind::Missing, message)
-        })?;
+        let program = own_program()?;
         let file = find(id)?;
         let before = file.history.epoch();
         let log = file.path.join(LOG);

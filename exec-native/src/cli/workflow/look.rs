@@ -10,6 +10,7 @@ use super::super::Answer;
 use super::super::failure::Failure;
 use super::super::output::{Output, Shape};
 use super::lines::{one_line, question, span, tokens};
+use super::said;
 use super::tree::tree;
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::clock::{now_ms, rest};
@@ -45,6 +46,9 @@ pub(super) struct ShowCommand {
 pub(super) struct LogsCommand {
     /// The run.
     id: String,
+    /// What an agent said while it worked, by its label, its place or the number of its call.
+    #[arg(long, value_name = "AGENT")]
+    agent: Option<String>,
     /// Goes on as long as somebody drives the run.
     #[arg(long, short)]
     follow: bool,
@@ -237,6 +241,9 @@ impl ShowCommand {
 impl LogsCommand {
     pub(super) fn answer(&self, output: &Output) -> Answer {
         let file = find(&self.id)?;
+        if let Some(agent) = &self.agent {
+            return said::tell(&file, agent, self.follow, output);
+        }
         // What a resumed script says again stands once.
         let latest = file.history.epoch();
         for record in &file.records {

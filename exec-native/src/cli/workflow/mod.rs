@@ -7,6 +7,7 @@ mod lines;
 mod look;
 mod plan;
 mod run;
+mod said;
 mod saved;
 mod screen;
 mod tree;
@@ -14,6 +15,7 @@ mod watch;
 mod who;
 
 use clap::{Args, Subcommand};
+use plan_core::base::diag::Diagnostic;
 
 use super::Answer;
 use super::failure::Failure;
@@ -98,4 +100,12 @@ fn parse(text: &str, file: &str) -> Result<Script, Failure> {
         problems: vec![Located::from(problem).quoting(Some(text))],
         json: false,
     })
+}
+
+/// Shows what is wrong with a script, or likely to be, at its place.
+fn tell(problems: Vec<Diagnostic>, script: &Script, output: &Output) {
+    for problem in problems {
+        let located = Located::from(problem).quoting(Some(&script.text));
+        output.note(located.render(output).trim_end());
+    }
 }

@@ -207,6 +207,9 @@ impl RunCommand {
         }
         let cwd = workspace(self.cwd.as_deref())?;
         let (script, path) = find_script(&self.script, &cwd)?;
+        if !self.work.json {
+            super::tell(script.lints(), &script, output);
+        }
         let args = self.given.settle(&script)?;
         // What cannot be driven is not begun.
         self.work.variables()?;

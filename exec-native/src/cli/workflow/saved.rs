@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
+use plan_core::base::diag::Diagnostic;
 use plan_core::base::json::Writer;
 use plan_core::workflow::meta::Parameter;
 
@@ -12,7 +13,7 @@ use super::super::output::{Output, Shape};
 use super::given::shown;
 use super::lines::one_line;
 use super::look::find;
-use super::parse;
+use super::{parse, tell};
 use crate::error::{ExecError, ExecErrorKind};
 use crate::os::{env, fs, walk};
 use crate::workflow::library::{Library, Shelf, is_name};
@@ -234,6 +235,9 @@ impl DescribeCommand {
             output.bytes(script.text.as_bytes())?;
             return Ok(0);
         }
+        let wrong = script.compile()?;
+        let code = u8::from(wrong.is_some());
+        let problems: Vec<Diagnostic> = wrong.into_iter().chain(script.lints()).collect();
         if self.json {
             let data = Shape(|out: &mut Writer| {
                 out.begin_object();
@@ -245,8 +249,8 @@ impl DescribeCommand {
                 out.field("parameters", &*script.parameters);
                 out.end_object();
             });
-            output.envelope(&data, &[])?;
-            return Ok(0);
+            output.envelope(&data, &problems)?;
+            return Ok(code);
         }
         output.line(&format!("{}: {}", script.name, script.description))?;
         for phase in &script.phases {
@@ -258,7 +262,8 @@ impl DescribeCommand {
         for parameter in &script.parameters {
             output.line(&described(parameter))?;
         }
-        Ok(0)
+        tell(problems, &script, output);
+        Ok(code)
     }
 }
 

@@ -32,6 +32,11 @@ pub(super) struct WhoArgs {
     /// The model of a tier; may be repeated. Others are named in `.callsheet/models.json`.
     #[arg(long = "tier", value_name = "NAME=MODEL", value_parser = pair)]
     tiers: Vec<(String, String)>,
+    /// Ends an agent that says nothing for so many seconds; its call fails, and may be tried
+    /// again.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "agent_command")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    idle_timeout: Option<u64>,
     /// A command that works on all calls: it reads {prompt, label, model, schema, cwd, callId,
     /// attempt} and says the result, as text, JSON or {"result", "usage"}.
     #[arg(long, value_name = "COMMAND")]
@@ -116,7 +121,8 @@ impl WhoArgs {
         for (name, model) in &self.tiers {
             models.set_tier(name, model);
         }
-        let worker = Personas::new(usual, load, models, (place.script, place.run));
+        let mut worker = Personas::new(usual, load, models, (place.script, place.run));
+        worker.silence = self.idle_timeout;
         Ok(Box::new(Staff { worker, rooms }))
     }
 }

@@ -67,6 +67,8 @@ pub struct Prepared {
 /// Work on a call.
 #[derive(Debug, Clone)]
 pub struct Work {
+    /// The execution.
+    pub epoch: u64,
     /// The call.
     pub call: u64,
     /// The attempt, from 1.
@@ -91,6 +93,13 @@ pub struct Work {
     pub run: PathBuf,
     /// The flag that ends it.
     pub cancel: Cancel,
+}
+
+impl Work {
+    /// A name for files that belong to the attempt, unlike those of all others in the run.
+    pub(super) fn name(&self) -> String {
+        format!("{}-{}-{}", self.epoch, self.call, self.attempt)
+    }
 }
 
 /// Somebody who works on calls.
@@ -152,10 +161,9 @@ pub struct Question<'q> {
 impl Question<'_> {
     /// A name for files that belong to the question, unlike those of all others.
     fn name(&self) -> String {
-        let Work { call, attempt, .. } = self.work;
         match self.round {
-            1 => format!("{call}-{attempt}"),
-            round => format!("{call}-{attempt}-{round}"),
+            1 => self.work.name(),
+            round => format!("{}-{round}", self.work.name()),
         }
     }
 }

@@ -12,20 +12,22 @@ use plan_core::workflow::record::Outcome;
 
 use super::persona::Planned;
 use super::{Question, Said, schema, tail, variables, whole};
+use crate::launch::own_program;
 use crate::os::ask::{self, Done, Task};
-use crate::os::{own, owner};
+use crate::os::owner;
 use crate::workflow::store::{LOGS, MARKS};
 
 /// How long a run may take to end its agent and take everything back.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Starts the run, gives it its task and waits for its end.
-pub(super) fn run(planned: &Planned, question: &Question<'_>) -> std::io::Result<Done> {
+pub(super) fn run(
+    planned: &Planned,
+    question: &Question<'_>,
+    silence: Option<u64>,
+) -> std::io::Result<Done> {
     let work = question.work;
-    let program = own::program().ok_or_else(|| {
-        let message = "the callsheet program cannot be found";
-        std::io::Error::new(std::io::ErrorKind::NotFound, message)
-    })?;
+    let program = own_program().map_err(std::io::Error::other)?;
     let text = |path: &Path| path.display().to_string();
     let mut argv = vec![text(&program), "run".to_owned(), text(&planned.file)];
     let title = work.label.as_deref().unwrap_or(&work.path);
@@ -40,6 +42,7 @@ pub(super) fn run(planned: &Planned, question: &Question<'_>) -> std::io::Result
     for (flag, value) in more {
         argv.push(format!("{flag}={value}"));
     }
+    argv.extend(silence.map(|seconds| format!("--idle-timeout={seconds}")));
     argv.extend(["--json", "--verbose", "--wait"].map(String::from));
     let prompt = match question.schema {
         Some(schema) => schema::instructed(question.prompt, schema),

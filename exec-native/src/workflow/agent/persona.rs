@@ -48,6 +48,8 @@ pub enum Usual {
 /// Personas as agents.
 #[derive(Debug)]
 pub struct Personas {
+    /// How long an agent may say nothing, in seconds.
+    pub silence: Option<u64>,
     usual: Usual,
     load: LoadOptions,
     models: Models,
@@ -156,6 +158,7 @@ impl Personas {
     ) -> Self {
         let phases = script.phases.iter();
         Self {
+            silence: None,
             usual,
             load,
             models,
@@ -346,7 +349,7 @@ impl Worker for Personas {
             Ok((planned, _)) => planned,
             Err(outcome) => return one_shot::failed(outcome),
         };
-        let done = one_shot::run(&planned, question);
+        let done = one_shot::run(&planned, question, self.silence);
         let mut said = one_shot::judge(done, question.prompt);
         if let Some(usage) = &mut said.usage {
             self.models.price(&planned.model, usage);

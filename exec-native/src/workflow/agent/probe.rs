@@ -31,7 +31,7 @@ pub(super) fn look(work: &Work) -> Event {
         grace: None,
         guarded: false,
         cancel: &work.cancel,
-        mark: &work.run.join(MARKS).join(format!("{call}-{attempt}-probe")),
+        mark: &work.run.join(MARKS).join(format!("{}-probe", work.name())),
         log: None,
     });
     let unknown = |why: String| {

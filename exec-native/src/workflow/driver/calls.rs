@@ -19,6 +19,7 @@ impl<'d> Driver<'d, '_> {
         let asked = self.calls.get(call)?;
         let cancel = Cancel::new();
         let work = Work {
+            epoch: self.machine.epoch(),
             call,
             attempt,
             label: asked.label.clone(),

@@ -4,7 +4,6 @@
 mod calls;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -16,10 +15,11 @@ use plan_core::workflow::record::{Outcome, RunEnd};
 use plan_core::workflow::vm::Report;
 
 use crate::error::{ExecError, ExecErrorKind};
+use crate::launch::own_program;
 use crate::os::clock::{Deadline, now_ms};
 use crate::os::owner::own_id;
 use crate::os::proc::Cancel;
-use crate::os::{own, threads};
+use crate::os::threads;
 use crate::workflow::drive::Calls;
 pub use crate::workflow::drive::{Drive, EngineLimits};
 use crate::workflow::simple;
@@ -62,21 +62,12 @@ struct Driver<'d, 'e> {
     look: Deadline,
 }
 
-/// Returns our own program, which hosts the script.
-pub(super) fn program() -> Result<PathBuf, ExecError> {
-    own::program().ok_or_else(|| {
-        let message = "the callsheet program cannot be found";
-        let error = ExecError::new(ExecErrorKind::Missing, message);
-        error.hint(format!("set {} to its path", own::VARIABLE))
-    })
-}
-
 /// Drives a run until it ends, or stops.
 ///
 /// # Errors
 /// The journal cannot be written, or the script's host died; the run can be resumed.
 pub fn drive(store: Store, drive: &Drive<'_>) -> Result<Driven, ExecError> {
-    let program = program()?;
+    let program = own_program()?;
     let (sender, receiver) = channel();
     threads::scope(|scope| {
         let host = VmHost::spawn(&program, VmLimits::default())?;

@@ -40,7 +40,7 @@ fn an_agent_answers_null_after_a_failure_that_can_be_gone_on_after() {
     );
     assert_eq!(
         whole.value(),
-        r#"[{"ok":false,"value":null,"code":"AGENT_TIMEOUT"},{"ok":true,"value":"b","code":null}]"#
+        r#"[{"ok":false,"value":null,"code":"AGENT_TIMEOUT","call":"/0"},{"ok":true,"value":"b","code":null,"call":"/1"}]"#
     );
     for (prompt, code) in [
         ("!limit", "AGENT_LIMIT_EXCEEDED"),
@@ -152,7 +152,10 @@ fn options_that_are_wrong_are_refused_at_the_call() {
         ),
         ("sleep(-1)", "sleep() expects a number of milliseconds"),
         ("env('')", "env() expects the name of a variable"),
-        ("merge('x')", "merge() expects an array of results"),
+        (
+            "merge('x')",
+            "merge() expects an array of labels, or of what agent.try() returned",
+        ),
         ("task()", "task() expects the id of a task"),
         ("flow(1)", "flow() expects a program or its name"),
         (

@@ -1,7 +1,5 @@
 //! What a script may not do to its host: the rows of the sandbox.
 
-use std::fmt::Write as _;
-
 use plan_core::workflow::vm::VmState;
 
 use super::*;
@@ -378,37 +376,4 @@ fn engines_go_in_every_state() {
         start.fuel = 50;
         drop(Machine::start(&start, no_gauge()).unwrap());
     }
-}
-
-/// Prints what a call costs besides its agent; nothing depends on it.
-#[test]
-#[ignore = "a figure, not a check"]
-fn figure_of_the_overhead_of_a_call() {
-    let mut lines = String::new();
-    for (what, count, script) in [
-        (
-            "sequential",
-            10_000_u64,
-            "for (let i = 0; i < 10000; i++) await agent('p' + i)",
-        ),
-        (
-            "parallel",
-            1_000,
-            "await parallel(Array.from({ length: 1000 }, (_, i) => () => agent('p' + i)))",
-        ),
-        (
-            "pipeline",
-            3_000,
-            "const s = (x) => agent('p' + x); await pipeline(Array.from({ length: 1000 }, (_, i) => i), s, s, s)",
-        ),
-    ] {
-        let mut start = start_of(script);
-        start.fuel = 1_000_000;
-        let before = crate::os::clock::now_ms();
-        let whole = drive(&start, |_| 0, |_| text("r"));
-        let took = crate::os::clock::now_ms() - before;
-        assert_eq!(whole.calls().len() as u64, count);
-        writeln!(lines, "{what}: {} µs a call", took * 1000 / count).unwrap();
-    }
-    print!("{lines}");
 }

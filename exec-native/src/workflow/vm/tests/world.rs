@@ -9,7 +9,7 @@ fn what_comes_from_outside_is_a_call() {
     let whole = drive(
         &start_of(
             "return [await now(), await random(), await uuid(), await sleep(50), await env('HOME'),
-                     await merge([{ a: 1 }], { onConflict: 'stop' }), await task('t1', { x: 1 }), await flow('ship', { y: 2 })]",
+                     await merge([{ call: '/9' }], { into: 'next' }), await task('t1', { x: 1 }), await flow('ship', { y: 2 })]",
         ),
         |_| 0,
         |call| Answer::Value(format!("{}", call.id)),
@@ -30,7 +30,7 @@ fn what_comes_from_outside_is_a_call() {
             (CallKind::Env, r#"{"name":"HOME"}"#),
             (
                 CallKind::Merge,
-                r#"{"results":[{"a":1}],"options":{"onConflict":"stop"}}"#
+                r#"{"calls":["/9"],"options":{"into":"next"}}"#
             ),
             (CallKind::Task, r#"{"id":"t1","options":{"x":1}}"#),
             (CallKind::Flow, r#"{"program":"ship","input":{"y":2}}"#),

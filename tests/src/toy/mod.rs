@@ -1,8 +1,11 @@
 //! Workflows without an engine: small scripts of calls, branches and loops, run by hand, in
 //! virtual time, with agents whose answers are never the same twice. Whatever is reused shows.
 
+mod script;
+
 use std::collections::BTreeMap;
 
+use plan_core::base::digest::sha256_hex;
 use plan_core::base::json::Value;
 use plan_core::base::record::JsonText;
 use plan_core::workflow::history::History;
@@ -14,82 +17,7 @@ use plan_core::workflow::policy::Limits;
 use plan_core::workflow::record::{Outcome, RunEnd, RunOpened, RunRecord};
 use plan_core::workflow::vm::{self, CallKind, ScopeKind, VmState};
 
-use crate::generate::Draw;
-
-/// A script.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Script {
-    /// Calls an agent. Its prompt may hold what the step before it answered.
-    Call {
-        /// The prompt.
-        prompt: String,
-        /// Whether the answer before it is part of the prompt.
-        asks: bool,
-        /// What it may change.
-        effect: Effect,
-    },
-    /// One after the other.
-    Seq(Vec<Script>),
-    /// All at once.
-    Par(Vec<Script>),
-    /// Each item through all stages.
-    Pipe {
-        /// The items.
-        items: Vec<String>,
-        /// The stages' prompts.
-        stages: Vec<String>,
-    },
-    /// Again and again, until an answer says that it is enough, five times at most.
-    Loop(String),
-}
-
-/// Makes a script from choices.
-pub fn script(draw: &mut Draw<'_>) -> Script {
-    let mut number = 0;
-    let steps = 1 + draw.below(4);
-    Script::Seq((0..steps).map(|_| node(draw, 3, &mut number)).collect())
-}
-
-fn node(draw: &mut Draw<'_>, depth: usize, number: &mut usize) -> Script {
-    *number += 1;
-    // Some prompts are the same, as those of people are.
-    let name = if draw.once_in(6) {
-        "the same".to_owned()
-    } else {
-        format!("p{number}")
-    };
-    if depth == 0 {
-        return call(draw, name);
-    }
-    match draw.below(6) {
-        0 | 1 => call(draw, name),
-        2 => Script::Seq(some(draw, depth, number)),
-        3 => Script::Par(some(draw, depth, number)),
-        4 => Script::Pipe {
-            items: (0..=draw.below(4))
-                .map(|item| format!("{number}i{item}"))
-                .collect(),
-            stages: (0..=draw.below(3))
-                .map(|stage| format!("s{stage}"))
-                .collect(),
-        },
-        _ => Script::Loop(format!("loop {number}")),
-    }
-}
-
-fn call(draw: &mut Draw<'_>, prompt: String) -> Script {
-    Script::Call {
-        prompt,
-        asks: draw.once_in(2),
-        effect: draw.pick(Effect::Workspace, &[Effect::Pure, Effect::Isolated]),
-    }
-}
-
-fn some(draw: &mut Draw<'_>, depth: usize, number: &mut usize) -> Vec<Script> {
-    (0..=draw.below(3))
-        .map(|_| node(draw, depth - 1, number))
-        .collect()
-}
+pub use script::{Script, script};
 
 /// A script that runs.
 #[derive(Debug)]
@@ -116,6 +44,32 @@ struct World {
     calls: u64,
     /// By path, what was called there: the paths must be the same in every order.
     paths: BTreeMap<String, String>,
+    /// What had been done to the workspace in each scope, by the number of the thing that did
+    /// it, behind what had been done when the scope began.
+    done: BTreeMap<String, (String, BTreeMap<u64, String>)>,
+    asked: Vec<Asked>,
+}
+
+/// What a call was told, and what it could see.
+#[derive(Debug)]
+struct Asked {
+    scope: String,
+    ordinal: u64,
+    prompt: String,
+    effect: Effect,
+    seen: String,
+}
+
+impl Asked {
+    /// What an agent answers that looks at all that it can see.
+    fn answer(&self) -> String {
+        let seen = if self.effect.is_seen() {
+            &self.seen
+        } else {
+            ""
+        };
+        sha256_hex(format!("{} {seen}", self.prompt).as_bytes())
+    }
 }
 
 impl World {
@@ -131,6 +85,13 @@ impl World {
         self.calls += 1;
         let path = format!("{scope}/{ordinal}");
         self.paths.insert(path.clone(), prompt.to_owned());
+        self.asked.push(Asked {
+            scope: scope.to_owned(),
+            ordinal,
+            prompt: prompt.to_owned(),
+            effect,
+            seen: self.seen(scope),
+        });
         self.items.push(Item::Call(Box::new(Issued {
             call: vm::Call {
                 id,
@@ -151,6 +112,25 @@ impl World {
             question: None,
         })));
         Frame::Call(id)
+    }
+
+    /// All that was done before, as a call in a scope sees it.
+    fn seen(&self, scope: &str) -> String {
+        let Some((before, done)) = self.done.get(scope) else {
+            return String::new();
+        };
+        done.values()
+            .fold(before.clone(), |seen, step| format!("{seen};{step}"))
+    }
+
+    fn tell(&mut self, call: u64, answer: String) {
+        let asked = usize::try_from(call).ok();
+        let asked = asked.and_then(|place| self.asked.get(place));
+        if let Some(asked) = asked.filter(|asked| asked.effect.is_seen()) {
+            let (_, done) = self.done.entry(asked.scope.clone()).or_default();
+            done.insert(asked.ordinal, format!("{}={answer}", asked.prompt));
+        }
+        self.answers.insert(call, answer);
     }
 
     fn begin(&mut self, script: &Script, scope: &str, last: &str) -> Frame {
@@ -213,6 +193,11 @@ impl World {
             kind,
             branches: branches.len() as u64,
         }));
+        let before = self.seen(scope);
+        for place in 0..branches.len() {
+            let branch = format!("{own}[{place}]");
+            self.done.insert(branch, (before.clone(), BTreeMap::new()));
+        }
         let mut begun = Vec::new();
         for (place, branch) in branches.iter().enumerate() {
             let mut frame = self.begin(branch, &format!("{own}[{place}]"), last);
@@ -222,6 +207,24 @@ impl World {
         Frame::Par {
             scope: own,
             branches: begun,
+        }
+    }
+
+    /// What branches did counts in the scope around them.
+    fn join(&mut self, scope: &str, branches: usize) {
+        let branches =
+            (0..branches).filter_map(|place| self.done.get(&format!("{scope}[{place}]")));
+        let done: Vec<String> = branches
+            .filter(|(_, done)| !done.is_empty())
+            .map(|(_, done)| format!("{:?}", done.values().collect::<Vec<_>>()))
+            .collect();
+        let around = scope.rsplit_once('/').unwrap_or_default();
+        let ordinal = around.1.trim_end_matches(['p', 'l']).parse();
+        if !done.is_empty()
+            && let Ok(ordinal) = ordinal
+        {
+            let (_, steps) = self.done.entry(around.0.to_owned()).or_default();
+            steps.insert(ordinal, done.join("|"));
         }
     }
 
@@ -265,6 +268,7 @@ impl World {
                     .collect();
                 let all = ended?.join("+");
                 let scope = scope.clone();
+                self.join(&scope, branches.len());
                 self.items.push(Item::Join(vm::Join { scope }));
                 Some(all)
             }
@@ -325,6 +329,9 @@ pub struct Course {
     pub paused: Option<u64>,
     /// One call in so many fails in a way that may pass.
     pub failing: Option<u64>,
+    /// Whether answers follow from the prompt and from what was done before, instead of
+    /// being new each time.
+    pub steady: bool,
     /// How the run is driven.
     pub terms: Terms,
     /// The name of the script: an edited one has another.
@@ -339,6 +346,7 @@ impl Course {
             killed: None,
             paused: None,
             failing: None,
+            steady: false,
             terms: Terms::default(),
             script: "script".to_owned(),
         }
@@ -451,7 +459,10 @@ impl Desk<'_> {
                 Outcome::error("AGENT_EXECUTION_ERROR", "by chance", true)
             } else {
                 let nonce = format!("n{}", chance.below(1 << 40));
-                Outcome::value(JsonText::new(&Value::from(nonce)))
+                let place = usize::try_from(call).unwrap_or(usize::MAX);
+                let asked = self.world.asked.get(place);
+                let steady = asked.filter(|_| self.course.steady).map(Asked::answer);
+                Outcome::value(JsonText::new(&Value::from(steady.unwrap_or(nonce))))
             };
             self.event(Event::Settled(Settled {
                 call,
@@ -504,7 +515,7 @@ impl Desk<'_> {
                     });
                     let path = self.path(call);
                     self.seen.told.push((path, answer.clone()));
-                    self.world.answers.insert(call, answer);
+                    self.world.tell(call, answer);
                     next = Some(self.pump());
                 }
                 // No call of a toy has a probe.
