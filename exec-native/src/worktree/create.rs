@@ -15,6 +15,7 @@ use super::record::{Record, Stage};
 use super::remove::{Undo, admin_of, take_away};
 use super::repo::{CommitId, Repo};
 use super::store::{Shelf, Store};
+use super::template::{Empty, Templates};
 use super::tree::Tree;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::Dir;
@@ -97,6 +98,7 @@ pub(super) struct Shop {
     pub(super) store: Store,
     // The longest path of each commit that trees were made from.
     lengths: Mutex<BTreeMap<CommitId, usize>>,
+    templates: Templates,
 }
 
 /// What an attempt to make a tree has come to.
@@ -131,6 +133,7 @@ impl Trees {
                 repo,
                 store,
                 lengths: Mutex::default(),
+                templates: Templates::default(),
             }),
             run: run.to_owned(),
             epoch,
@@ -457,7 +460,16 @@ impl Shop {
         };
         drop(held);
         step("released");
-        check_out(&files, lock)?;
+        let root = self.store.root();
+        let empty = Empty {
+            repo: &self.repo,
+            base: &record.base,
+            files: &files,
+            lock,
+        };
+        if !self.templates.copy(root, &empty) {
+            check_out(&files, lock)?;
+        }
         Ok(files)
     }
 
@@ -529,13 +541,14 @@ fn check_out(files: &Files, lock: &Lock) -> Result<(), Refusal> {
 }
 
 /// The right to write a tree's files, which few have at once.
-struct Turn;
+pub(super) struct Turn;
 
 static BUSY: Mutex<usize> = Mutex::new(0);
 static FREE: Condvar = Condvar::new();
 
 impl Turn {
-    fn take() -> Self {
+    /// Waits for it.
+    pub(super) fn take() -> Self {
         let most = available_parallelism().map_or(1, NonZero::get).min(MOST);
         let mut busy = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
         while *busy >= most {

@@ -251,6 +251,8 @@ fn is_passing(stderr: &str) -> bool {
         lock || reference
             || line.contains("commondir")
             || (line.contains("Invalid path") && line.contains("worktrees"))
+            // A file of a worktree that went between two looks.
+            || (line.contains("failed to read") && line.contains("worktrees/"))
             || line.contains("could not lock config file")
             // A branch of ours that went while git went through all of them.
             || line.contains("bad object refs/heads/callsheet/")
@@ -280,6 +282,7 @@ mod unit {
         for passing in [
             "fatal: failed to read .git/worktrees/x/commondir: Success",
             "fatal: Invalid path '/r/.git/worktrees/x': No such file or directory",
+            "fatal: failed to read '.git/worktrees/x/locked': No such file or directory",
             "error: could not lock config file .git/config: File exists",
             "fatal: cannot lock ref 'HEAD': Unable to create '/r/HEAD.lock': File exists.",
             "fatal: Unable to create '/r/.git/index.lock': File exists.",

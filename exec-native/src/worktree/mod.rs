@@ -12,11 +12,15 @@
 //! not committed or merged is saved as `refs/callsheet/salvage/<run>/<call>-<n>` before a
 //! tree goes.
 //!
-//! Everything that changes something is done by the git program.
+//! From the second tree of a commit on, the files are copied from a template, `.base-…`,
+//! which a process makes for itself and which goes with it.
+//!
+//! Everything else that changes something is done by the git program.
 
 mod create;
 mod faults;
 mod git;
+mod index;
 mod merge;
 mod name;
 mod reconcile;
@@ -24,6 +28,7 @@ mod record;
 mod remove;
 mod repo;
 mod store;
+mod template;
 mod tree;
 
 #[cfg(test)]

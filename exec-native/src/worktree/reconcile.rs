@@ -12,6 +12,7 @@ use super::name::{BRANCHES, Name, is_ours};
 use super::record::{Record, Stage};
 use super::remove::{End, Removed, admins, files_of, is_locked_by_us, repair, unmake};
 use super::store::{GONE, Shelf, Store};
+use super::template;
 use super::tree::Tree;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::Kind;
@@ -153,6 +154,7 @@ impl Trees {
             }
         }
         self.sweep(&mut found)?;
+        template::sweep(self.shop.store.root())?;
         self.find_unknown(&records, &mut found)?;
         Ok(found)
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::name::{Name, short};
 use super::record::Record;
 use super::repo::Repo;
+use super::template::BASE;
 use crate::error::{ExecError, ExecErrorKind, IoResultExt as _};
 use crate::os::dir::{Dir, Kind};
 use crate::os::fs::{self, Attributes, Place, read_at, read_with_meta, write_atomic, write_draft};
@@ -49,6 +50,11 @@ impl Store {
         })?;
         drop(probe);
         Ok(Self { root })
+    }
+
+    /// Returns the place of everything.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Returns where a tree of ours is.
@@ -102,6 +108,9 @@ impl Store {
         let root = Dir::open(&self.root).at(&self.root)?;
         let mut runs = Vec::new();
         for name in root.names().at(&self.root)? {
+            if name.as_encoded_bytes().starts_with(BASE.as_bytes()) {
+                continue;
+            }
             let meta = root.stat(&name).at(self.root.join(&name))?;
             if meta.is_some_and(|meta| meta.kind == Kind::Dir) {
                 match root.child(&name) {

@@ -13,11 +13,6 @@ fn timed(act: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
-}
-
 /// One `git worktree add` after the other.
 fn serial(desk: &Desk) -> Duration {
     let path = |number: usize| desk.root.join(format!("plain-{number}"));
@@ -93,10 +88,18 @@ fn twenty_trees() {
         making.push(made);
         removing.push(removed);
     }
-    let (plain, making, removing) = (median(plain), median(making), median(removing));
-    let ratio = plain.as_secs_f64() / making.as_secs_f64();
-    println!("20 × git worktree add, one after the other  {plain:.2?}");
-    println!("20 trees in two phases                      {making:.2?}");
-    println!("removing them                               {removing:.2?}");
-    println!("ratio                                       {ratio:.2}");
+    let row = |what: &str, times: &mut Vec<Duration>| {
+        times.sort();
+        let of = |time: &Duration| time.as_secs_f64();
+        let (least, most) = (of(&times[0]), of(&times[times.len() - 1]));
+        let middle = of(&times[times.len() / 2]);
+        println!("| {what} | {middle:.2} | {least:.2} | {most:.2} |");
+        middle
+    };
+    println!("| 20 trees of 10 000 files | median, s | least | most |");
+    println!("| --- | --- | --- | --- |");
+    let one = row("`git worktree add`, one after the other", &mut plain);
+    let other = row("in two phases", &mut making);
+    row("removing these", &mut removing);
+    println!("| ratio of the first two | **{:.1}×** | | |", one / other);
 }

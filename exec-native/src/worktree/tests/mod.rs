@@ -11,6 +11,7 @@ use crate::error::{ExecError, ExecErrorKind};
 use crate::state::StateHome;
 
 mod bench;
+mod copies;
 mod crash;
 mod ends;
 mod merges;
@@ -133,6 +134,7 @@ impl Desk {
         let mut found = Vec::new();
         walk(&self.root.join("state"), &mut found);
         found.retain(|name| !name.ends_with("probe.lock") && !name.contains("merge-"));
+        found.retain(|name| !is_living_template(Path::new(name)));
         let common = self.repo().join(".git");
         for entry in fs::read_dir(common).unwrap() {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
@@ -142,6 +144,19 @@ impl Desk {
         }
         found
     }
+}
+
+/// Tells whether a path belongs to a template that a process holds.
+fn is_living_template(path: &Path) -> bool {
+    let of = path.ancestors().find(|above| {
+        let name = above.file_name().unwrap_or_default();
+        name.as_encoded_bytes()
+            .starts_with(template::BASE.as_bytes())
+    });
+    of.is_some_and(|of| {
+        let lock = fs::File::open(of.with_extension("lock"));
+        lock.is_ok_and(|lock| lock.try_lock().is_err())
+    })
 }
 
 fn walk(at: &Path, found: &mut Vec<String>) {

@@ -16,6 +16,7 @@ const TREES: usize = 20;
 /// What git says when it looks at a worktree that comes or goes in the same moment.
 fn is_passing(stderr: &str) -> bool {
     stderr.contains("commondir")
+        || (stderr.contains("failed to read") && stderr.contains("worktrees/"))
         || (stderr.contains("Invalid path") && stderr.contains("worktrees"))
 }
 

@@ -344,3 +344,115 @@ fn sparse_settings_and_other_s_worktrees_stay() {
     // A worktree of the user whose disk is away, say, is not pruned.
     assert_eq!(desk.snapshot(), before);
 }
+
+/// What each of many does in a tree of its own.
+fn commit_often(tree: &Tree, times: usize) {
+    for time in 0..times {
+        put(tree.path(), "count", &time.to_string());
+        git(tree.path(), &["add", "-A"]);
+        git(tree.path(), &["commit", "-qm", &time.to_string()]);
+    }
+}
+
+#[test]
+fn six_hundred_commits_at_once_disturb_nobody() {
+    let desk = Desk::new();
+    let before = desk.snapshot();
+    let trees = desk.trees();
+    let made: Vec<_> = (0..20)
+        .map(|number| make(&trees, &number.to_string()))
+        .collect();
+    std::thread::scope(|scope| {
+        for tree in &made {
+            scope.spawn(|| commit_often(tree, 30));
+        }
+    });
+    for tree in made {
+        let range = format!("{}..HEAD", tree.record().base);
+        assert_eq!(git(tree.path(), &["rev-list", "--count", &range]), "30");
+        assert_eq!(git(tree.path(), &["status", "--porcelain"]), "");
+        let removed = tree.remove(End::Remove).unwrap();
+        let Removed::Gone {
+            salvage: Some(saved),
+        } = removed
+        else {
+            panic!("{removed:?}");
+        };
+        assert_eq!(
+            git(&desk.repo(), &["show", &format!("{saved}:count")]),
+            "29"
+        );
+        git(&desk.repo(), &["update-ref", "-d", &saved]);
+    }
+    assert_eq!((desk.snapshot(), desk.left()), (before, vec![]));
+}
+
+#[test]
+fn many_who_add_in_one_tree_disturb_only_one_another() {
+    let desk = Desk::new();
+    let trees = desk.trees();
+    let (shared, own) = (make(&trees, "shared"), make(&trees, "own"));
+    let failed: usize = std::thread::scope(|scope| {
+        let path = shared.path();
+        let adders: Vec<_> = (0..8)
+            .map(|number| {
+                scope.spawn(move || {
+                    let mut failed = 0;
+                    for time in 0..10 {
+                        let name = format!("{number}-{time}");
+                        put(path, &name, "x");
+                        let output = try_git(path, &["add", &name]);
+                        let stderr = String::from_utf8_lossy(&output.stderr);
+                        assert!(output.status.success() || stderr.contains("index.lock"));
+                        failed += usize::from(!output.status.success());
+                    }
+                    failed
+                })
+            })
+            .collect();
+        // Ours look and save meanwhile, with an index of their own.
+        for _ in 0..5 {
+            shared.is_dirty().unwrap();
+            assert!(!own.is_dirty().unwrap());
+        }
+        let failed = adders.into_iter().map(|adder| adder.join().unwrap());
+        failed.sum()
+    });
+    println!("{failed} of 80 adds in one tree failed");
+    // What git did not add is saved all the same.
+    let saved = shared.salvage().unwrap().unwrap();
+    let listed = git(&desk.repo(), &["ls-tree", "--name-only", &saved]);
+    assert_eq!(listed.lines().filter(|name| name.contains('-')).count(), 80);
+}
+
+#[test]
+fn a_sparse_checkout_in_a_tree_leaves_the_other_trees_whole() {
+    let desk = Desk::new();
+    let trees = desk.trees();
+    let (sparse, whole) = (make(&trees, "sparse"), make(&trees, "whole"));
+    git(
+        sparse.path(),
+        &["sparse-checkout", "set", "--no-cone", "/README.md"],
+    );
+    assert!(!sparse.path().join("src/lib.rs").exists());
+    assert!(!sparse.is_dirty().unwrap());
+    // Git notes in the settings of all that trees have settings of their own.
+    let setting = ["config", "--local", "extensions.worktreeConfig"];
+    assert_eq!(git(&desk.repo(), &setting), "true");
+    for path in [whole.path(), make(&trees, "later").path()] {
+        assert!(path.join("src/lib.rs").exists());
+        assert_eq!(git(path, &["status", "--porcelain"]), "");
+    }
+    assert!(desk.repo().join("src/lib.rs").exists());
+    // Work in it is saved with what is not there.
+    put(sparse.path(), "README.md", "new\n");
+    let saved = sparse.salvage().unwrap().unwrap();
+    let listed = git(&desk.repo(), &["ls-tree", "-r", "--name-only", &saved]);
+    assert_eq!(listed, ".gitignore\nREADME.md\nsrc/lib.rs");
+    assert_eq!(
+        sparse.remove(End::Remove).unwrap(),
+        Removed::Gone {
+            salvage: Some(saved)
+        }
+    );
+}
