@@ -188,6 +188,12 @@ fn an_answer_that_does_not_fit_is_asked_for_again() -> Answer<()> {
     assert!(ended.says("does not fit the schema, after 2 repairs: /real: 4 is not of type"));
     desk.stage.call(&["workflow", "remove", "r"])?.run()?;
 
+    let tried =
+        "const t = await agent.try('SAY 1', { schema: { type: 'object' } }); return t.code;";
+    let ended = desk.run(tried, claude, 0)?;
+    assert_eq!(ended.stdout(), "SCHEMA_NONCOMPLIANCE\n");
+    desk.stage.call(&["workflow", "remove", "r"])?.run()?;
+
     let broken = "return agent('SAY 1', { schema: { type: 'objekt' } })";
     let ended = desk.run(broken, claude, 1)?;
     assert!(ended.says("agent() option schema"));

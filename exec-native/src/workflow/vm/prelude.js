@@ -463,7 +463,10 @@
     return own;
   }
 
-  function ask(prompt, options, answer) {
+  // What is not about one call: no other call would do better.
+  const WHOLE = ['AGENT_LIMIT_EXCEEDED', 'TOKEN_BUDGET_EXHAUSTED', ABORTED, INVALID];
+
+  function ask(prompt, options, answer, stops) {
     const { label, phase: named, ...rest } = checked(prompt, options);
     const phase = named ?? current.frame.phase;
     const number = agents + 1;
@@ -471,7 +474,7 @@
     const promise = issue('agent', { prompt, options: rest }, {
       value: (value, call) => call.resolve(answer(true, value, null, call)),
       error: (error, call) => {
-        if (isFatal(error)) {
+        if (stops(error)) {
           call.reject(error);
           return;
         }
@@ -486,13 +489,13 @@
   }
 
   function agent(prompt, options) {
-    return ask(prompt, options, (_, value) => value);
+    return ask(prompt, options, (_, value) => value, isFatal);
   }
-  // As `agent`, but a failure that can be gone on after is told from an answer of `null`.
+  // As `agent`, but a failure of the call is told from an answer of `null`, whatever it is.
   agent.try = function (prompt, options) {
     return ask(prompt, options, (ok, value, code, { scope, ordinal }) => ({
       ok, value, code, call: `${scope.path}/${ordinal}`,
-    }));
+    }), (error) => WHOLE.includes(codeOf(error)));
   };
 
   const ID = /^[A-Za-z0-9._:-]{1,200}$/;
